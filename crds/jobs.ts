@@ -1,0 +1,137 @@
+/**
+ * What crosses the queue between operator and workers. Redis holds it in clear text: no secrets here. Delivery is at
+ * least once and Redis may lose everything at any moment, so every effect behind it is idempotent and fenced.
+ */
+
+export const jobKinds = ['Dataset', 'TokenizerBuild', 'TrainingRun', 'Evaluation'] as const
+export type JobKind = (typeof jobKinds)[number]
+
+/** What decides the bytes of a result besides its inputs: engine version, execution provider, CPU family. */
+export type Engine = string
+
+export interface JobPayload<Spec = unknown> {
+  kind: JobKind
+  namespace: string
+  name: string
+  uid: string
+  attempt: number
+  inputDigest: string
+  /** The engine that inputDigest was computed for; a worker with another one refuses (reason EngineMismatch). */
+  engine: Engine
+  spec: Spec
+  /** Digests of the pinned inputs by role: dataset, tokenizer, model. */
+  inputs: Record<string, string>
+}
+
+/** Custom BullMQ job ids must not contain `:` nor consist of digits only. */
+export const jobId = (uid: string, attempt: number): string => `${uid}-${attempt}`
+
+/** One queue a WorkerPool. A namespace has no dot, so the two parts cannot run into each other. */
+export const queueName = (namespace: string, pool: string): string => `${namespace}.${pool}`
+
+export interface JobProgress {
+  startToken: string
+  phase: string
+  step: number
+  totalSteps: number
+  metrics?: Record<string, number>
+  worker: { pod: string; node: string }
+}
+
+/** Numbers and lists of the result that go into status, by kind; see summaries below. */
+export interface JobResult<Summary = unknown> {
+  uid: string
+  inputDigest: string
+  startToken: string
+  artifact: { digest: string; sizeBytes: number }
+  summary: Summary
+  worker: { pod: string; node: string }
+}
+
+/** A failed job's `failedReason` is this as JSON; anything else (a stall, a crash) counts as retryable. */
+export interface JobFailure {
+  /** CamelCase; becomes the reason of the condition. */
+  reason: string
+  message: string
+  retryable: boolean
+  startToken?: string
+  /** With reason EngineMismatch: the engine of the worker that refused. */
+  engine?: Engine
+}
+
+/** Reasons that the life cycle itself knows; processors add their own. */
+export const failureReasons = {
+  cancelled: 'Cancelled',
+  superseded: 'Superseded',
+  engineMismatch: 'EngineMismatch',
+  corruptArtifact: 'CorruptArtifact',
+} as const
+
+export interface DatasetSummary {
+  sourceDigest: string
+  users: number
+  items: number
+  interactions: number
+  badRows: number
+  badRowExamples: { file: string; line: number; reason: string }[]
+}
+
+export interface TokenizerSummary {
+  items: number
+  levels: number
+  collisionRate: number
+  reconstructionError: number
+  utilization: number[]
+}
+
+export interface TrainingSummary {
+  epochs: number
+  bestEpoch: number
+  trainingLoss: number
+  validationNdcg: number
+  parameters: number
+}
+
+export interface MeasuredMetric {
+  name: string
+  value: number
+  low: number
+  high: number
+}
+
+export interface EvaluationSummary {
+  cases: number
+  metrics: MeasuredMetric[]
+  gates: { name: string; passed: boolean; message: string }[]
+}
+
+/** What a worker says of itself, in the hash `keys.workers(queue)`, one field a Pod. */
+export interface WorkerRegistration {
+  pod: string
+  node: string
+  engine: Engine
+  state: 'Idle' | 'Busy' | 'Draining' | 'Drained'
+  jobId?: string
+  /** Milliseconds since 1970 of the last change to or from Busy. */
+  since: number
+  /** Milliseconds since 1970; a worker writes it every heartbeatSeconds. */
+  heartbeat: number
+}
+
+export const heartbeatSeconds = 2
+/** A registration older than this speaks of a worker that is gone. */
+export const heartbeatLimitSeconds = 20
+
+/** Redis keys of ours, beside those of BullMQ. Braces keep the keys of one queue in one slot of a Redis cluster. */
+export const keys = {
+  prefix: 'adloom',
+  workers: (queue: string) => `adloom:{${queue}}:workers`,
+  /** Exists while the worker of this Pod shall take no more jobs. */
+  drain: (queue: string, pod: string) => `adloom:{${queue}}:drain:${pod}`,
+  /** Start token of the worker that took this job last. */
+  startToken: (queue: string, id: string) => `adloom:{${queue}}:token:${id}`,
+  /** Exists, holding the reason, while this job shall stop: BullMQ cannot cancel on another process. */
+  cancel: (queue: string, id: string) => `adloom:{${queue}}:cancel:${id}`,
+  /** Channel that wakes workers to look at drain and cancel at once; losing a message costs a heartbeat. */
+  wake: (queue: string) => `adloom:{${queue}}:wake`,
+} as const

@@ -1,0 +1,186 @@
+import { Type } from 'typebox'
+import { defineKind, type ObjectOf } from '../kind.ts'
+import {
+  messageColumn,
+  progressColumn,
+  runPolicy,
+  runPolicyFields,
+  runStatus,
+  stateColumn,
+  ttlSecondsAfterFinished,
+} from '../run.ts'
+import {
+  boolean,
+  digest,
+  enumeration,
+  integer,
+  keyedList,
+  object,
+  optional,
+  reference,
+  setList,
+  signedDecimal,
+  text,
+} from '../schema.ts'
+
+/** A trained model: the result of a run, or an artifact by its digest. */
+export const modelReference = (description: string) =>
+  object(
+    {
+      trainingRunRef: optional(reference({ description: 'TrainingRun whose artifact is the model.' })),
+      digest: optional(digest({ description: 'Artifact of a TrainingRun in the store.' })),
+    },
+    {
+      description,
+      rules: [
+        {
+          rule: 'has(self.trainingRunRef) != has(self.digest)',
+          message: 'give exactly one of trainingRunRef and digest',
+        },
+      ],
+    },
+  )
+
+const metricName = (description: string) =>
+  Type.String({ description, maxLength: 16, pattern: '^(Recall|NDCG)@[1-9][0-9]{0,3}$' })
+
+export const baselines = ['PopRec', 'ItemCF'] as const
+
+/** Measures a model by full ranking over the catalogue, beside baselines on the same split. */
+export const evaluation = defineKind({
+  kind: 'Evaluation',
+  plural: 'evaluations',
+  shortNames: ['eval'],
+  description:
+    'Measures a model on a split of a Dataset by full ranking over the catalogue, with intervals, beside baselines, and judges gates. An evaluation that ran well and failed a gate is Ready and not Passed.',
+  spec: object(
+    {
+      model: modelReference('What is measured.'),
+      datasetRef: reference({ description: 'Dataset that it is measured on.' }),
+      split: enumeration(['Validation', 'Test'], { description: 'Part that is measured.', default: 'Test' }),
+      cutoffs: setList(Type.Integer({ minimum: 1, maximum: 1000, format: 'int32' }), 8, {
+        description: 'List lengths K of Recall@K and NDCG@K.',
+        default: [5, 10],
+        minItems: 1,
+      }),
+      beamSize: integer(1, 1000, {
+        description:
+          'Beams of the decoding; raised to the largest cutoff plus the longest history where it is smaller.',
+        default: 50,
+      }),
+      baselines: setList(
+        Type.Unsafe<(typeof baselines)[number]>({ type: 'string', enum: [...baselines] }),
+        baselines.length,
+        { description: 'PopRec: by popularity. ItemCF: sequential co-occurrence, no learning.', default: ['PopRec'] },
+      ),
+      bootstrapSamples: integer(100, 100_000, { description: 'Resamples of the 95 % intervals.', default: 1000 }),
+      seed: integer(0, 2_147_483_647, { description: 'Seed of resampling and of breaking ties.', default: 1 }),
+      gates: optional(
+        keyedList(
+          object(
+            {
+              name: Type.String({ description: 'Name of the gate.', minLength: 1, maxLength: 63 }),
+              metric: metricName('Metric that is judged, such as Recall@10; its cutoff must be among cutoffs.'),
+              min: optional(signedDecimal({ description: 'Least value.' })),
+              max: optional(signedDecimal({ description: 'Largest value.' })),
+              minRelativeToBaseline: optional(
+                object(
+                  {
+                    baseline: enumeration(baselines, { description: 'Baseline, which must be among baselines.' }),
+                    value: signedDecimal({
+                      description: 'Least relative gain over the baseline: 0.1 asks for a tenth more; 0 for no less.',
+                    }),
+                  },
+                  { description: 'Gain over a baseline, by the paired bootstrap.' },
+                ),
+              ),
+              judgedBy: enumeration(['IntervalBound', 'Estimate'], {
+                description:
+                  'IntervalBound: the worse end of the 95 % interval must clear the gate. Estimate: the mean must.',
+                default: 'IntervalBound',
+              }),
+            },
+            {
+              description: 'A condition for Passed.',
+              rules: [
+                {
+                  rule: 'has(self.min) || has(self.max) || has(self.minRelativeToBaseline)',
+                  message: 'give at least one of min, max and minRelativeToBaseline',
+                },
+                {
+                  rule: '!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)',
+                  message: 'min must not exceed max',
+                },
+              ],
+            },
+          ),
+          'name',
+          16,
+          { description: 'What must hold for Passed; without gates every evaluation that ran passes.' },
+        ),
+      ),
+      ...runPolicy,
+      ttlSecondsAfterFinished,
+    },
+    {
+      description: 'What is wanted.',
+      rules: [
+        {
+          rule: "!has(self.gates) || self.gates.all(g, self.cutoffs.exists(k, g.metric.endsWith('@' + string(k))))",
+          message: 'the cutoff of every gate must be among cutoffs',
+        },
+        {
+          rule: '!has(self.gates) || self.gates.all(g, !has(g.minRelativeToBaseline) || g.minRelativeToBaseline.baseline in self.baselines)',
+          message: 'the baseline of every gate must be among baselines',
+        },
+      ],
+    },
+  ),
+  status: runStatus({
+    modelDigest: optional(digest({ description: 'Artifact that was measured.' })),
+    datasetRevision: optional(digest({ description: 'Dataset revision that it was measured on.' })),
+    summary: optional(text(256, { description: 'The first metric of the model, with its interval.' })),
+    cases: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Targets that were ranked.' })),
+    metrics: optional(
+      keyedList(
+        object(
+          {
+            name: text(64, { description: 'Metric of the model, or `BASELINE Recall@10`.' }),
+            value: text(32, { description: 'Mean.' }),
+            low: text(32, { description: 'Lower end of the 95 % interval.' }),
+            high: text(32, { description: 'Upper end of the 95 % interval.' }),
+          },
+          { description: 'One metric.' },
+        ),
+        'name',
+        128,
+        { description: 'Every metric of the model and of the baselines.' },
+      ),
+    ),
+    gates: optional(
+      keyedList(
+        object(
+          {
+            name: text(63, { description: 'Name of the gate.' }),
+            passed: boolean({ description: 'Whether it holds.' }),
+            message: text(1024, { description: 'What was compared.' }),
+          },
+          { description: 'Outcome of a gate.' },
+        ),
+        'name',
+        16,
+        { description: 'Outcome of every gate.' },
+      ),
+    ),
+  }),
+  mutableOnceStarted: runPolicyFields,
+  columns: [
+    stateColumn,
+    progressColumn,
+    { name: 'Passed', type: 'string', jsonPath: '.status.conditions[?(@.type=="Passed")].status' },
+    { name: 'Metric', type: 'string', jsonPath: '.status.summary' },
+    messageColumn,
+  ],
+})
+
+export type Evaluation = ObjectOf<typeof evaluation>

@@ -1,0 +1,109 @@
+import { defineKind, type ObjectOf } from '../kind.ts'
+import { messageColumn, stateColumn } from '../run.ts'
+import {
+  boolean,
+  digest,
+  integer,
+  object,
+  optional,
+  passedOn,
+  reference,
+  statusOf,
+  stringMap,
+  text,
+} from '../schema.ts'
+import { modelReference } from './evaluation.ts'
+
+/** Serves a model over HTTP. */
+export const rankerDeployment = defineKind({
+  kind: 'RankerDeployment',
+  plural: 'rankerdeployments',
+  shortNames: ['rd'],
+  description:
+    'Serves a model over HTTP: a Deployment and a Service of the same name. Available says that something serves, Ready that the wanted model does.',
+  spec: object(
+    {
+      model: modelReference('What is served.'),
+      evaluationRef: optional(
+        reference({ description: 'Evaluation of this very model that must be Passed before it is served.' }),
+      ),
+      replicas: optional(
+        integer(0, 1000, { description: 'Pods; absent: 1, or what an autoscaler set on the Deployment.' }),
+      ),
+      suspend: boolean({ description: 'Leaves what serves as it is, whatever else changes.', default: false }),
+      progressDeadlineSeconds: integer(1, 86_400, {
+        description:
+          'A rollout that makes no progress for this long is reported as Stalled; what served goes on serving.',
+        default: 600,
+      }),
+      serving: object(
+        {
+          port: integer(1, 65_535, { description: 'Port of the Service and of the Pods.', default: 8080 }),
+          beamSize: integer(1, 1000, {
+            description: 'Beams of the decoding; also the longest list that is answered.',
+            default: 50,
+          }),
+          maxBatchSize: integer(1, 512, { description: 'Requests that are decoded together at most.', default: 32 }),
+          maxBatchDelayMilliseconds: integer(0, 1000, {
+            description: 'How long a request waits for others to be decoded with it.',
+            default: 2,
+          }),
+          maxQueueLength: integer(1, 100_000, {
+            description: 'Requests that wait at most; more are answered 429.',
+            default: 1024,
+          }),
+          requestTimeoutMilliseconds: integer(1, 600_000, {
+            description: 'A request that has waited this long is answered 503.',
+            default: 5000,
+          }),
+          threads: integer(0, 256, { description: 'Threads of decoding; 0: as many as the Pod has CPUs.', default: 0 }),
+        },
+        { description: 'How requests are answered.', default: {} },
+      ),
+      template: optional(
+        object(
+          {
+            metadata: optional(
+              object(
+                {
+                  labels: optional(stringMap(32, 63, { description: 'Added to the labels of the Pods.' })),
+                  annotations: optional(stringMap(32, 4096, { description: 'Annotations of the Pods.' })),
+                },
+                { description: 'Metadata of the Pods.' },
+              ),
+            ),
+            spec: optional(
+              passedOn<Record<string, unknown>>({
+                description: 'PodSpec merged over the default one; the container named `ranker` is the server.',
+              }),
+            ),
+          },
+          { description: 'Template of the Pods.' },
+        ),
+      ),
+    },
+    { description: 'What is wanted.' },
+  ),
+  status: statusOf({
+    wantedDigest: optional(digest({ description: 'Model that is wanted.' })),
+    servedDigest: optional(digest({ description: 'Model that all ready Pods have loaded.' })),
+    replicas: optional(integer(0, 1_000_000, { description: 'Pods.' })),
+    readyReplicas: optional(integer(0, 1_000_000, { description: 'Pods that answer.' })),
+    selector: optional(text(1024, { description: 'Label selector of the Pods.' })),
+    url: optional(text(1024, { description: 'Where requests go.' })),
+  }),
+  scale: {
+    specReplicasPath: '.spec.replicas',
+    statusReplicasPath: '.status.replicas',
+    labelSelectorPath: '.status.selector',
+  },
+  columns: [
+    stateColumn,
+    { name: 'Available', type: 'string', jsonPath: '.status.conditions[?(@.type=="Available")].status' },
+    { name: 'Ready Pods', type: 'integer', jsonPath: '.status.readyReplicas' },
+    { name: 'URL', type: 'string', jsonPath: '.status.url' },
+    messageColumn,
+  ],
+})
+
+export type RankerDeployment = ObjectOf<typeof rankerDeployment>

@@ -1,0 +1,113 @@
+import { defineKind, type ObjectOf } from '../kind.ts'
+import {
+  messageColumn,
+  progressColumn,
+  runPolicy,
+  runPolicyFields,
+  runStatus,
+  stateColumn,
+  ttlSecondsAfterFinished,
+} from '../run.ts'
+import { decimal, enumeration, integer, object, optional, reference, text } from '../schema.ts'
+
+/** Trains a ranker on the sequences of a Dataset in the codes of a tokenizer. */
+export const trainingRun = defineKind({
+  kind: 'TrainingRun',
+  plural: 'trainingruns',
+  shortNames: ['tr'],
+  description: 'Trains a generative ranker; its artifact holds weights, the decoding graph and the history of metrics.',
+  spec: object(
+    {
+      datasetRef: reference({
+        description: 'Dataset whose training part is learned, and whose validation part decides when to stop.',
+      }),
+      tokenizerRef: reference({ description: 'TokenizerBuild of the same Dataset revision.' }),
+      model: object(
+        {
+          architecture: enumeration(['DecoderOnly'], {
+            description:
+              'DecoderOnly: a causal transformer over semantic ids that learns all positions of a sequence at once.',
+            default: 'DecoderOnly',
+          }),
+          layers: integer(1, 48, { description: 'Transformer blocks.', default: 2 }),
+          hiddenSize: integer(8, 4096, { description: 'Width.', default: 128 }),
+          heads: integer(1, 64, { description: 'Attention heads.', default: 4 }),
+          feedForwardSize: integer(8, 16_384, { description: 'Width inside the feed-forward layers.', default: 512 }),
+          historyLength: integer(1, 2048, { description: 'Most recent items that the model reads.', default: 20 }),
+          dropout: decimal({ description: 'Share of activations dropped in training.', default: '0.1' }),
+        },
+        {
+          description: 'Architecture and sizes.',
+          default: {},
+          rules: [
+            { rule: 'self.hiddenSize % self.heads == 0', message: 'hiddenSize must be a multiple of heads' },
+            { rule: 'double(self.dropout) < 1.0', message: 'dropout must be below 1' },
+          ],
+        },
+      ),
+      optimizer: object(
+        {
+          learningRate: decimal({ description: 'Highest learning rate of AdamW.', default: '0.001' }),
+          schedule: enumeration(['Constant', 'Cosine', 'InverseSquareRoot'], {
+            description: 'How the learning rate falls after the warm-up.',
+            default: 'Cosine',
+          }),
+          warmupSteps: integer(0, 1_000_000, {
+            description: 'Steps over which the learning rate rises.',
+            default: 100,
+          }),
+          weightDecay: decimal({ description: 'Decoupled weight decay.', default: '0.05' }),
+          clipNorm: decimal({ description: 'Norm that gradients are cut to; 0: not cut.', default: '1.0' }),
+          batchSize: integer(1, 65_536, { description: 'Sequences of a step.', default: 128 }),
+          labelSmoothing: decimal({ description: 'Share of the target given to all codes alike.', default: '0' }),
+        },
+        {
+          description: 'AdamW and its schedule.',
+          default: {},
+          rules: [{ rule: 'double(self.labelSmoothing) < 1.0', message: 'labelSmoothing must be below 1' }],
+        },
+      ),
+      maxEpochs: integer(1, 10_000, { description: 'Passes over the training part at most.', default: 20 }),
+      earlyStopping: object(
+        {
+          patienceEpochs: integer(0, 10_000, {
+            description: 'Training ends when validation has not improved for this many epochs; 0: never early.',
+            default: 3,
+          }),
+          validationUsers: integer(0, 100_000_000, {
+            description: 'Users that the validation is measured on after each epoch, chosen by seed; 0: all.',
+            default: 2000,
+          }),
+        },
+        { description: 'The best epoch by NDCG@10 on the validation part is kept.', default: {} },
+      ),
+      seed: integer(0, 2_147_483_647, { description: 'Seed of everything random.', default: 1 }),
+      checkpointSteps: integer(1, 1_000_000, {
+        description: 'Steps between checkpoints; what lies after the last one is done again after a failure.',
+        default: 200,
+      }),
+      ...runPolicy,
+      ttlSecondsAfterFinished,
+    },
+    { description: 'What is wanted.' },
+  ),
+  status: runStatus({
+    epoch: optional(integer(0, 1_000_000, { description: 'Epochs done.' })),
+    bestEpoch: optional(integer(0, 1_000_000, { description: 'Epoch that was kept.' })),
+    trainingLoss: optional(text(32, { description: 'Mean loss of the last epoch, in nats a code.' })),
+    validationNdcg: optional(text(32, { description: 'NDCG@10 of the kept epoch on the validation part.' })),
+    parameters: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Parameters of the model.' })),
+    datasetRevision: optional(text(71, { description: 'Digest of the Dataset revision that was learned.' })),
+    tokenizerDigest: optional(text(71, { description: 'Digest of the tokenizer.' })),
+  }),
+  mutableOnceStarted: [...runPolicyFields, 'checkpointSteps'],
+  columns: [
+    stateColumn,
+    progressColumn,
+    { name: 'NDCG@10', type: 'string', jsonPath: '.status.validationNdcg', description: 'On the validation part' },
+    { name: 'Loss', type: 'string', jsonPath: '.status.trainingLoss', priority: 1 },
+    messageColumn,
+  ],
+})
+
+export type TrainingRun = ObjectOf<typeof trainingRun>
