@@ -9,15 +9,25 @@ export default defineConfig({
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: ['test/cluster/**'], testTimeout: 60_000 },
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/cluster/**'],
+          testTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
       },
       {
         extends: true,
         test: {
           name: 'cluster',
           include: ['test/cluster/**/*.test.ts'],
+          // Looks for the control plane, or builds it, while the unit tests run.
+          globalSetup: './test/support/control-plane/vitest-setup.ts',
+          sequence: { groupOrder: 1 },
           fileParallelism: false,
           testTimeout: 180_000,
+          // The first hook waits for a build that may have only begun.
           hookTimeout: 1_800_000,
         },
       },

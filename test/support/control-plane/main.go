@@ -1,0 +1,59 @@
+// The control plane that Adloom's cluster tests run against, as one multi-call binary: linked or copied under the name
+// of a component, it is that component. Kubernetes and etcd publish no small archive that a test could fetch from a
+// language registry, but both are ordinary Go modules.
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"go.etcd.io/etcd/server/v3/etcdmain"
+	"k8s.io/component-base/cli"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+)
+
+// stopOnEOF names the environment variable that ties a component's life to its standard input, so that it ends with
+// the test that started it even when that test is killed and runs no clean-up.
+const stopOnEOF = "CONTROL_PLANE_STOP_ON_EOF"
+
+var components = map[string]func(){
+	"etcd":                    func() { etcdmain.Main(os.Args) },
+	"kube-apiserver":          command(apiserver.NewAPIServerCommand),
+	"kube-controller-manager": command(controllermanager.NewControllerManagerCommand),
+}
+
+func command(construct func() *cobra.Command) func() {
+	return func() { os.Exit(cli.Run(construct())) }
+}
+
+func main() {
+	name := filepath.Base(os.Args[0])
+	run, known := components[name]
+	if !known {
+		names := make([]string, 0, len(components))
+		for name := range components {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		fmt.Fprintf(os.Stderr, "%s: call this binary by one of the names %s\n", name, strings.Join(names, ", "))
+		os.Exit(64)
+	}
+	if os.Getenv(stopOnEOF) != "" {
+		go stopWhenInputEnds()
+	}
+	run()
+}
+
+func stopWhenInputEnds() {
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+}
