@@ -1,0 +1,147 @@
+// One training step as one graph: forward, backward and AdamW. Graphs for other batch shapes take the same flat vectors.
+
+import { gradients } from './autodiff.ts'
+import { reshape } from './broadcasting.ts'
+import { type ElementType, Graph, type Value } from './graph.ts'
+import { concat } from './layout.ts'
+import { writeModel } from './onnx-writer.ts'
+import { type AdamW, adamW } from './optimizer.ts'
+import { type ParameterLayout, type Parameters, parametersOf } from './parameters.ts'
+
+export interface InputSpec {
+  readonly type: ElementType
+  readonly shape: readonly number[]
+}
+
+export interface Losses {
+  /** The scalar to minimise. */
+  readonly loss: Value
+  /** What else to report of each step, by output name. */
+  readonly metrics?: Readonly<Record<string, Value>>
+}
+
+/** A loss as a function of parameters and a batch, both values of a graph. */
+export interface TrainingModel {
+  readonly layout: ParameterLayout
+  readonly inputs: Readonly<Record<string, InputSpec>>
+  loss(parameters: Parameters, batch: Readonly<Record<string, Value>>): Losses
+}
+
+export interface TrainingOptions {
+  readonly optimizer: AdamW
+  /** Names of the parameters to train; all unless said. The others stay as they are. */
+  readonly trained?: (name: string) => boolean
+}
+
+/** The gradient of the loss as one vector in the layout's order, with zeros for what is not trained. */
+export const flatGradient = (
+  loss: Value,
+  parameters: Parameters,
+  layout: ParameterLayout,
+  trained: (name: string) => boolean,
+): Value => {
+  const chosen = layout.parameters.filter(({ name }) => trained(name))
+  const found = gradients(
+    loss,
+    chosen.map(({ name }) => parameters(name)),
+  )
+  const byName = new Map(chosen.map(({ name }, index) => [name, found[index]]))
+  const pieces = layout.parameters.map(({ name, size }) => {
+    const gradient = byName.get(name)
+    return gradient === undefined
+      ? loss.graph.constant('float32', [size], new Float32Array(size))
+      : reshape(gradient, [size])
+  })
+  return concat(pieces, 0)
+}
+
+interface StepState {
+  readonly parameters: Value
+  readonly firstMoment: Value
+  readonly secondMoment: Value
+}
+
+interface StepRates {
+  readonly learningRate: Value
+  readonly firstCorrection: Value
+  readonly secondCorrection: Value
+}
+
+interface StepResult extends StepState, Losses {
+  readonly gradientNorm: Value
+}
+
+/** Emits one step on values that are there already: the body of both the single step and the loop. */
+export const emitStep = (
+  model: TrainingModel,
+  { optimizer, trained = () => true }: TrainingOptions,
+  state: StepState,
+  rates: StepRates,
+  batch: Readonly<Record<string, Value>>,
+): StepResult => {
+  const parameters = parametersOf(state.parameters, model.layout)
+  const losses = model.loss(parameters, batch)
+  const gradient = flatGradient(losses.loss, parameters, model.layout, trained)
+  const update = adamW({ ...state, ...rates, gradient }, model.layout, optimizer, trained)
+  return { ...losses, ...update }
+}
+
+/** Flat-state inputs of a step graph and the outputs that hold their next values. */
+export const stateNames = {
+  parameters: 'nextParameters',
+  firstMoment: 'nextFirstMoment',
+  secondMoment: 'nextSecondMoment',
+} as const
+
+export const inputState = (graph: Graph, size: number): StepState => ({
+  parameters: graph.input('parameters', 'float32', [size]),
+  firstMoment: graph.input('firstMoment', 'float32', [size]),
+  secondMoment: graph.input('secondMoment', 'float32', [size]),
+})
+
+export const outputState = (graph: Graph, state: StepState): void => {
+  graph.output(stateNames.parameters, state.parameters)
+  graph.output(stateNames.firstMoment, state.firstMoment)
+  graph.output(stateNames.secondMoment, state.secondMoment)
+}
+
+/**
+ * The step graph. Inputs: parameters, firstMoment, secondMoment [size]; learningRate, firstCorrection,
+ * secondCorrection []; the model's batch inputs. Outputs: nextParameters, nextFirstMoment, nextSecondMoment [size];
+ * loss, gradientNorm []; the model's metrics.
+ */
+export const trainingGraph = (model: TrainingModel, options: TrainingOptions): Graph => {
+  const graph = new Graph()
+  const state = inputState(graph, model.layout.size)
+  const rates = {
+    learningRate: graph.input('learningRate', 'float32', []),
+    firstCorrection: graph.input('firstCorrection', 'float32', []),
+    secondCorrection: graph.input('secondCorrection', 'float32', []),
+  }
+  const batch = Object.fromEntries(
+    Object.entries(model.inputs).map(([name, { type, shape }]) => [name, graph.input(name, type, shape)]),
+  )
+  const result = emitStep(model, options, state, rates, batch)
+  outputState(graph, result)
+  graph.output('loss', reshape(result.loss, []))
+  graph.output('gradientNorm', result.gradientNorm)
+  for (const [name, value] of Object.entries(result.metrics ?? {})) graph.output(name, value)
+  return graph
+}
+
+/** The bytes of `trainingGraph`. */
+export const trainingStep = (model: TrainingModel, options: TrainingOptions): Uint8Array =>
+  writeModel(trainingGraph(model, options))
+
+/** The loss and metrics alone, from the flat parameters: for validation. Input parameters [size]; output loss, metrics. */
+export const evaluationStep = (model: TrainingModel): Uint8Array => {
+  const graph = new Graph()
+  const flat = graph.input('parameters', 'float32', [model.layout.size])
+  const batch = Object.fromEntries(
+    Object.entries(model.inputs).map(([name, { type, shape }]) => [name, graph.input(name, type, shape)]),
+  )
+  const { loss, metrics } = model.loss(parametersOf(flat, model.layout), batch)
+  graph.output('loss', reshape(loss, []))
+  for (const [name, value] of Object.entries(metrics ?? {})) graph.output(name, value)
+  return writeModel(graph)
+}
