@@ -1,4 +1,19 @@
-import type { KubernetesObject, ObjectKey, Resource } from './objects.ts'
+import { GoneError } from './errors.ts'
+import type { KubernetesObject, ObjectKey, Resource, WatchEvent } from './objects.ts'
+import {
+  type ApiRequest,
+  collectionPath,
+  createSend,
+  objectPath,
+  type Query,
+  readJson,
+  readText,
+  requireNamespace,
+} from './request.ts'
+import { apiVersionOf } from './resources.ts'
+import { watchEvents } from './watch-stream.ts'
+
+export type { WatchEvent } from './objects.ts'
 
 /** Carries one request to an API server. Tests put faults here; `embedded/` is one by itself. */
 export type Transport = (request: Request) => Promise<Response>
@@ -26,11 +41,6 @@ export interface DeleteOptions {
   resourceVersion?: string
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan'
   gracePeriodSeconds?: number
-}
-
-export interface WatchEvent<T> {
-  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
-  object: T
 }
 
 /**
@@ -70,4 +80,145 @@ export interface Client {
   ): AsyncIterable<WatchEvent<T>>
   /** Any other GET (logs, /version, /apis), as text. */
   read(path: string, signal?: AbortSignal): Promise<string>
+}
+
+export interface ClientOptions {
+  transport: Transport
+  /** Who owns what this client writes: at most 128 printable characters. */
+  fieldManager: string
+  userAgent: string
+  /** Base URL; matters only to a transport that leaves the process. */
+  server?: string
+  /** Objects a page of a list. client-go's default. */
+  pageSize?: number
+}
+
+const PAGE_SIZE = 500
+// A list whose snapshot keeps expiring while it is read needs bigger pages, not more tries.
+const LIST_TRIES = 3
+
+interface ListBody<T> {
+  metadata: { resourceVersion: string; continue?: string }
+  items: T[] | null
+}
+
+export function createClient(options: ClientOptions): Client {
+  const { transport, userAgent, server = 'http://127.0.0.1', pageSize = PAGE_SIZE } = options
+  const send = createSend({ transport, server, userAgent })
+
+  const call = async <T>(request: ApiRequest): Promise<T> => readJson<T>(request, await send(request))
+  const manager = (write: WriteOptions | undefined) => ({ fieldManager: write?.fieldManager ?? options.fieldManager })
+
+  async function readPages<T extends KubernetesObject>(
+    resource: Resource,
+    selection: ListOptions,
+    signal: AbortSignal | undefined,
+  ): Promise<ListResult<T>> {
+    const items: T[] = []
+    let token: string | undefined
+    for (;;) {
+      const page: ListBody<T> = await call({
+        verb: 'GET',
+        path: collectionPath(resource, selection.namespace),
+        query: { ...selectors(selection), limit: pageSize, continue: token },
+        signal,
+      })
+      // Items of a list carry neither apiVersion nor kind where the server stores built-in kinds.
+      for (const item of page.items ?? []) {
+        items.push({ ...item, apiVersion: apiVersionOf(resource), kind: resource.kind })
+      }
+      token = page.metadata.continue
+      if (!token) return { items, resourceVersion: page.metadata.resourceVersion }
+    }
+  }
+
+  return {
+    get: (resource, key, signal) => call({ verb: 'GET', path: objectPath(resource, key), signal }),
+
+    async list<T extends KubernetesObject>(resource: Resource, selection: ListOptions = {}, signal?: AbortSignal) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await readPages<T>(resource, selection, signal)
+        } catch (error) {
+          if (!(error instanceof GoneError) || attempt === LIST_TRIES) throw error
+        }
+      }
+    },
+
+    create(resource, object, write) {
+      const path = collectionPath(resource, requireNamespace(resource, object.metadata.namespace))
+      return call({ verb: 'POST', path, query: manager(write), body: object })
+    },
+
+    replace(resource, object, write) {
+      const path = objectPath(resource, object.metadata, write?.subresource)
+      return call({ verb: 'PUT', path, query: manager(write), body: object })
+    },
+
+    apply(resource, object, write) {
+      return call({
+        verb: 'PATCH',
+        path: objectPath(resource, object.metadata, write?.subresource),
+        query: { ...manager(write), force: write?.force ?? false },
+        body: object,
+        contentType: 'application/apply-patch+yaml',
+      })
+    },
+
+    mergePatch(resource, key, patch, write) {
+      return call({
+        verb: 'PATCH',
+        path: objectPath(resource, key, write?.subresource),
+        query: manager(write),
+        body: patch,
+        contentType: 'application/merge-patch+json',
+      })
+    },
+
+    async delete(resource, key, given = {}) {
+      const { uid, resourceVersion, propagationPolicy = 'Background', gracePeriodSeconds } = given
+      const preconditions = { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) }
+      await call({
+        verb: 'DELETE',
+        path: objectPath(resource, key),
+        body: {
+          apiVersion: 'v1',
+          kind: 'DeleteOptions',
+          propagationPolicy,
+          preconditions,
+          ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
+        },
+      })
+    },
+
+    async *watch<T extends KubernetesObject>(
+      resource: Resource,
+      from: ListOptions & { resourceVersion: string; timeoutSeconds: number },
+      signal: AbortSignal,
+    ) {
+      const request: ApiRequest = {
+        verb: 'GET',
+        path: collectionPath(resource, from.namespace),
+        query: {
+          ...selectors(from),
+          watch: true,
+          allowWatchBookmarks: true,
+          resourceVersion: from.resourceVersion,
+          timeoutSeconds: from.timeoutSeconds,
+        },
+        signal,
+      }
+      const response = await send(request)
+      if (response.body) yield* watchEvents<T>(request, response.body, signal)
+    },
+
+    async read(path, signal) {
+      const request: ApiRequest = { verb: 'GET', path, signal }
+      return readText(request, await send(request))
+    },
+  }
+}
+
+function selectors({ labelSelector, fieldSelector }: ListOptions): Query {
+  return { labelSelector, fieldSelector }
 }

@@ -73,3 +73,9 @@ export interface StatusBody {
     causes?: { reason?: string; message?: string; field?: string }[]
   }
 }
+
+/** One line of a watch. A BOOKMARK's object carries its resourceVersion alone, an ERROR's object is a StatusBody. */
+export interface WatchEvent<T> {
+  type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
+  object: T
+}
