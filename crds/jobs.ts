@@ -45,6 +45,8 @@ export interface JobResult<Summary = unknown> {
   startToken: string
   artifact: { digest: string; sizeBytes: number }
   summary: Summary
+  /** The worker found a finished artifact by what only it could read, and did no work. */
+  reused?: boolean
   worker: { pod: string; node: string }
 }
 
@@ -65,6 +67,8 @@ export const failureReasons = {
   superseded: 'Superseded',
   engineMismatch: 'EngineMismatch',
   corruptArtifact: 'CorruptArtifact',
+  /** The worker was told to end (SIGTERM); no fault of the job. */
+  workerStopped: 'WorkerStopped',
 } as const
 
 export interface DatasetSummary {

@@ -1,6 +1,18 @@
 import type { Static, TProperties } from 'typebox'
 import type { PrinterColumn } from './kind.ts'
-import { boolean, digest, integer, keyedList, object, optional, reference, statusOf, text, time } from './schema.ts'
+import {
+  boolean,
+  digest,
+  integer,
+  keyedList,
+  object,
+  optional,
+  reference,
+  statusOf,
+  stringMap,
+  text,
+  time,
+} from './schema.ts'
 
 /** Fields that every kind has whose work is a job on a WorkerPool. None of them changes the result. */
 export const runPolicy = {
@@ -87,6 +99,12 @@ export const runStatus = <P extends TProperties>(properties: P) =>
           'Digest of everything that decides the result: the spec without its run policy, the digests of the inputs, engine version, execution provider and CPU family.',
       }),
     ),
+    inputs: optional(
+      stringMap(8, 128, { description: 'Digests of the pinned inputs, by role: dataset, tokenizer, model.' }),
+    ),
+    engine: optional(
+      text(256, { description: 'Engine that inputDigest was computed for: versions, execution provider, CPU family.' }),
+    ),
     attempt: optional(
       integer(0, 1_000_000, { description: 'Number of the present attempt, from 1; the job is `<uid>-<attempt>`.' }),
     ),
@@ -95,6 +113,16 @@ export const runStatus = <P extends TProperties>(properties: P) =>
       text(128, {
         description: 'Token of the worker that took the present attempt last; only its result is accepted.',
       }),
+    ),
+    failure: optional(
+      object(
+        {
+          reason: text(64, { description: 'Reason in one word.' }),
+          message: text(4096, { description: 'What happened and what to do.' }),
+          final: boolean({ description: 'True when the run was given up.' }),
+        },
+        { description: 'The last failure, until an attempt succeeds.' },
+      ),
     ),
     nextRetryTime: optional(time({ description: 'When failed work is tried again.' })),
     startTime: optional(time({ description: 'When the run first asked for a worker.' })),

@@ -137,8 +137,6 @@ export const evaluation = defineKind({
     },
   ),
   status: runStatus({
-    modelDigest: optional(digest({ description: 'Artifact that was measured.' })),
-    datasetRevision: optional(digest({ description: 'Dataset revision that it was measured on.' })),
     summary: optional(text(256, { description: 'The first metric of the model, with its interval.' })),
     cases: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Targets that were ranked.' })),
     metrics: optional(

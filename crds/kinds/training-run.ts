@@ -97,8 +97,6 @@ export const trainingRun = defineKind({
     trainingLoss: optional(text(32, { description: 'Mean loss of the last epoch, in nats a code.' })),
     validationNdcg: optional(text(32, { description: 'NDCG@10 of the kept epoch on the validation part.' })),
     parameters: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Parameters of the model.' })),
-    datasetRevision: optional(text(71, { description: 'Digest of the Dataset revision that was learned.' })),
-    tokenizerDigest: optional(text(71, { description: 'Digest of the tokenizer.' })),
   }),
   mutableOnceStarted: [...runPolicyFields, 'checkpointSteps'],
   columns: [

@@ -1,0 +1,16 @@
+import type { JobKind, JobPayload } from '../../crds/jobs.ts'
+import type { ProcessorContext, ProcessorOutcome } from './context.ts'
+
+type AnyProcessor = (payload: JobPayload<never>, context: ProcessorContext) => Promise<ProcessorOutcome<unknown>>
+
+/**
+ * The processor of each job kind, loaded when it is needed: a thread that reads logs shall not pay for ONNX Runtime.
+ * Payloads come from our own operator, so the spec is taken at its word.
+ */
+export const processors: Record<JobKind, AnyProcessor> = {
+  Dataset: async (payload, context) => (await import('./dataset.ts')).processDataset(payload, context),
+  TokenizerBuild: async (payload, context) =>
+    (await import('./tokenizer-build.ts')).processTokenizerBuild(payload, context),
+  TrainingRun: async (payload, context) => (await import('./training-run.ts')).processTrainingRun(payload, context),
+  Evaluation: async (payload, context) => (await import('./evaluation.ts')).processEvaluation(payload, context),
+}
