@@ -1,16 +1,12 @@
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
 import { type BuildOptions, buildControlPlane } from './build.ts'
+import type { Unavailable } from './unavailable.ts'
 
 export interface Binaries {
   etcd: string
   apiServer: string
   controllerManager: string
-}
-
-/** A thing that this machine cannot offer; tests skip with `reason`. */
-export interface Unavailable {
-  reason: string
 }
 
 const names = { etcd: 'etcd', apiServer: 'kube-apiserver', controllerManager: 'kube-controller-manager' } as const

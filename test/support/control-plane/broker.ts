@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createConnection, createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { ControlPlane } from '../control-plane.ts'
-import type { Unavailable } from './binaries.ts'
+import type { Unavailable } from './unavailable.ts'
 
 /** What test processes are told: all of a control plane but the right to stop it. */
 export type SharedControlPlane = Omit<ControlPlane, 'stop'>

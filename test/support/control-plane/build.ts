@@ -5,8 +5,8 @@ import { mkdir, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import type { Unavailable } from './binaries.ts'
 import { withBuildLock } from './build-lock.ts'
+import type { Unavailable } from './unavailable.ts'
 
 export interface BuildOptions {
   /** Where built control planes are kept: one folder a version, outside of the working tree. */

@@ -11,6 +11,7 @@ import (
 	"sort"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
@@ -56,4 +57,7 @@ func main() {
 func stopWhenInputEnds() {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	_ = syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	// An API server whose etcd ends together with it would wait for minutes.
+	time.Sleep(5 * time.Second)
+	os.Exit(1)
 }

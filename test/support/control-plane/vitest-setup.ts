@@ -3,9 +3,10 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startControlPlane } from '../control-plane.ts'
-import { type Binaries, findBinaries, type Unavailable } from './binaries.ts'
+import { type Binaries, findBinaries } from './binaries.ts'
 import { type Answer, serveControlPlane } from './broker.ts'
 import { cacheFolder } from './build.ts'
+import type { Unavailable } from './unavailable.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
