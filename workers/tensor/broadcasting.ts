@@ -13,8 +13,9 @@ const reshapeTarget = (shape: Shape): number[] => {
 const inferred = (from: Shape, to: Shape): Shape => {
   const known = to.filter((dimension) => dimension !== -1)
   if (known.length < to.length - 1) throw new Error(`Reshape to ${show(to)}: only one dimension may be -1`)
+  if (known.length === to.length && product(from) !== product(to))
+    throw new Error(`Cannot reshape ${show(from)} to ${show(to)}`)
   const rest = quotient(product(from), product(known))
-  if (known.length === to.length && rest !== 1) throw new Error(`Cannot reshape ${show(from)} to ${show(to)}`)
   return to.map((dimension) => (dimension === -1 ? rest : dimension))
 }
 

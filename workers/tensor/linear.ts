@@ -112,4 +112,7 @@ export const linear = (
 }
 
 /** Inner product over the last axis, kept with length 1: [..., d] and [d] give [..., 1]. */
-export const dotLast = (input: Value, vector: Value): Value => matmul(input, reshape(vector, [-1, 1]))
+export const dotLast = (input: Value, vector: Value): Value => {
+  const rows = input.shape.length === 1 ? reshape(input, [1, -1]) : input
+  return reshape(matmul(rows, reshape(vector, [-1, 1])), [...input.shape.slice(0, -1), 1])
+}

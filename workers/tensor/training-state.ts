@@ -76,6 +76,25 @@ export class TrainingState {
     return this.#run(session, { ...batch, ...rates }, 1, (data) => Number(data[0]))
   }
 
+  /** Takes as many steps as `scalars` has entries, with a session of a `trainingLoop` graph of that many. */
+  async advanceMany(
+    session: Session,
+    batches: Tensors,
+    scalars: readonly StepScalars[],
+  ): Promise<Record<string, number[]>> {
+    const stacked = (name: keyof StepScalars) =>
+      float32(
+        [scalars.length],
+        scalars.map((each) => each[name]),
+      )
+    const rates = {
+      learningRate: stacked('learningRate'),
+      firstCorrection: stacked('firstCorrection'),
+      secondCorrection: stacked('secondCorrection'),
+    }
+    return this.#run(session, { ...batches, ...rates }, scalars.length, (data) => Array.from(data, Number))
+  }
+
   async #run<Report>(
     session: Session,
     inputs: Tensors,
