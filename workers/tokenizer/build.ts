@@ -1,0 +1,85 @@
+import type { Catalogue, TrainingSequences } from './catalogue.ts'
+import { appendLevel, collisionRate, reassign } from './collisions.ts'
+import { TokenizerSpecError } from './errors.ts'
+import { type FeatureModel, type FeatureOptions, learnFeatures } from './features.ts'
+import { createNearestCentroids } from './nearest.ts'
+import { type Codebooks, quantizeResiduals, utilization } from './residual-quantizer.ts'
+
+export interface BuildOptions {
+  readonly features: Omit<FeatureOptions, 'seed'>
+  readonly levels: number
+  readonly codebookSize: number
+  readonly iterations: number
+  readonly collisions: 'Reassign' | 'AppendLevel'
+  readonly seed: number
+}
+
+export interface BuildReport {
+  /** Share of items whose codes another item had too, before they were told apart. */
+  readonly collisionRate: number
+  /** Squared error of the codes as a share of the variance of the features. */
+  readonly reconstructionError: number
+  /** Share of entries in use before collisions were resolved, by learned level. */
+  readonly utilization: number[]
+}
+
+export interface BuiltTokenizer {
+  readonly itemCount: number
+  readonly featureDimensions: number
+  /** [items, dimensions]. */
+  readonly features: Float32Array
+  readonly featureModel: FeatureModel
+  readonly codebooks: Codebooks
+  /** [items, codebookSizes.length], unique by item. */
+  readonly codes: Uint16Array
+  /** By level, an appended one included. */
+  readonly codebookSizes: readonly number[]
+  readonly report: BuildReport
+}
+
+export type BuildProgress = (phase: 'Features' | 'Quantization' | 'Collisions', step: number) => Promise<void>
+
+/**
+ * Learns codes for every item of a Dataset.
+ * @param progress called between steps; what it throws ends the build. Steps run from 0 to levels * iterations.
+ * @throws TokenizerSpecError when the Dataset cannot give what the options ask for
+ */
+export async function buildTokenizer(
+  dataset: Catalogue & TrainingSequences,
+  options: BuildOptions,
+  progress: BuildProgress = async () => {},
+): Promise<BuiltTokenizer> {
+  await progress('Features', 0)
+  const { dimensions, data, model } = learnFeatures(dataset, { ...options.features, seed: options.seed })
+  if (dimensions === 0) {
+    const message = 'no user took two items together; add text or an embedding'
+    throw new TokenizerSpecError('NoCoOccurrence', 'features.collaborative', message)
+  }
+  const nearest = await createNearestCentroids(dimensions)
+  try {
+    const { codebooks, codes, reconstructionError } = await quantizeResiduals(data, {
+      ...options,
+      dimensions,
+      nearest,
+      onIteration: (level, iteration) => progress('Quantization', level * options.iterations + iteration + 1),
+    })
+    await progress('Collisions', options.levels * options.iterations)
+    const unique = (options.collisions === 'Reassign' ? reassign : appendLevel)(codes, codebooks, data)
+    return {
+      itemCount: dataset.itemCount,
+      featureDimensions: dimensions,
+      features: data,
+      featureModel: model,
+      codebooks,
+      codes: unique.codes,
+      codebookSizes: unique.sizes,
+      report: {
+        collisionRate: collisionRate(codes, options.levels),
+        reconstructionError,
+        utilization: utilization(codes, codebooks.sizes),
+      },
+    }
+  } finally {
+    await nearest.release()
+  }
+}

@@ -1,0 +1,26 @@
+// What a tokenizer reads of a Dataset. Items are known by their index alone; an id is an opaque key and no feature.
+
+export interface Catalogue {
+  readonly itemCount: number
+  itemText(item: number): string
+  itemAttributes(item: number): readonly string[]
+  readonly embeddings?: { readonly dim: number; readonly data: Float32Array } | undefined
+}
+
+/** The users' sequences, one after another: user u has events[offsets[u] .. offsets[u + 1]), oldest first. */
+export interface TrainingSequences {
+  readonly itemCount: number
+  readonly userCount: number
+  readonly offsets: Uint32Array
+  /** Item indices. */
+  readonly events: Uint32Array
+  /** Length of the training part of each user's sequence. */
+  readonly trainEnd: Uint32Array
+}
+
+/** An item that the build did not see. */
+export interface NewItem {
+  readonly text: string
+  readonly attributes: readonly string[]
+  readonly embedding?: Float32Array | undefined
+}

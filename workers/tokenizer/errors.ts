@@ -1,0 +1,13 @@
+/** A specification that cannot be carried out on this Dataset; trying again does not help. */
+export class TokenizerSpecError extends Error {
+  readonly reason: string
+  /** Field of the spec that must change, such as `features.text`. */
+  readonly field: string
+
+  constructor(reason: string, field: string, message: string) {
+    super(`spec.${field}: ${message}`)
+    this.name = 'TokenizerSpecError'
+    this.reason = reason
+    this.field = field
+  }
+}
