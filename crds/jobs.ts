@@ -35,6 +35,8 @@ export interface JobProgress {
   step: number
   totalSteps: number
   metrics?: Record<string, number>
+  /** From the speed of this phase on this worker. */
+  estimatedSecondsRemaining?: number
   worker: { pod: string; node: string }
 }
 

@@ -19,6 +19,7 @@ const markSeconds = 86_400
 /** Finished jobs are read within seconds; the bound only keeps Redis small when nobody reads. */
 const retention = { age: 86_400, count: 1000 }
 const commandTimeoutMilliseconds = 5000
+const unstarted: ReadonlySet<string> = new Set(['waiting', 'prioritized', 'delayed', 'waiting-children'])
 
 export interface BullmqQueueOptions {
   redisUrl: string
@@ -90,7 +91,8 @@ export class BullmqQueue implements JobQueue {
       await this.#redis.set(keys.cancel(queue, id), reason, 'EX', markSeconds)
       await this.#redis.publish(keys.wake(queue), id)
       const job = await this.#queue(queue).getJob(id)
-      if (job && (await job.getState()) !== 'active') await job.remove().catch(ignoreLocked)
+      // A job that has finished meanwhile keeps its result: the work is done.
+      if (job && unstarted.has(await job.getState())) await job.remove().catch(ignoreLocked)
     })
   }
 

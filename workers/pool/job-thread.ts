@@ -2,6 +2,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { JobFailure, JobPayload } from '../../crds/jobs.ts'
+import { CorruptArtifactError } from '../artifacts/errors.ts'
 import { openFileStore } from '../artifacts/file-store.ts'
 import type { ProcessorContext } from '../processors/context.ts'
 import { JobError, toJobFailure } from '../processors/job-error.ts'
@@ -76,6 +77,9 @@ try {
   const outcome = await processors[data.payload.kind](data.payload as JobPayload<never>, context)
   send({ type: 'done', outcome })
 } catch (error) {
+  // Moved aside, it counts as missing, and whoever made it makes it again.
+  if (error instanceof CorruptArtifactError)
+    await context.store.quarantine(error.corruption.digest).catch(() => undefined)
   // Whatever broke after the stop broke because of it.
   send({ type: 'failed', failure: stopFailure ?? toJobFailure(error) })
 } finally {

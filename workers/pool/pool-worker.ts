@@ -181,15 +181,28 @@ export class PoolWorker {
   #progressWriter(job: Job, startToken: string): (update: ProgressUpdate) => void {
     const { pod, node, now, log } = this.#options
     let last = 0
-    let lastPhase = ''
+    let phase = { name: '', firstStep: 0, startedAt: 0 }
     return (update) => {
-      if (update.phase === lastPhase && now() - last < progressMilliseconds && update.step < update.totalSteps) return
+      const same = update.phase === phase.name
+      if (same && now() - last < progressMilliseconds && update.step < update.totalSteps) return
       last = now()
-      lastPhase = update.phase
-      const progress: JobProgress = { startToken, ...update, worker: { pod, node } }
+      if (!same) phase = { name: update.phase, firstStep: update.step, startedAt: last }
+      const remaining = remainingSeconds(update, phase.firstStep, (last - phase.startedAt) / 1000)
+      const progress: JobProgress = {
+        startToken,
+        ...update,
+        ...(remaining === undefined ? {} : { estimatedSecondsRemaining: remaining }),
+        worker: { pod, node },
+      }
       job.updateProgress(progress).catch((error: unknown) => log.warn(`progress was not written: ${String(error)}`))
     }
   }
+}
+
+/** A resumed phase starts in the middle, so speed is that of the steps done here. */
+function remainingSeconds(update: ProgressUpdate, firstStep: number, elapsed: number): number | undefined {
+  const done = update.step - firstStep
+  return done > 0 ? Math.ceil((elapsed / done) * Math.max(0, update.totalSteps - update.step)) : undefined
 }
 
 function engineMismatch(asked: string, own: string): JobFailure {
