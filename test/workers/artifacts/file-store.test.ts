@@ -253,6 +253,6 @@ describe('a full disk', () => {
   test('inside the writer is named as such too', async () => {
     const store = openFileStore(await temporaryFolder())
     const full = Object.assign(new Error('ENOSPC: no space left on device'), { code: 'ENOSPC' })
-    await expect(store.publish(request, () => Promise.reject(full))).rejects.toThrow(StoreFullError)
+    await expect(store.publish(request, (): Promise<void> => Promise.reject(full))).rejects.toThrow(StoreFullError)
   })
 })

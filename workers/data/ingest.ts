@@ -1,0 +1,156 @@
+/** From logs, or a simulation, to a Dataset artifact. */
+import type { ArtifactReference, ArtifactStore, JsonObject } from '../artifacts/store.ts'
+import { type Arrangement, arrange } from './arrange.ts'
+import { BadRowLog } from './bad-rows.ts'
+import type { DatasetSpec } from './dataset-spec.ts'
+import { type Database, openDatabase } from './duckdb.ts'
+import { type BadRow, SourceChangedError } from './errors.ts'
+import { type EventStatistics, writeEvents, writeItems, writeUsers } from './export-dataset.ts'
+import { loadInteractions } from './load-interactions.ts'
+import { loadItems } from './load-items.ts'
+import { loadSimulation } from './load-simulation.ts'
+import { digestSource } from './source-digest.ts'
+import { findSourceFiles, type SourceFiles } from './source-files.ts'
+import { findSplitTimes } from './split.ts'
+
+const DEFAULT_MEMORY_LIMIT_MEGABYTES = 1024
+
+export interface IngestProgress {
+  phase: 'Digesting' | 'Loading' | 'Arranging' | 'Writing'
+  step: number
+  totalSteps: number
+}
+
+export interface IngestOptions {
+  store: ArtifactStore
+  /** A folder for this job alone. */
+  scratch: string
+  namespace: string
+  inputDigest: string
+  threads: number
+  /** The source's digest when the job was planned; other contents end the job. */
+  sourceDigest?: string
+  memoryLimitMegabytes?: number
+  signal?: AbortSignal
+  progress?: (progress: IngestProgress) => void
+  /** Engine version, CPU family. */
+  createdBy?: JsonObject
+  provenance?: JsonObject
+}
+
+export interface DatasetCounts {
+  users: number
+  items: number
+  interactions: number
+  badRows: number
+  badRowExamples: readonly BadRow[]
+}
+
+export interface IngestResult extends DatasetCounts {
+  artifact: ArtifactReference
+  sourceDigest: string
+}
+
+/** A dataset once its files are written. */
+interface Ingested extends Arrangement, EventStatistics {
+  badRows: number
+  badRowExamples: readonly BadRow[]
+}
+
+/**
+ * Reads, numbers, orders, splits and publishes. Everything streams through DuckDB, which spills into the scratch
+ * folder, so nothing but ids' chunks and counts is held in memory.
+ * @throws BadDataError (retrying does not help), SourceChangedError (it does), StoreFullError, the signal's reason
+ */
+export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): Promise<IngestResult> {
+  const progress = options.progress ?? ((): void => undefined)
+  progress({ phase: 'Digesting', step: 0, totalSteps: 1 })
+  const files = spec.source.simulation === undefined ? await findSourceFiles(spec) : undefined
+  const before = await checkedSourceDigest(spec, options, options.sourceDigest)
+  let ingested: Ingested | undefined
+  const request = {
+    kind: 'Dataset',
+    inputDigest: options.inputDigest,
+    metadata: { sourceDigest: before },
+    ...(options.createdBy && { createdBy: options.createdBy }),
+    ...(options.provenance && { provenance: options.provenance }),
+  }
+  const artifact = await options.store.publish(request, async (directory) => {
+    const database = await openDatabase({
+      folders: files === undefined ? [] : [files.folder],
+      scratch: options.scratch,
+      threads: options.threads,
+      memoryLimitMegabytes: options.memoryLimitMegabytes ?? DEFAULT_MEMORY_LIMIT_MEGABYTES,
+      ...(options.signal && { signal: options.signal }),
+    })
+    try {
+      ingested = await ingestInto(directory, database, { spec, files, progress })
+    } finally {
+      await database.close()
+    }
+    // Rows read while a file was being replaced would be bound to a digest that they do not have.
+    await checkedSourceDigest(spec, options, before)
+    return metadataOf(ingested)
+  })
+  if (ingested === undefined) throw new Error('The store published a dataset without writing it')
+  await options.store.recordInput(options.namespace, options.inputDigest, artifact.digest)
+  const { users, items, interactions, badRows, badRowExamples } = ingested
+  return { artifact, sourceDigest: before, users, items, interactions, badRows, badRowExamples }
+}
+
+async function checkedSourceDigest(
+  spec: DatasetSpec,
+  { signal }: IngestOptions,
+  expected: string | undefined,
+): Promise<string> {
+  const { digest } = await digestSource(spec, signal ? { signal } : {})
+  if (expected !== undefined && digest !== expected) throw new SourceChangedError(expected, digest)
+  return digest
+}
+
+interface IngestContext {
+  spec: DatasetSpec
+  files: SourceFiles | undefined
+  progress: (progress: IngestProgress) => void
+}
+
+async function ingestInto(directory: string, database: Database, context: IngestContext): Promise<Ingested> {
+  const { spec, files, progress } = context
+  const badRows = new BadRowLog(spec.maxBadRows ?? 0)
+  progress({ phase: 'Loading', step: 0, totalSteps: 1 })
+  if (spec.source.simulation !== undefined) await loadSimulation(database, spec.source.simulation)
+  else if (files !== undefined && spec.interactions !== undefined) {
+    await loadInteractions(database, spec.interactions, files.interactions, badRows)
+    await loadItems(database, spec.items, files.items, badRows)
+  }
+  progress({ phase: 'Arranging', step: 0, totalSteps: 1 })
+  const arrangement = await arrange(database, spec)
+  const splitTimes = await findSplitTimes(database, spec.split, arrangement)
+  await writeItems(database, directory, arrangement.embeddingDimension)
+  await writeUsers(database, directory)
+  const statistics = await writeEvents(database, directory, {
+    hasTimes: arrangement.hasTimes,
+    splitTimes,
+    onProgress: (step) => progress({ phase: 'Writing', step, totalSteps: arrangement.interactions }),
+  })
+  return { ...arrangement, ...statistics, badRows: badRows.count, badRowExamples: badRows.examples }
+}
+
+function metadataOf(ingested: Ingested): JsonObject {
+  const { firstTime, lastTime, badRowExamples } = ingested
+  return {
+    users: ingested.users,
+    items: ingested.items,
+    interactions: ingested.interactions,
+    splits: { train: ingested.train, validation: ingested.validation, test: ingested.test },
+    duplicateInteractions: ingested.duplicateInteractions,
+    duplicateItems: ingested.duplicateItems,
+    droppedUsers: ingested.droppedUsers,
+    itemsOutsideCatalogue: ingested.itemsOutsideCatalogue,
+    embeddingDimension: ingested.embeddingDimension,
+    badRows: ingested.badRows,
+    badRowExamples: badRowExamples.map((row) => ({ ...row })),
+    ties: { pairs: ingested.pairs, tiedPairs: ingested.tiedPairs },
+    ...(firstTime !== undefined && lastTime !== undefined && { timeRange: { firstTime, lastTime } }),
+  }
+}

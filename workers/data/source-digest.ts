@@ -1,0 +1,42 @@
+/** The content digest of a source: what a revision of a Dataset is pinned to. */
+import { open } from 'node:fs/promises'
+import { type Digest, digestOf } from '../artifacts/digest.ts'
+import { hashFile } from '../artifacts/manifest.ts'
+import type { DatasetSpec } from './dataset-spec.ts'
+import { findSourceFiles, type SourceFile } from './source-files.ts'
+
+/** Changes whenever the simulator makes other data from the same parameters. */
+export const SIMULATOR_VERSION = 1
+
+export interface SourceDigest {
+  digest: Digest
+  files: number
+  bytes: number
+}
+
+/**
+ * Names, sizes and contents of the matched files, read as streams; for a simulation, its parameters.
+ * @throws BadDataError as findSourceFiles
+ */
+export async function digestSource(spec: DatasetSpec, options: { signal?: AbortSignal } = {}): Promise<SourceDigest> {
+  if (spec.source.simulation !== undefined) {
+    const digest = digestOf({ simulation: spec.source.simulation, version: SIMULATOR_VERSION })
+    return { digest, files: 0, bytes: 0 }
+  }
+  const { interactions, items } = await findSourceFiles(spec)
+  const described = {
+    interactions: await describe(interactions, options.signal),
+    items: await describe(items, options.signal),
+  }
+  const all = [...described.interactions, ...described.items]
+  return { digest: digestOf(described), files: all.length, bytes: all.reduce((sum, file) => sum + file.size, 0) }
+}
+
+async function describe(
+  files: readonly SourceFile[],
+  signal: AbortSignal | undefined,
+): Promise<{ path: string; size: number; sha256: string }[]> {
+  const described: { path: string; size: number; sha256: string }[] = []
+  for (const file of files) described.push({ path: file.name, ...(await hashFile({ open }, file.path, signal)) })
+  return described
+}

@@ -1,0 +1,85 @@
+/** The files of a source: those that a glob pattern finds below its folder, and none outside. */
+import { glob, realpath, stat } from 'node:fs/promises'
+import { isAbsolute, join, relative, sep } from 'node:path'
+import type { DatasetSpec } from './dataset-spec.ts'
+import { BadDataError } from './errors.ts'
+
+export interface SourceFile {
+  /** Below the source's folder, forward slashes: how messages name it. */
+  name: string
+  /** Absolute, links resolved. */
+  path: string
+  /** Bytes. */
+  size: number
+}
+
+export interface SourceFiles {
+  /** Absolute, links resolved. */
+  folder: string
+  interactions: SourceFile[]
+  items: SourceFile[]
+}
+
+/** @throws BadDataError when the folder or the files are absent, or a name leads outside */
+export async function findSourceFiles(spec: DatasetSpec): Promise<SourceFiles> {
+  const { file } = spec.source
+  if (file === undefined || spec.interactions === undefined) {
+    throw new BadDataError('InvalidSpec', 'spec.source.file and spec.interactions are needed to read files')
+  }
+  const folder = await resolveFolder(file.path)
+  return {
+    folder,
+    interactions: await matchFiles(folder, spec.interactions.path, 'spec.interactions.path'),
+    items: spec.items === undefined ? [] : await matchFiles(folder, spec.items.path, 'spec.items.path'),
+  }
+}
+
+async function resolveFolder(path: string): Promise<string> {
+  try {
+    const folder = await realpath(path)
+    if ((await stat(folder)).isDirectory()) return folder
+  } catch (cause) {
+    throw new BadDataError(
+      'SourceNotFound',
+      `There is no folder ${path} on this worker. Mount it in the WorkerPool's template, or change spec.source.file.path.`,
+      { cause },
+    )
+  }
+  throw new BadDataError(
+    'SourceNotFound',
+    `${path} is not a folder. Change spec.source.file.path to the folder itself.`,
+  )
+}
+
+async function matchFiles(folder: string, pattern: string, field: string): Promise<SourceFile[]> {
+  if (isAbsolute(pattern) || pattern.split(/[/\\]/).includes('..')) {
+    throw new BadDataError('InvalidSpec', `${field} must stay below the source's folder: no leading /, no ".."`)
+  }
+  const files: SourceFile[] = []
+  for await (const name of glob(pattern, { cwd: folder })) {
+    const found = await describe(folder, name, field)
+    if (found !== undefined) files.push(found)
+  }
+  if (files.length === 0) {
+    throw new BadDataError(
+      'SourceNotFound',
+      `No file in ${folder} matches ${JSON.stringify(pattern)}. Change ${field}.`,
+    )
+  }
+  // By code units: the same order whatever the locale and the file system.
+  return files.sort((one, other) => (one.name < other.name ? -1 : 1))
+}
+
+async function describe(folder: string, name: string, field: string): Promise<SourceFile | undefined> {
+  const path = await realpath(join(folder, name))
+  const status = await stat(path)
+  if (!status.isFile()) return undefined
+  if (!path.startsWith(folder + sep)) {
+    throw new BadDataError('InvalidSpec', `${name} is a link that leads out of ${folder}. Change ${field} or the link.`)
+  }
+  // DuckDB would take such a name for a pattern of its own.
+  if (/[*?[\]]/.test(path)) {
+    throw new BadDataError('InvalidSpec', `${path} has one of * ? [ ] in its name. Rename it or change ${field}.`)
+  }
+  return { name: relative(folder, join(folder, name)).split(sep).join('/'), path, size: status.size }
+}
