@@ -82,8 +82,3 @@ async function readJsonLines<T>(path: string): Promise<T[]> {
   }
   return values
 }
-
-/** A user's items in order; a view, not a copy. */
-export function sequenceOf(dataset: Pick<Dataset, 'events' | 'offsets'>, user: number): Uint32Array {
-  return dataset.events.subarray(dataset.offsets[user], dataset.offsets[user + 1])
-}

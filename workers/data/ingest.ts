@@ -150,7 +150,10 @@ function metadataOf(ingested: Ingested): JsonObject {
     embeddingDimension: ingested.embeddingDimension,
     badRows: ingested.badRows,
     badRowExamples: badRowExamples.map((row) => ({ ...row })),
-    ties: { pairs: ingested.pairs, tiedPairs: ingested.tiedPairs },
-    ...(firstTime !== undefined && lastTime !== undefined && { timeRange: { firstTime, lastTime } }),
+    ...(firstTime !== undefined &&
+      lastTime !== undefined && {
+        timeRange: { firstTime, lastTime },
+        ties: { pairs: ingested.pairs, tiedPairs: ingested.tiedPairs },
+      }),
   }
 }
