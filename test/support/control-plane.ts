@@ -46,7 +46,7 @@ const serverTimeoutMs = 120_000
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane | Unavailable> {
   const env = options.env ?? process.env
   const report = options.report ?? (() => undefined)
-  const binaries = options.binaries ?? (await findBinaries(env, { cache: cacheFolder(env, homedir()), report }))
+  const binaries = options.binaries ?? (await findBinaries({ env, cache: cacheFolder(env, homedir()), report }))
   if ('reason' in binaries) return binaries
 
   const started = performance.now()

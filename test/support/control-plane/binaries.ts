@@ -17,10 +17,11 @@ const names = { etcd: 'etcd', apiServer: 'kube-apiserver', controllerManager: 'k
  *
  * @throws when Go is there and the build fails: that is a fault of ours, not of the machine.
  */
-export async function findBinaries(env: NodeJS.ProcessEnv, build: BuildOptions): Promise<Binaries | Unavailable> {
+export async function findBinaries(options: BuildOptions): Promise<Binaries | Unavailable> {
+  const { env } = options
   const given = givenFolder(env)
   if (given === undefined) {
-    const built = await buildControlPlane(build)
+    const built = await buildControlPlane(options)
     return 'reason' in built ? built : inFolder(env, built.folder)
   }
   const binaries = inFolder(env, given)

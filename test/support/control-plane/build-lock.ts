@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { link, readFile, rm, writeFile } from 'node:fs/promises'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -32,7 +33,7 @@ export async function withBuildLock<T>(
 
 async function take(file: string): Promise<boolean> {
   // A link appears together with its content: nobody reads a lock that does not yet name its holder.
-  const claim = `${file}.${process.pid}`
+  const claim = `${file}.${randomUUID()}`
   await writeFile(claim, String(process.pid))
   try {
     await link(claim, file)

@@ -9,6 +9,8 @@ import { withBuildLock } from './build-lock.ts'
 import type { Unavailable } from './unavailable.ts'
 
 export interface BuildOptions {
+  /** Where `go` is found, and what it is told. */
+  env: NodeJS.ProcessEnv
   /** Where built control planes are kept: one folder a version, outside of the working tree. */
   cache: string
   /** Gets a line now and then; a cold build takes minutes. */
@@ -36,7 +38,7 @@ export async function buildControlPlane(options: BuildOptions): Promise<{ folder
   const { version, digest } = await describeSources()
   const folder = join(options.cache, `${version}-${digest}`)
   if (existsSync(folder)) return { folder }
-  const go = await goVersion()
+  const go = await goVersion(options.env)
   if (go === undefined) {
     return { reason: 'no kube-apiserver: set KUBEBUILDER_ASSETS, or install Go 1.26, with which it is built once' }
   }
@@ -53,9 +55,9 @@ async function describeSources(): Promise<{ version: string; digest: string }> {
   return { version, digest: createHash('sha256').update(files.join('')).digest('hex').slice(0, 12) }
 }
 
-async function goVersion(): Promise<string | undefined> {
+async function goVersion(env: NodeJS.ProcessEnv): Promise<string | undefined> {
   try {
-    return (await promisify(execFile)('go', ['version'])).stdout.trim()
+    return (await promisify(execFile)('go', ['version'], { env })).stdout.trim()
   } catch {
     return undefined
   }
@@ -69,7 +71,7 @@ async function buildInto(
 ): Promise<{ folder: string } | Unavailable> {
   options.report(`fetching the Go modules of Kubernetes ${version} (${go})`)
   // Listing the dependencies fetches what the build needs and no more; a machine without a module proxy ends here.
-  const fetched = await runGo(['list', '-deps', '-f', '{{""}}', '.'], `fetching modules`, options)
+  const fetched = await runGo(['list', '-deps', '-f', '{{""}}', '.'], 'fetching modules', options)
   if (fetched.code !== 0) return { reason: `no kube-apiserver: its Go modules cannot be fetched: ${fetched.tail}` }
 
   const fresh = await mkdtemp(`${folder}.`)
@@ -102,7 +104,7 @@ async function runGo(args: string[], what: string, options: BuildOptions): Promi
   // Niced: the build runs beside the fast tests, which are not to time out for it.
   const child = spawn('nice', ['-n', '15', 'go', ...args], {
     cwd: sources,
-    env: { ...process.env, CGO_ENABLED: '0', GOWORK: 'off' },
+    env: { ...options.env, CGO_ENABLED: '0', GOWORK: 'off' },
     stdio: ['ignore', 'ignore', 'pipe'],
     // A process group of its own, so that the compilers end with it.
     detached: true,

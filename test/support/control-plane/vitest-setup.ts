@@ -22,7 +22,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const report = (line: string) => process.stderr.write(`control plane: ${line}\n`)
   const ended = new AbortController()
   const binaries = settle(
-    findBinaries(process.env, { cache: cacheFolder(process.env, homedir()), report, signal: ended.signal }),
+    findBinaries({ env: process.env, cache: cacheFolder(process.env, homedir()), report, signal: ended.signal }),
   )
   let started: ReturnType<typeof startWhenBuilt> | undefined
   const directory = await mkdtemp(join(tmpdir(), 'adloom-broker-'))
