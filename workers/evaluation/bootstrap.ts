@@ -1,0 +1,101 @@
+// Intervals by resampling users: the cases of one user are not independent of each other, so they are drawn together.
+// All columns share their resamples, which makes every comparison between columns a paired one.
+
+import { Random } from '../tensor/random.ts'
+
+export interface Estimate {
+  readonly mean: number
+  /** Ends of the 95 % percentile interval. */
+  readonly low: number
+  readonly high: number
+}
+
+export interface Resamples {
+  readonly samples: number
+  /** Mean over all cases, by column. */
+  readonly means: Float64Array
+  /** Means of the resamples, by column. */
+  readonly resampled: readonly Float64Array[]
+}
+
+export interface BootstrapOptions {
+  readonly samples: number
+  readonly seed: number
+}
+
+/**
+ * Means of every column, over the cases as they are and over resamples of the users.
+ * @param users user of each case
+ * @param columns values by case, each as long as `users`
+ */
+export function bootstrap(users: Uint32Array, columns: readonly Float64Array[], options: BootstrapOptions): Resamples {
+  const width = columns.length
+  const { sums, counts } = sumByUser(users, columns)
+  const userCount = counts.length
+  const random = new Random(options.seed, 'bootstrap')
+  const resampled = columns.map(() => new Float64Array(options.samples))
+  const totals = new Float64Array(width)
+  for (let sample = 0; sample < options.samples; sample++) {
+    totals.fill(0)
+    let cases = 0
+    for (let draw = 0; draw < userCount; draw++) {
+      const user = random.below(userCount)
+      cases += counts[user]
+      for (let column = 0; column < width; column++) totals[column] += sums[user * width + column]
+    }
+    for (let column = 0; column < width; column++) resampled[column][sample] = totals[column] / cases
+  }
+  const means = Float64Array.from(columns, (values) => values.reduce((sum, value) => sum + value, 0) / users.length)
+  return { samples: options.samples, means, resampled }
+}
+
+/** Users with cases, numbered by first appearance: sums [users, columns] and number of cases. */
+function sumByUser(users: Uint32Array, columns: readonly Float64Array[]) {
+  const indexOf = new Map<number, number>()
+  for (const user of users) if (!indexOf.has(user)) indexOf.set(user, indexOf.size)
+  const sums = new Float64Array(indexOf.size * columns.length)
+  const counts = new Uint32Array(indexOf.size)
+  users.forEach((user, index) => {
+    const row = indexOf.get(user) ?? 0
+    counts[row]++
+    for (let column = 0; column < columns.length; column++)
+      sums[row * columns.length + column] += columns[column][index]
+  })
+  return { sums, counts }
+}
+
+/** Value below which a share of the sorted values lies, interpolated. */
+export function percentile(sorted: Float64Array, share: number): number {
+  const place = share * (sorted.length - 1)
+  const below = Math.floor(place)
+  const above = Math.min(sorted.length - 1, below + 1)
+  if (sorted[below] === sorted[above]) return sorted[below]
+  return sorted[below] + (place - below) * (sorted[above] - sorted[below])
+}
+
+function estimate(mean: number, resampled: Float64Array): Estimate {
+  const sorted = resampled.toSorted()
+  return { mean, low: percentile(sorted, 0.025), high: percentile(sorted, 0.975) }
+}
+
+/** Mean of one column with its interval. */
+export const estimateMean = ({ means, resampled }: Resamples, column: number): Estimate =>
+  estimate(means[column], resampled[column])
+
+/** `column - other`, paired. */
+export const estimateDifference = ({ means, resampled }: Resamples, column: number, other: number): Estimate =>
+  estimate(
+    means[column] - means[other],
+    resampled[column].map((value, sample) => value - resampled[other][sample]),
+  )
+
+/** A gain over nothing is infinite, no gain over nothing is none. */
+const relativeGain = (value: number, base: number): number =>
+  value === base ? 0 : base === 0 ? Number.POSITIVE_INFINITY : (value - base) / base
+
+/** `column / other - 1`, paired: 0.1 is a tenth more. */
+export const estimateRelativeGain = ({ means, resampled }: Resamples, column: number, other: number): Estimate =>
+  estimate(
+    relativeGain(means[column], means[other]),
+    resampled[column].map((value, sample) => relativeGain(value, resampled[other][sample])),
+  )

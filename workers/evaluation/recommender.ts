@@ -1,0 +1,17 @@
+/** Whatever ranks the catalogue for a history: a model or a baseline. */
+export interface Recommender {
+  /** As it stands before the names of its metrics; empty for the model under test. */
+  readonly name: string
+  /**
+   * For each history (item indices, oldest first) the best `count` items, best first: no item of the history, no item
+   * twice; fewer than `count` where the catalogue has no more.
+   */
+  recommend(histories: readonly Uint32Array[], count: number): Promise<Uint32Array[]>
+}
+
+/** One target to be found, given everything that its user did before. */
+export interface EvaluationCase {
+  readonly user: number
+  readonly history: Uint32Array
+  readonly target: number
+}
