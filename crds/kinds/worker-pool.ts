@@ -1,6 +1,6 @@
 import { defineKind, type ObjectOf } from '../kind.ts'
 import { messageColumn, stateColumn } from '../run.ts'
-import { boolean, integer, object, optional, passedOn, statusOf, stringMap, text, time } from '../schema.ts'
+import { boolean, integer, object, optional, passedOn, statusOf, stringMap, text } from '../schema.ts'
 
 /** A class of worker. The operator owns its Pods directly; their number follows the backlog of the pool's queue. */
 export const workerPool = defineKind({
@@ -56,7 +56,6 @@ export const workerPool = defineKind({
     busyReplicas: optional(integer(0, 1000, { description: 'Pods whose worker has a job.' })),
     backlog: optional(integer(0, 1_000_000_000, { description: 'Jobs that wait or run.' })),
     selector: optional(text(1024, { description: 'Label selector of the Pods.' })),
-    lastActiveTime: optional(time({ description: 'When the queue was last seen with a job.' })),
   }),
   columns: [
     stateColumn,

@@ -1,0 +1,32 @@
+import type { DatasetSummary } from '../../crds/jobs.ts'
+import { type Dataset, dataset } from '../../crds/kinds/dataset.ts'
+import { timestamp } from '../cluster/clock.ts'
+import type { RunKind } from './run/run-kind.ts'
+
+/** Reads logs into a pinned revision. What files hold is known to the worker alone, so it tells whether they changed. */
+export const datasetRun: RunKind<Dataset> = {
+  definition: dataset,
+  jobKind: 'Dataset',
+  bounded: false,
+  referenceFields: ['pollPeriodSeconds'],
+  dependencies: () => [],
+  resolve: () => ({ state: 'Ready', digests: {} }),
+  inputsAreKnown: ({ spec }) => spec.source.simulation !== undefined,
+  pollPeriodSeconds: ({ spec }) => spec.pollPeriodSeconds,
+  describe(artifact, status, now) {
+    const { sourceDigest, users, items, interactions, badRows, badRowExamples } = artifact.summary as DatasetSummary
+    const before = status as Dataset['status']
+    const isNew = before?.revision !== artifact.digest
+    return {
+      revision: artifact.digest,
+      revisionTime: isNew ? timestamp(now) : before?.revisionTime,
+      lastPollTime: timestamp(now),
+      sourceDigest,
+      users,
+      items,
+      interactions,
+      badRows,
+      badRowExamples,
+    }
+  },
+}

@@ -1,0 +1,131 @@
+import type { KubernetesObject } from '../cluster/objects.ts'
+
+/** The parts of a built-in Pod that we read or write. */
+export interface Pod extends KubernetesObject {
+  spec?: { nodeName?: string }
+  status?: {
+    phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
+    message?: string
+    conditions?: { type: string; status: string; reason?: string; message?: string }[]
+    containerStatuses?: { name: string; state?: { waiting?: { reason?: string; message?: string } } }[]
+  }
+}
+
+export interface PodTemplate {
+  metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }
+  spec?: Record<string, unknown>
+}
+
+export interface EnvironmentVariable {
+  name: string
+  value?: string
+  valueFrom?: unknown
+}
+
+/** What a process of ours needs of the outside, the same in a cluster and on one machine. */
+export interface PodSettings {
+  image: string
+  storeUri: string
+  /** Added to every Pod of ours: proxies, credentials by reference, never secrets in clear text. */
+  environment: readonly EnvironmentVariable[]
+}
+
+export const environment = (name: string, value: string): EnvironmentVariable => ({ name, value })
+
+export const fieldEnvironment = (name: string, fieldPath: string): EnvironmentVariable => ({
+  name,
+  valueFrom: { fieldRef: { fieldPath } },
+})
+
+export const scratchPath = '/var/lib/adloom/scratch'
+
+export interface ContainerParts {
+  name: string
+  args: string[]
+  environment: EnvironmentVariable[]
+  port: number
+}
+
+/** A Pod of ours that keeps to the restricted Pod Security Standard. */
+export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings): Record<string, unknown> {
+  const probe = (path: string) => ({ httpGet: { path, port: parts.port }, periodSeconds: 5, timeoutSeconds: 5 })
+  return {
+    automountServiceAccountToken: false,
+    terminationGracePeriodSeconds: 30,
+    securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: parts.name,
+        image: settings.image,
+        command: ['adloom'],
+        args: parts.args,
+        env: [
+          fieldEnvironment('POD_NAME', 'metadata.name'),
+          fieldEnvironment('POD_IP', 'status.podIP'),
+          fieldEnvironment('NODE_NAME', 'spec.nodeName'),
+          environment('ADLOOM_STORE', settings.storeUri),
+          environment('ADLOOM_SCRATCH', scratchPath),
+          ...parts.environment,
+          ...settings.environment,
+        ],
+        ports: [{ name: 'http', containerPort: parts.port, protocol: 'TCP' }],
+        readinessProbe: { ...probe('/readyz'), periodSeconds: 1 },
+        livenessProbe: { ...probe('/healthz'), failureThreshold: 6 },
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+        volumeMounts: [{ name: 'scratch', mountPath: scratchPath }],
+      },
+    ],
+    volumes: [{ name: 'scratch', emptyDir: {} }],
+  }
+}
+
+const listKeys = ['name', 'mountPath', 'containerPort', 'key'] as const
+
+/**
+ * The user's part of a Pod over ours: objects merge by field, lists whose entries have a name (containers, env, volumes,
+ * mounts, ports) merge by it, everything else is replaced.
+ */
+export function mergeOver(base: unknown, over: unknown): unknown {
+  if (over === undefined) return base
+  if (Array.isArray(base) && Array.isArray(over)) return mergeLists(base, over)
+  if (!isRecord(base) || !isRecord(over)) return over
+  const merged: Record<string, unknown> = { ...base }
+  for (const [field, value] of Object.entries(over)) merged[field] = mergeOver(base[field], value)
+  return merged
+}
+
+function mergeLists(base: unknown[], over: unknown[]): unknown[] {
+  const key = listKeys.find((name) => [...base, ...over].every((entry) => isRecord(entry) && name in entry))
+  if (key === undefined) return over
+  const keyOf = (entry: unknown) => (isRecord(entry) ? entry[key] : undefined)
+  const kept = base.map((entry) => {
+    const own = over.find((candidate) => keyOf(candidate) === keyOf(entry))
+    // A value and its source exclude each other, so an entry of env is replaced as a whole.
+    return own === undefined
+      ? entry
+      : isRecord(own) && ('value' in own || 'valueFrom' in own)
+        ? own
+        : mergeOver(entry, own)
+  })
+  const known = new Set(base.map(keyOf))
+  return [...kept, ...over.filter((entry) => !known.has(keyOf(entry)))]
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+export const isPodReady = (pod: Pod): boolean =>
+  pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
+
+/** Why a Pod is not running, if it says so. */
+export function podProblem(pod: Pod): string | undefined {
+  const waiting = pod.status?.containerStatuses?.map(({ state }) => state?.waiting).find((state) => state?.reason)
+  if (waiting && waiting.reason !== 'ContainerCreating') return `${waiting.reason}: ${waiting.message ?? ''}`
+  const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
+  return scheduled?.status === 'False' ? `${scheduled.reason}: ${scheduled.message ?? ''}` : undefined
+}
