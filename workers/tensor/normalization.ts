@@ -1,5 +1,5 @@
 // Layer and root-mean-square normalisation over the last axis, with closed-form gradients that reuse the statistics of
-// the forward kernel.
+// the forward kernel. Those statistics have no rule of their own, so a second derivative is refused, not wrong.
 
 import { sumTo } from './broadcasting.ts'
 import { mul, scale as scaled, sub } from './elementwise.ts'
@@ -25,6 +25,7 @@ export const layerNorm = (input: Value, scale: Value, bias: Value, epsilon = 1e-
       attributes: { axis: -1, epsilon: { float: epsilon } },
     },
   )
+  graph.record('second derivative of LayerNormalization', [input], [mean, inverse])
   graph.record('LayerNormalization', [input, scale, bias], [output], ([gradient]) => {
     if (gradient === undefined) return []
     const normal = mul(sub(input, mean), inverse)
@@ -44,6 +45,7 @@ export const rmsNorm = (input: Value, scale: Value, epsilon = 1e-5): Value => {
   const [output, inverse] = graph.emit('SimplifiedLayerNormalization', [input, scale], [input, statistic], {
     attributes: { axis: -1, epsilon: { float: epsilon } },
   })
+  graph.record('second derivative of SimplifiedLayerNormalization', [input], [inverse])
   graph.record('SimplifiedLayerNormalization', [input, scale], [output], ([gradient]) => {
     if (gradient === undefined) return []
     const normal = mul(input, inverse)

@@ -7,6 +7,7 @@ import { ProtobufMessage } from './protobuf.ts'
 const irVersion = 9
 const opsets = { '': 18, 'com.microsoft': 1 }
 const elementCodes: Record<ElementType, number> = { float32: 1, int32: 6, int64: 7, bool: 9 }
+const externalLocation = 1
 const attributeTypes = { float: 1, integer: 2, text: 3, graph: 5, integers: 7 }
 
 const message = (): ProtobufMessage => new ProtobufMessage()
@@ -58,14 +59,26 @@ const writeNode = (node: Node, rename: ReadonlyMap<string, string>): ProtobufMes
   return node.domain === '' ? proto : proto.text(7, node.domain)
 }
 
-const writeTensor = (name: string, tensor: TensorData): ProtobufMessage => {
+/** Weights that lie in a file beside the model: constants that are views of `data` are written as references to it. */
+export interface ExternalWeights {
+  /** File name relative to the model's. */
+  readonly location: string
+  readonly data: Float32Array
+}
+
+const external = ({ location, data }: ExternalWeights, view: TensorData['data']): ProtobufMessage[] => {
+  const facts = { location, offset: view.byteOffset - data.byteOffset, length: view.byteLength }
+  return Object.entries(facts).map(([key, fact]) => message().text(1, key).text(2, String(fact)))
+}
+
+const writeTensor = (name: string, { type, shape, data }: TensorData, weights?: ExternalWeights): ProtobufMessage => {
   const proto = message()
-  for (const dimension of tensor.shape) proto.integer(1, dimension)
-  const { buffer, byteOffset, byteLength } = tensor.data
-  return proto
-    .integer(2, elementCodes[tensor.type])
-    .text(8, name)
-    .bytes(9, new Uint8Array(buffer, byteOffset, byteLength))
+  for (const dimension of shape) proto.integer(1, dimension)
+  proto.integer(2, elementCodes[type]).text(8, name)
+  if (weights?.data.buffer !== data.buffer)
+    return proto.bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength))
+  for (const entry of external(weights, data)) proto.message(13, entry)
+  return proto.integer(14, externalLocation)
 }
 
 const writeValueInfo = (name: string, { type, shape }: Value): ProtobufMessage => {
@@ -109,13 +122,18 @@ const nameOutputs = (graph: Graph, nodes: readonly Node[], inherited: ReadonlyMa
   return { rename, copies, outputs }
 }
 
-const writeGraph = (graph: Graph, inherited: ReadonlyMap<string, string> = new Map()): ProtobufMessage => {
+const writeGraph = (
+  graph: Graph,
+  inherited: ReadonlyMap<string, string>,
+  weights?: ExternalWeights,
+): ProtobufMessage => {
   const { nodes, free } = liveGraph(graph)
   const { rename, copies, outputs } = nameOutputs(graph, nodes, inherited)
   const proto = message()
   for (const node of [...nodes, ...copies]) proto.message(1, writeNode(node, rename))
   proto.text(2, graph.parent === undefined ? 'main' : 'body')
-  if (graph.parent === undefined) for (const name of free) proto.message(5, writeTensor(name, constantOf(graph, name)))
+  if (graph.parent === undefined)
+    for (const name of free) proto.message(5, writeTensor(name, constantOf(graph, name), weights))
   for (const value of graph.inputs.values()) proto.message(11, writeValueInfo(value.name, value))
   for (const [name, value] of outputs) proto.message(12, writeValueInfo(name, value))
   return proto
@@ -127,10 +145,13 @@ const constantOf = (graph: Graph, name: string): TensorData => {
   return constant
 }
 
-/** The model's bytes, ready for an inference session or a file. */
-export const writeModel = (graph: Graph): Uint8Array => {
+/** The model's bytes, ready for an inference session or a file; several models may refer to the same weights. */
+export const writeModel = (graph: Graph, weights?: ExternalWeights): Uint8Array => {
   if (graph.outputs.size === 0) throw new Error('The graph has no output')
-  const model = message().integer(1, irVersion).text(2, 'adloom').message(7, writeGraph(graph))
+  const model = message()
+    .integer(1, irVersion)
+    .text(2, 'adloom')
+    .message(7, writeGraph(graph, new Map(), weights))
   for (const [domain, version] of Object.entries(opsets))
     model.message(8, message().text(1, domain).integer(2, version))
   return model.finish()

@@ -23,19 +23,9 @@ const digest = (labels: readonly (number | string)[]): number => {
 
 const rotate = (word: number, by: number): number => (word << by) | (word >>> (32 - by))
 
-export class Random {
-  readonly #state: Int32Array
-  #spareNormal: number | undefined
-
-  /** The stream of these labels, usually a seed, a purpose and a step: `new Random(7, 'dropout', 120)`. */
-  constructor(...labels: readonly (number | string)[]) {
-    const next = splitmix32(digest(labels))
-    this.#state = Int32Array.from({ length: 4 }, next)
-  }
-
-  /** 0 to 2^32 - 1. */
-  uint32(): number {
-    const state = this.#state
+/** The generator on a state of four words, not all zero, which it advances in place; gives 0 to 2^32 - 1. */
+export const xoshiro128 = (state: Int32Array): (() => number) => {
+  return () => {
     const result = Math.imul(rotate(Math.imul(state[1], 5), 7), 9) >>> 0
     const shifted = state[1] << 9
     state[2] ^= state[0]
@@ -45,6 +35,17 @@ export class Random {
     state[2] ^= shifted
     state[3] = rotate(state[3], 11)
     return result
+  }
+}
+
+export class Random {
+  /** 0 to 2^32 - 1. */
+  readonly uint32: () => number
+  #spareNormal: number | undefined
+
+  /** The stream of these labels, usually a seed, a purpose and a step: `new Random(7, 'dropout', 120)`. */
+  constructor(...labels: readonly (number | string)[]) {
+    this.uint32 = xoshiro128(Int32Array.from({ length: 4 }, splitmix32(digest(labels))))
   }
 
   /** [0, 1), of 53 random bits. */

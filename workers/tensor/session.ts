@@ -3,6 +3,7 @@
 
 import { InferenceSession, Tensor } from 'onnxruntime-node'
 import type { ElementType, TensorData } from './graph.ts'
+import type { ExternalWeights } from './onnx-writer.ts'
 import { sizeOf } from './shapes.ts'
 
 export interface SessionOptions {
@@ -10,6 +11,8 @@ export interface SessionOptions {
   readonly threads: number
   /** Writes a Chrome trace to a file whose name starts so, when the session is released. */
   readonly profilePrefix?: string
+  /** The file that the model refers to, where it was written so. */
+  readonly weights?: ExternalWeights
 }
 
 export type Tensors = Readonly<Record<string, TensorData>>
@@ -27,6 +30,9 @@ const fromTensor = (tensor: Tensor): TensorData => ({
   data: tensor.data as TensorData['data'],
 })
 
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
 export class Session {
   readonly #session: InferenceSession
   readonly #profiled: boolean
@@ -38,12 +44,13 @@ export class Session {
   }
 
   /** @throws what ONNX Runtime has against the model */
-  static async create(model: Uint8Array, { threads, profilePrefix }: SessionOptions): Promise<Session> {
+  static async create(model: Uint8Array, { threads, profilePrefix, weights }: SessionOptions): Promise<Session> {
     const session = await InferenceSession.create(model, {
       executionProviders: ['cpu'],
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
       logSeverityLevel: 3,
+      ...(weights === undefined ? {} : { externalData: [{ path: weights.location, data: bytesOf(weights.data) }] }),
       ...(profilePrefix === undefined ? {} : { enableProfiling: true, profileFilePrefix: profilePrefix }),
     })
     return new Session(session, profilePrefix !== undefined)
