@@ -118,7 +118,7 @@ export function errorOfStatus(request: FailedRequest, body: Partial<StatusBody>,
 /** Reads a response that is not 2xx. A proxy in between may answer text instead of a Status. */
 export async function errorOfResponse(request: FailedRequest, response: Response): Promise<ApiError> {
   const text = await response.text().catch(() => '')
-  const body = parseStatus(text) ?? { message: text.trim().slice(0, 500) }
+  const body = parseStatus(text) ?? { message: `${response.status} ${text.trim().slice(0, 500)}` }
   return errorOfStatus(request, { ...body, code: response.status }, response.headers.get('retry-after'))
 }
 

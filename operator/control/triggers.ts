@@ -59,19 +59,19 @@ export function mapped<T extends KubernetesObject>(
     get: (key) => informer.get(key),
     whenSynced: (signal) => informer.whenSynced(signal),
     connect(enqueue) {
-      const enqueueAll = (object: T) => {
-        for (const key of keysOf(object)) enqueue(formatKey(key))
+      // Each key once: an idle worker takes a key at once, and a second mention would make it run twice.
+      const enqueueAll = (...objects: T[]) => {
+        const keys = new Set(objects.flatMap((object) => keysOf(object).map(formatKey)))
+        for (const key of keys) enqueue(key)
       }
       return informer.addHandler({
-        added: enqueueAll,
+        added: (object) => enqueueAll(object),
         updated(before, after) {
-          if (!predicate(before, after)) return
           // Also who was meant before: an owner or a reference that was taken away has to be told.
-          enqueueAll(before)
-          enqueueAll(after)
+          if (predicate(before, after)) enqueueAll(before, after)
         },
-        deleted: enqueueAll,
-        resynced: enqueueAll,
+        deleted: (last) => enqueueAll(last),
+        resynced: (object) => enqueueAll(object),
       })
     },
   }
