@@ -15,3 +15,11 @@ export interface EvaluationCase {
   readonly history: Uint32Array
   readonly target: number
 }
+
+/** A trained model. Its item indices are those of the Dataset that it was trained on. */
+export interface TrainedRecommender extends Recommender {
+  readonly datasetDigest: string
+  /** Id by item index. */
+  readonly itemIds: readonly string[]
+  release(): Promise<void>
+}

@@ -17,8 +17,14 @@ export class JobError extends Error {
 /** Any error in the words of the queue. Only errors that say so themselves are final. */
 export function toJobFailure(error: unknown): JobFailure {
   const message = error instanceof Error ? error.message : String(error)
-  if (error instanceof JobError) return { reason: error.reason, message, retryable: error.retryable }
+  if (saysWhy(error)) return { reason: error.reason, message, retryable: error.retryable }
   const name = error instanceof Error ? error.name.replace(/Error$/, '') : 'Failed'
   const retryable = !(error instanceof Error && 'retryable' in error && error.retryable === false)
   return { reason: /^[A-Z][A-Za-z]+$/.test(name) ? name : 'WorkFailed', message, retryable }
+}
+
+/** A JobError, or an error of a room below that knows its reason and whether to try again. */
+function saysWhy(error: unknown): error is Error & { reason: string; retryable: boolean } {
+  if (!(error instanceof Error) || !('reason' in error) || !('retryable' in error)) return false
+  return typeof error.reason === 'string' && typeof error.retryable === 'boolean'
 }

@@ -49,8 +49,8 @@ export async function buildTokenizer(
   options: BuildOptions,
   progress: BuildProgress = async () => {},
 ): Promise<BuiltTokenizer> {
-  await progress('Features', 0)
-  const { dimensions, data, model } = learnFeatures(dataset, { ...options.features, seed: options.seed })
+  const featureOptions = { ...options.features, seed: options.seed }
+  const { dimensions, data, model } = await learnFeatures(dataset, featureOptions, () => progress('Features', 0))
   if (dimensions === 0) {
     const message = 'no user took two items together; add text or an embedding'
     throw new TokenizerSpecError('NoCoOccurrence', 'features.collaborative', message)

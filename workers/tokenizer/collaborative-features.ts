@@ -1,7 +1,7 @@
 import type { Random } from '../tensor/random.ts'
 import type { TrainingSequences } from './catalogue.ts'
 import { coOccurrence } from './co-occurrence.ts'
-import { randomizedSvd } from './randomized-svd.ts'
+import { randomizedSvd, type Tick } from './randomized-svd.ts'
 import { type SparseMatrix, SparseMatrixBuilder, transpose } from './sparse-matrix.ts'
 
 export interface CollaborativeOptions {
@@ -21,15 +21,16 @@ export interface CollaborativeFeatures {
  * Factors of what is taken together in the training parts: positive pointwise mutual information of decayed
  * co-occurrence, factored by a randomized SVD into U sqrt(S) (Levy and Goldberg 2014).
  */
-export function collaborativeFeatures(
+export async function collaborativeFeatures(
   sequences: TrainingSequences,
   options: CollaborativeOptions,
   random: Random,
-): CollaborativeFeatures {
+  tick?: Tick,
+): Promise<CollaborativeFeatures> {
   const { itemCount } = sequences
   const counts = coOccurrence(sequences, { window: options.window, decay: 0.8, backward: 1 })
   const information = positiveInformation(counts)
-  const { singularValues, left } = randomizedSvd(information, options.dimensions, { random })
+  const { singularValues, left } = await randomizedSvd(information, options.dimensions, { random, tick })
   const dimensions = left.length
   const data = new Float32Array(itemCount * dimensions)
   const known = new Uint8Array(itemCount)

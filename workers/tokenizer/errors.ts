@@ -1,6 +1,7 @@
 /** A specification that cannot be carried out on this Dataset; trying again does not help. */
 export class TokenizerSpecError extends Error {
   readonly reason: string
+  readonly retryable = false
   /** Field of the spec that must change, such as `features.text`. */
   readonly field: string
 

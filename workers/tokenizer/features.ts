@@ -2,6 +2,7 @@ import { Random } from '../tensor/random.ts'
 import type { Catalogue, NewItem, TrainingSequences } from './catalogue.ts'
 import { type CollaborativeOptions, collaborativeFeatures } from './collaborative-features.ts'
 import { TokenizerSpecError } from './errors.ts'
+import type { Tick } from './randomized-svd.ts'
 import { applyRidge, type RidgeMap, solveRidge } from './ridge.ts'
 import { learnTextProjection, projectText, type TextOptions, type TextProjection } from './text-features.ts'
 
@@ -44,7 +45,11 @@ interface Matrix {
 }
 
 /** @throws TokenizerSpecError when the Dataset lacks what the options ask for */
-export function learnFeatures(catalogue: Catalogue & TrainingSequences, options: FeatureOptions): ItemFeatures {
+export async function learnFeatures(
+  catalogue: Catalogue & TrainingSequences,
+  options: FeatureOptions,
+  tick?: Tick,
+): Promise<ItemFeatures> {
   const { itemCount } = catalogue
   if (itemCount === 0) throw new TokenizerSpecError('NoItems', 'datasetRef', 'the Dataset has no items')
   const blocks: FeatureBlock[] = []
@@ -56,14 +61,15 @@ export function learnFeatures(catalogue: Catalogue & TrainingSequences, options:
   }
   let text: TextProjection | undefined
   if (options.text !== undefined) {
-    text = learnTextProjection(catalogue, options.text, new Random(options.seed, 'text'))
+    text = await learnTextProjection(catalogue, options.text, new Random(options.seed, 'text'), tick)
     add('text', { dimensions: text.dimensions, data: projectText(catalogue, text) }, options.text.weight)
   }
   if (options.embedding !== undefined) add('embedding', embeddingColumn(catalogue), options.embedding.weight)
   let ridge: RidgeMap | undefined
   if (options.collaborative !== undefined) {
     const content = join(columns, itemCount)
-    const factors = collaborativeFeatures(catalogue, options.collaborative, new Random(options.seed, 'collaborative'))
+    const random = new Random(options.seed, 'collaborative')
+    const factors = await collaborativeFeatures(catalogue, options.collaborative, random, tick)
     ridge = solveRidge(content, factors, factors.known)
     if (ridge !== undefined) fillUnknown(factors, factors.known, applyRidge(ridge, content.data))
     add('collaborative', factors, options.collaborative.weight)

@@ -37,21 +37,20 @@ export function addCombination(target: Float64Array, columns: readonly Float64Ar
 }
 
 /**
- * Makes the columns orthonormal in place by classical Gram-Schmidt, twice per column ("twice is enough", Giraud et al.
- * 2005). A column that depends on the ones before it becomes zero.
+ * Makes a column orthonormal to those before it, in place, by classical Gram-Schmidt, twice ("twice is enough", Giraud
+ * et al. 2005). A column that depends on the ones before it becomes zero.
  */
-export function orthonormalize(columns: Columns): void {
-  columns.forEach((column, current) => {
-    const before = columns.slice(0, current)
-    const norm = Math.sqrt(dot(column, column))
-    for (let pass = 0; pass < 2; pass++) {
-      const shares = Float64Array.from(before, (other) => -dot(column, other))
-      addCombination(column, before, shares)
-    }
-    const remaining = Math.sqrt(dot(column, column))
-    const factor = remaining > norm * 1e-12 ? 1 / remaining : 0
-    for (let index = 0; index < column.length; index++) column[index] *= factor
-  })
+export function orthonormalizeColumn(columns: Columns, current: number): void {
+  const column = columns[current]
+  const before = columns.slice(0, current)
+  const norm = Math.sqrt(dot(column, column))
+  for (let pass = 0; pass < 2; pass++) {
+    const shares = Float64Array.from(before, (other) => -dot(column, other))
+    addCombination(column, before, shares)
+  }
+  const remaining = Math.sqrt(dot(column, column))
+  const factor = remaining > norm * 1e-12 ? 1 / remaining : 0
+  for (let index = 0; index < column.length; index++) column[index] *= factor
 }
 
 /** All inner products of the columns, [n, n] row-major. */

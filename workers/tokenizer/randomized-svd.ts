@@ -1,5 +1,5 @@
 import type { Random } from '../tensor/random.ts'
-import { type Columns, combine, gram, orthonormalize } from './linear-algebra.ts'
+import { type Columns, combine, gram, orthonormalizeColumn } from './linear-algebra.ts'
 import { multiply, multiplyTransposed, type SparseMatrix } from './sparse-matrix.ts'
 import { symmetricEigen } from './symmetric-eigen.ts'
 
@@ -17,26 +17,32 @@ export interface SvdOptions {
   readonly oversampling?: number
   /** Multiplications by A Aᵀ; each sharpens the spectrum. */
   readonly powerIterations?: number
+  /** Called between pieces of work; what it throws ends the work. */
+  readonly tick?: Tick | undefined
 }
+
+export type Tick = () => Promise<void>
 
 /**
  * The leading singular triples of a sparse matrix, by a random range finder with power iterations (Halko, Martinsson and
  * Tropp 2011, algorithms 4.4 and 5.1; the small factor through the eigenvalues of its Gram matrix).
  */
-export function randomizedSvd(matrix: SparseMatrix, rank: number, options: SvdOptions): TruncatedSvd {
-  const { random, oversampling = 10, powerIterations = 4 } = options
+export async function randomizedSvd(matrix: SparseMatrix, rank: number, options: SvdOptions): Promise<TruncatedSvd> {
+  const { random, oversampling = 10, powerIterations = 4, tick = async () => {} } = options
   const kept = Math.min(rank, matrix.rows, matrix.columns)
   const sampled = Math.min(kept + oversampling, matrix.rows, matrix.columns)
-  let range: Columns = Array.from({ length: sampled }, () =>
+  const range: Columns = Array.from({ length: sampled }, () =>
     multiply(
       matrix,
       Float64Array.from({ length: matrix.columns }, () => random.normal()),
     ),
   )
-  orthonormalize(range)
-  for (let iteration = 0; iteration < powerIterations; iteration++) {
-    range = range.map((column) => multiply(matrix, multiplyTransposed(matrix, column)))
-    orthonormalize(range)
+  for (let iteration = 0; iteration <= powerIterations; iteration++) {
+    for (let current = 0; current < sampled; current++) {
+      if (iteration > 0) range[current] = multiply(matrix, multiplyTransposed(matrix, range[current]))
+      orthonormalizeColumn(range, current)
+      await tick()
+    }
   }
   const projected = range.map((column) => multiplyTransposed(matrix, column))
   const { values, vectors } = symmetricEigen(gram(projected), sampled)

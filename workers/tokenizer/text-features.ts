@@ -1,7 +1,7 @@
 import type { Random } from '../tensor/random.ts'
 import type { Catalogue } from './catalogue.ts'
 import { TokenizerSpecError } from './errors.ts'
-import { randomizedSvd } from './randomized-svd.ts'
+import { randomizedSvd, type Tick } from './randomized-svd.ts'
 import { type SparseMatrix, SparseMatrixBuilder } from './sparse-matrix.ts'
 
 export interface TextOptions {
@@ -64,7 +64,12 @@ export function countTerms(
  * Terms of a single item tell nothing about its likeness to others and are left out, unless there are no others.
  * @throws TokenizerSpecError when no item has a word
  */
-export function learnTextProjection(catalogue: Catalogue, options: TextOptions, random: Random): TextProjection {
+export async function learnTextProjection(
+  catalogue: Catalogue,
+  options: TextOptions,
+  random: Random,
+  tick?: Tick,
+): Promise<TextProjection> {
   const frequency = documentFrequency(catalogue, options)
   const shared = frequency.some((items) => items > 1) ? 2 : 1
   const terms = new Uint32Array(frequency.keys().filter((bucket) => frequency[bucket] >= shared))
@@ -74,7 +79,7 @@ export function learnTextProjection(catalogue: Catalogue, options: TextOptions, 
   }
   const idf = Float32Array.from(terms, (bucket) => Math.log((1 + catalogue.itemCount) / (1 + frequency[bucket])) + 1)
   const matrix = termMatrix(catalogue, { ...options, terms, idf })
-  const { right } = randomizedSvd(matrix, options.dimensions, { random })
+  const { right } = await randomizedSvd(matrix, options.dimensions, { random, tick })
   const dimensions = right.length
   const weights = new Float32Array(terms.length * dimensions)
   right.forEach((column, dimension) => {

@@ -1,0 +1,47 @@
+import type { Recommender } from './recommender.ts'
+
+/** Item ids by index. */
+export type ItemIds = readonly string[]
+
+/** Index of each item of `from` in `to`; -1 where `to` has none of this id. */
+function indicesIn(from: ItemIds, to: ItemIds): Int32Array {
+  const known = new Map(to.map((id, index) => [id, index]))
+  return Int32Array.from(from, (id) => known.get(id) ?? -1)
+}
+
+const translate = (items: Uint32Array, indices: Int32Array): Uint32Array =>
+  Uint32Array.from([...items].map((item) => indices[item]).filter((index) => index >= 0))
+
+/**
+ * A recommender that speaks of items by the indices of another Dataset than its own, as one revision of the logs
+ * measures a model that was trained on an earlier one. Items that its own Dataset does not have are left out of
+ * histories and are never recommended.
+ */
+export function translateItems(recommender: Recommender, own: ItemIds, measured: ItemIds): Recommender {
+  const inward = indicesIn(measured, own)
+  const outward = indicesIn(own, measured)
+  /** Asks for longer lists while items that only the model knows take up places. */
+  const listsOf = async (histories: readonly Uint32Array[], count: number, asked: number): Promise<Uint32Array[]> => {
+    const lists = await recommender.recommend(histories, asked)
+    const translated = lists.map((list) => translate(list, outward).slice(0, count))
+    const short = lists.flatMap((list, index) =>
+      list.length === asked && translated[index].length < count ? [index] : [],
+    )
+    if (short.length === 0) return translated
+    const again = short.map((index) => histories[index])
+    const longer = await listsOf(again, count, asked * 2)
+    short.forEach((index, place) => {
+      translated[index] = longer[place]
+    })
+    return translated
+  }
+  return {
+    name: recommender.name,
+    recommend: (histories, count) =>
+      listsOf(
+        histories.map((history) => translate(history, inward)),
+        count,
+        count,
+      ),
+  }
+}

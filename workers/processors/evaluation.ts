@@ -1,0 +1,142 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { EvaluationSummary, JobPayload } from '../../crds/jobs.ts'
+import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import { type Dataset, openDataset } from '../data/dataset-reader.ts'
+import { evaluationCases, historyOf } from '../data/sequences.ts'
+import { openRecommender } from '../decoding/recommender.ts'
+import { compare, type Ranked, type Report, rankTargets } from '../evaluation/evaluate.ts'
+import { judgeGates } from '../evaluation/gates.ts'
+import { itemCf } from '../evaluation/item-cf.ts'
+import { translateItems } from '../evaluation/item-translation.ts'
+import { popularity } from '../evaluation/popularity.ts'
+import type { EvaluationCase, Recommender, TrainedRecommender } from '../evaluation/recommender.ts'
+import type { ProcessorContext, ProcessorOutcome } from './context.ts'
+import { JobError } from './job-error.ts'
+
+type Spec = Evaluation['spec']
+type OpenModel = (
+  digest: string,
+  options: { store: ProcessorContext['store']; threads: number; beamSize: number },
+) => Promise<TrainedRecommender>
+
+const openTrained: OpenModel = async (digest, { store, threads, beamSize }) => {
+  const { name, model, recommend, release } = await openRecommender(await store.open(digest), { threads, beamSize })
+  return { name, recommend, release, datasetDigest: model.datasetDigest, itemIds: model.itemIds }
+}
+
+/** Measures a model and the baselines on one split, judges the gates, and publishes every number and every rank. */
+export async function processEvaluation(
+  payload: JobPayload<Spec>,
+  context: ProcessorContext,
+  openModel: OpenModel = openTrained,
+): Promise<ProcessorOutcome<EvaluationSummary>> {
+  const { spec, inputs } = payload
+  const dataset = await openDataset(await context.store.open(inputs.dataset))
+  const cases = casesOf(dataset, spec.split)
+  const ranked = await rankAll(payload, context, { dataset, cases, openModel })
+  await context.progress({
+    phase: 'Resampling',
+    step: ranked.length * cases.length,
+    totalSteps: ranked.length * cases.length,
+  })
+  const users = Uint32Array.from(cases, ({ user }) => user)
+  const [model, ...baselines] = ranked
+  const report = compare(users, model, baselines, { ...spec, samples: spec.bootstrapSamples })
+  const gates = judgeGates(spec.gates ?? [], report.measurements)
+  const summary: EvaluationSummary = { cases: cases.length, metrics: report.metrics, gates }
+  await context.mayWrite()
+  const artifact = await context.store.publish(
+    {
+      kind: 'Evaluation',
+      inputDigest: payload.inputDigest,
+      createdBy: { engine: payload.engine },
+      metadata: { datasetDigest: inputs.dataset, modelDigest: inputs.model, split: spec.split, cases: cases.length },
+      provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
+    },
+    (directory) => writeEvaluation(directory, { summary, report, ranked, users }),
+  )
+  context.log.info('Measured a model', { cases: cases.length, metrics: report.metrics, digest: artifact.digest })
+  return { artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes }, summary }
+}
+
+function casesOf(dataset: Dataset, split: Spec['split']): EvaluationCase[] {
+  const columns = evaluationCases(dataset, split === 'Validation' ? 'validation' : 'test')
+  if (columns.count === 0) {
+    const message = `The ${split.toLowerCase()} part of the Dataset holds no interaction; change the split of the Dataset or spec.split.`
+    throw new JobError('NoCases', message, { retryable: false })
+  }
+  return Array.from({ length: columns.count }, (_, index) => ({
+    user: columns.user[index],
+    target: columns.target[index],
+    history: historyOf(dataset, columns, index),
+  }))
+}
+
+interface Task {
+  readonly dataset: Dataset
+  readonly cases: readonly EvaluationCase[]
+  readonly openModel: OpenModel
+}
+
+/** Ranks of the model first, then of the baselines in the order of the spec. */
+async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, task: Task): Promise<Ranked[]> {
+  const { spec, inputs } = payload
+  const { dataset, cases } = task
+  const cutoff = Math.max(...spec.cutoffs)
+  const totalSteps = cases.length * (spec.baselines.length + 1)
+  const ranked: Ranked[] = []
+  const rank = async (recommender: Recommender, phase: string): Promise<void> => {
+    const done = ranked.length * cases.length
+    const onBatch = (count: number) => context.progress({ phase, step: done + count, totalSteps })
+    ranked.push({ name: recommender.name, ranks: await rankTargets(recommender, cases, { cutoff, onBatch }) })
+  }
+  const { store, threads } = context
+  const model = await task.openModel(inputs.model, { store, threads, beamSize: spec.beamSize })
+  try {
+    await rank(onItemsOf(dataset, model), 'Model')
+  } finally {
+    await model.release()
+  }
+  const baselines = { PopRec: popularity, ItemCF: itemCf }
+  for (const name of spec.baselines) await rank(baselines[name](dataset, spec.seed), name)
+  return ranked
+}
+
+/** The model under test has no name; one of another revision of the data is translated by item ids. */
+function onItemsOf(dataset: Dataset, model: TrainedRecommender): Recommender {
+  const unnamed: Recommender = { name: '', recommend: (histories, count) => model.recommend(histories, count) }
+  return model.datasetDigest === dataset.digest ? unnamed : translateItems(unnamed, model.itemIds, dataset.itemIds)
+}
+
+interface Written {
+  readonly summary: EvaluationSummary
+  readonly report: Report
+  readonly ranked: readonly Ranked[]
+  readonly users: Uint32Array
+}
+
+/**
+ * `metrics.json`; `ranks.u32` [systems, cases], the rank of each target, 0 beyond the largest cutoff; `users.u32`
+ * [cases]. With the last two, any pair of evaluations of one split can be compared later without ranking again.
+ */
+async function writeEvaluation(directory: string, { summary, report, ranked, users }: Written): Promise<void> {
+  const metrics = {
+    schemaVersion: 1,
+    ...summary,
+    systems: ranked.map(({ name }) => name),
+    comparisons: report.comparisons.map(({ metric, baseline, difference, relativeGain }) => ({
+      metric,
+      baseline,
+      difference,
+      // A gain over nothing has no number.
+      relativeGain: Number.isFinite(relativeGain.mean) ? relativeGain : null,
+    })),
+  }
+  await writeFile(join(directory, 'metrics.json'), `${JSON.stringify(metrics, null, 2)}\n`)
+  await writeFile(join(directory, 'ranks.u32'), Buffer.concat(ranked.map(({ ranks }) => bytesOf(ranks))))
+  await writeFile(join(directory, 'users.u32'), bytesOf(users))
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
