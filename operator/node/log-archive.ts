@@ -6,6 +6,8 @@ import type { Pod } from './pod.ts'
 export interface LogRequest {
   namespace: string
   pod: string
+  /** Absent: the youngest Pod of that name. */
+  uid?: string
   /** May be left out where the Pod has one container. */
   container?: string
   /** Goes on until the container's run ends. */
@@ -59,7 +61,7 @@ export class LogArchive {
     live: (uid: string, container: string) => ContainerLog | undefined,
   ): AsyncGenerator<Uint8Array> {
     const { namespace, pod, tailLines, signal } = request
-    const folder = this.#newestFolder(namespace, pod)
+    const folder = this.#folder(request)
     const container = request.container ?? onlyContainer(folder, pod)
     const present = runs(join(folder, container))
     const run = present.at(request.previous ? -2 : -1)
@@ -87,8 +89,8 @@ export class LogArchive {
     for (const { path } of gone.slice(this.#settings.deletedPodsKept)) rmSync(path, { recursive: true, force: true })
   }
 
-  #newestFolder(namespace: string, pod: string): string {
-    const prefix = `${namespace}_${pod}_`
+  #folder({ namespace, pod, uid = '' }: LogRequest): string {
+    const prefix = `${namespace}_${pod}_${uid}`
     const [newest] = readdirSync(this.#directory)
       .filter((name) => name.startsWith(prefix))
       .map((name) => join(this.#directory, name))

@@ -67,7 +67,8 @@ async function endProcess(record: ProcessRecord, clock: Clock): Promise<boolean>
   signalGroup(record.pid, 'SIGTERM')
   const deadline = clock.monotonic() + record.graceSeconds * 1000
   while ((await runs()) && clock.monotonic() < deadline) await sleep(clock, POLL_MILLISECONDS)
-  if (await runs()) signalGroup(record.pid, 'SIGKILL')
+  // Also when it has ended in time: what it started may go on.
+  signalGroup(record.pid, 'SIGKILL')
   while (await runs()) await sleep(clock, POLL_MILLISECONDS)
   return true
 }

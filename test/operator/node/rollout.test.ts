@@ -10,8 +10,8 @@ import { createDeploymentController } from '../../../operator/node/deployment-co
 import { isServing, type Pod } from '../../../operator/node/pod.ts'
 import type { Service } from '../../../operator/node/service-backends.ts'
 import { ServiceProxy } from '../../../operator/node/service-proxy.ts'
-import { FakeApi } from './fake-api.ts'
 import { eventually, makePod, podWhere, script, silent, startNode } from './support.ts'
+import { type TestApi, testApi } from './test-api.ts'
 
 /** Answers its version; on SIGTERM it finishes what it has and ends. */
 const app = `
@@ -60,14 +60,14 @@ function service(targetPort: number | string): Service {
   }
 }
 
-function informer<T extends KubernetesObject>(api: FakeApi, resource: Resource): Informer<T> {
+function informer<T extends KubernetesObject>(api: TestApi, resource: Resource): Informer<T> {
   const made = new Informer<T>({ client: api, resource, clock: systemClock, random: Math.random, log: silent })
   made.start()
   onTestFinished(() => made.stop())
   return made
 }
 
-async function startProxy(api: FakeApi, pods: Informer<Pod>): Promise<ServiceProxy> {
+async function startProxy(api: TestApi, pods: Informer<Pod>): Promise<ServiceProxy> {
   const services = informer<Service>(api, SERVICE)
   const proxy = new ServiceProxy({ client: api, clock: systemClock, log: silent, services, pods })
   await proxy.start()
@@ -92,7 +92,7 @@ function ask(host: string, port: number): Promise<string> {
 
 describe('a Deployment behind a Service', () => {
   it('rolls to a new template with no request failing and availability kept', async () => {
-    const api = new FakeApi()
+    const api = testApi()
     const pods = informer<Pod>(api, POD)
     const deployments = informer<Deployment>(api, DEPLOYMENT)
     const proxy = await startProxy(api, pods)
@@ -146,11 +146,11 @@ describe('a Deployment behind a Service', () => {
     const writes = api.writes.length
     await eventually(() => pods.list().length === 2)
     await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(api.writes.slice(writes).filter((write) => write.startsWith('patch Deployment'))).toEqual([])
+    expect(api.writes.slice(writes).filter((write) => write.includes('deployments'))).toEqual([])
   })
 
   it('replaces a Pod that is deleted, and scales', async () => {
-    const api = new FakeApi()
+    const api = testApi()
     const pods = informer<Pod>(api, POD)
     const controller = createDeploymentController({
       client: api,
@@ -175,7 +175,7 @@ describe('a Deployment behind a Service', () => {
 
 describe('the service proxy', () => {
   it('passes over a Pod that refuses, spreads over the others, and refuses where there is none', async () => {
-    const api = new FakeApi()
+    const api = testApi()
     const pods = informer<Pod>(api, POD)
     const proxy = await startProxy(api, pods)
     const port = await new Promise<number>((resolve) => {

@@ -7,7 +7,7 @@ import type { Log } from '../../../operator/cluster/log.ts'
 import { POD } from '../../../operator/cluster/resources.ts'
 import { LocalNode, type LocalNodeOptions } from '../../../operator/node/node.ts'
 import type { Container, Pod, PodSpec } from '../../../operator/node/pod.ts'
-import type { FakeApi } from './fake-api.ts'
+import type { TestApi } from './test-api.ts'
 
 export const silent: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -31,7 +31,7 @@ export function makePod(name: string, containers: Container[], spec: Partial<Pod
   }
 }
 
-export async function startNode(api: FakeApi, options: Partial<LocalNodeOptions> = {}): Promise<LocalNode> {
+export async function startNode(api: TestApi, options: Partial<LocalNodeOptions> = {}): Promise<LocalNode> {
   const node = new LocalNode({
     client: api,
     clock: systemClock,
@@ -57,7 +57,7 @@ export async function eventually<T>(found: () => T | undefined | false | Promise
   }
 }
 
-export function podWhere(api: FakeApi, name: string, holds: (pod: Pod) => boolean): Promise<Pod> {
+export function podWhere(api: TestApi, name: string, holds: (pod: Pod) => boolean): Promise<Pod> {
   return eventually(async () => {
     const pod = await api.get<Pod>(POD, { namespace: 'default', name })
     return holds(pod) && pod
