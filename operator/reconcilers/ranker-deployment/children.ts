@@ -1,0 +1,115 @@
+import { apiVersion } from '../../../crds/kind.ts'
+import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
+import { digestOf } from '../../../workers/artifacts/digest.ts'
+import type { KubernetesObject } from '../../cluster/objects.ts'
+import { fieldManager, labels } from '../names.ts'
+import { environment, mergeOver, type PodSettings, restrictedPodSpec } from '../pod-template.ts'
+
+export const modelAnnotation = 'adloom.dev/model-digest'
+
+export interface Deployment extends KubernetesObject {
+  spec: { replicas?: number; template: { metadata: { annotations?: Record<string, string> } } }
+  status?: {
+    observedGeneration?: number
+    replicas?: number
+    updatedReplicas?: number
+    readyReplicas?: number
+    availableReplicas?: number
+    conditions?: { type: string; status: string; reason?: string; message?: string }[]
+  }
+}
+
+export interface Service extends KubernetesObject {
+  status?: { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } }
+}
+
+export const rankerSelector = (name: string): Record<string, string> => ({ [labels.ranker]: name })
+
+const owner = ({ kind, metadata }: RankerDeployment) => ({
+  apiVersion,
+  kind,
+  name: metadata.name,
+  uid: metadata.uid ?? '',
+  controller: true,
+  blockOwnerDeletion: true,
+})
+
+function childMetadata(ranker: RankerDeployment) {
+  const { name, namespace = '' } = ranker.metadata
+  return {
+    name,
+    namespace,
+    labels: {
+      [labels.name]: 'adloom',
+      [labels.component]: 'ranker',
+      [labels.managedBy]: fieldManager,
+      ...rankerSelector(name),
+    },
+    ownerReferences: [owner(ranker)],
+  }
+}
+
+/** Names what a Pod serves and how, for answers and metrics. */
+export const revisionOf = (ranker: RankerDeployment, model: string): string =>
+  digestOf({ model, serving: ranker.spec.serving }).slice('sha256:'.length, 'sha256:'.length + 10)
+
+export function buildDeployment(ranker: RankerDeployment, model: string, settings: PodSettings): KubernetesObject {
+  const { spec, metadata } = ranker
+  const own = restrictedPodSpec(
+    {
+      name: 'ranker',
+      args: ['serve'],
+      port: spec.serving.port,
+      environment: [
+        environment('ADLOOM_NAME', metadata.name),
+        environment('ADLOOM_MODEL', model),
+        environment('ADLOOM_REVISION', revisionOf(ranker, model)),
+        environment('ADLOOM_SERVING', JSON.stringify(spec.serving)),
+      ],
+    },
+    settings,
+  )
+  const child = childMetadata(ranker)
+  const deployment = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: child,
+    spec: {
+      ...(spec.replicas === undefined ? {} : { replicas: spec.replicas }),
+      progressDeadlineSeconds: spec.progressDeadlineSeconds,
+      selector: { matchLabels: rankerSelector(metadata.name) },
+      // The old Pods answer until as many new ones have loaded the model.
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
+      template: {
+        metadata: {
+          labels: { ...spec.template?.metadata?.labels, ...child.labels },
+          annotations: { ...spec.template?.metadata?.annotations, [modelAnnotation]: model },
+        },
+        spec: mergeOver(own, spec.template?.spec),
+      },
+    },
+  }
+  return deployment
+}
+
+export function buildService(ranker: RankerDeployment): KubernetesObject {
+  const { serving } = ranker.spec
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: childMetadata(ranker),
+    spec: {
+      selector: rankerSelector(ranker.metadata.name),
+      ports: [{ name: 'http', port: serving.port, targetPort: serving.port, protocol: 'TCP' }],
+    },
+  }
+  return service
+}
+
+/** Where a request goes: the address outside where the Service has one, else its name inside the cluster. */
+export function urlOf(ranker: RankerDeployment, service: Service | undefined): string {
+  const { name, namespace } = ranker.metadata
+  const outside = service?.status?.loadBalancer?.ingress?.[0]
+  const host = outside?.ip ?? outside?.hostname ?? `${name}.${namespace}.svc`
+  return `http://${host}:${ranker.spec.serving.port}`
+}
