@@ -34,6 +34,8 @@ export interface WriteOptions {
   subresource?: 'status' | 'scale'
   /** Given by the client as a default; see createClient. */
   fieldManager?: string
+  /** An aborted write may have been carried out all the same. */
+  signal?: AbortSignal
 }
 
 export interface DeleteOptions {
@@ -147,12 +149,12 @@ export function createClient(options: ClientOptions): Client {
 
     create(resource, object, write) {
       const path = collectionPath(resource, requireNamespace(resource, object.metadata.namespace))
-      return call({ verb: 'POST', path, query: manager(write), body: object })
+      return call({ verb: 'POST', path, query: manager(write), body: object, signal: write?.signal })
     },
 
     replace(resource, object, write) {
       const path = objectPath(resource, object.metadata, write?.subresource)
-      return call({ verb: 'PUT', path, query: manager(write), body: object })
+      return call({ verb: 'PUT', path, query: manager(write), body: object, signal: write?.signal })
     },
 
     apply(resource, object, write) {
@@ -162,6 +164,7 @@ export function createClient(options: ClientOptions): Client {
         query: { ...manager(write), force: write?.force ?? false },
         body: object,
         contentType: 'application/apply-patch+yaml',
+        signal: write?.signal,
       })
     },
 
@@ -172,6 +175,7 @@ export function createClient(options: ClientOptions): Client {
         query: manager(write),
         body: patch,
         contentType: 'application/merge-patch+json',
+        signal: write?.signal,
       })
     },
 

@@ -104,8 +104,9 @@ export class LeaderElector {
     const { clock, random, log } = this.#options
     while (this.#phase === 'candidate' || this.#phase === 'leader') {
       try {
-        await this.#tryOnce()
+        await this.#withTimeLimit((signal) => this.#tryOnce(signal))
       } catch (error) {
+        if (this.#abort.signal.aborted) return
         log.warn({ err: error, lease: this.#options.key.name }, 'Lease could not be read or written')
       }
       if (this.#abort.signal.aborted) return
@@ -114,49 +115,61 @@ export class LeaderElector {
     }
   }
 
-  async #tryOnce(): Promise<void> {
+  /** Half of the renew deadline, so that one request that hangs leaves time for another. */
+  async #withTimeLimit(run: (signal: AbortSignal) => Promise<void>): Promise<void> {
+    const limitMs = this.#renewDeadlineMs / 2
+    const timeout = new AbortController()
+    const cancel = this.#options.clock.after(limitMs, () => timeout.abort(new Error(`no answer in ${limitMs} ms`)))
+    try {
+      await run(AbortSignal.any([this.#abort.signal, timeout.signal]))
+    } finally {
+      cancel()
+    }
+  }
+
+  async #tryOnce(signal: AbortSignal): Promise<void> {
     // The fast way: nobody but us should have written since.
     if (this.#phase === 'leader' && this.#observed) {
       try {
-        return await this.#take(this.#observed.lease)
+        return await this.#take(this.#observed.lease, signal)
       } catch (error) {
         if (!(error instanceof ConflictError || error instanceof NotFoundError)) throw error
       }
     }
-    const found = await this.#read()
-    if (!found) return this.#create()
+    const found = await this.#read(signal)
+    if (!found) return this.#create(signal)
     this.#observe(found)
     const holder = found.spec?.holderIdentity
-    if (holder === this.#options.identity || !holder || this.#isExpired()) return this.#take(found)
+    if (holder === this.#options.identity || !holder || this.#isExpired()) return this.#take(found, signal)
     if (this.#phase === 'leader') this.#lose(`${holder} holds it`)
   }
 
-  async #read(): Promise<Lease | undefined> {
+  async #read(signal?: AbortSignal): Promise<Lease | undefined> {
     const { client, key } = this.#options
     try {
-      return await client.get<Lease>(LEASE, key, this.#abort.signal)
+      return await client.get<Lease>(LEASE, key, signal)
     } catch (error) {
       if (error instanceof NotFoundError) return undefined
       throw error
     }
   }
 
-  async #create(): Promise<void> {
+  async #create(signal: AbortSignal): Promise<void> {
     const { client, key, clock } = this.#options
     const askedAt = clock.monotonic()
     try {
       const lease = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: key, spec: this.#term(undefined) }
-      this.#hold(await client.create<Lease>(LEASE, lease), askedAt)
+      this.#hold(await client.create<Lease>(LEASE, lease, { signal }), askedAt)
     } catch (error) {
       if (!(error instanceof AlreadyExistsError)) throw error
     }
   }
 
-  async #take(lease: Lease): Promise<void> {
+  async #take(lease: Lease, signal: AbortSignal): Promise<void> {
     const { client, clock } = this.#options
     const askedAt = clock.monotonic()
     try {
-      this.#hold(await client.replace<Lease>(LEASE, { ...lease, spec: this.#term(lease) }), askedAt)
+      this.#hold(await client.replace<Lease>(LEASE, { ...lease, spec: this.#term(lease) }, { signal }), askedAt)
     } catch (error) {
       // Another candidate was faster; a leader looks again who it was.
       if (!(error instanceof ConflictError) || this.#phase === 'leader') throw error
@@ -212,13 +225,14 @@ export class LeaderElector {
   }
 
   async #release(): Promise<void> {
-    const { client, clock, log } = this.#options
-    const lease = this.#observed?.lease
-    if (!lease) return
+    const { client, clock, identity, log } = this.#options
     const now = microTimestamp(clock.now())
-    // One second is the least that the API takes; an empty holder counts as expired anyway.
-    const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now }
     try {
+      // Read again: a renewal that stop cut off may have been carried out.
+      const lease = await this.#read()
+      if (lease?.spec?.holderIdentity !== identity) return
+      // One second is the least that the API takes; an empty holder counts as expired anyway.
+      const spec = { ...lease.spec, holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now }
       await client.replace<Lease>(LEASE, { ...lease, spec })
     } catch (error) {
       log.warn({ err: error }, 'Lease was not released; the next leader waits until it expires')
