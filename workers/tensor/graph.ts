@@ -62,7 +62,7 @@ interface Shared {
   names: number
   order: number
   readonly constants: Map<string, TensorData>
-  readonly scalars: Map<string, Value>
+  readonly filled: Map<string, Value>
 }
 
 export const elementArray = (type: ElementType, elements: ElementArray | readonly number[]): ElementArray => {
@@ -88,7 +88,7 @@ export class Graph {
     this.parent = parent
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.#shared =
-      parent !== undefined ? parent.#shared : { names: 0, order: 0, constants: new Map(), scalars: new Map() }
+      parent !== undefined ? parent.#shared : { names: 0, order: 0, constants: new Map(), filled: new Map() }
   }
 
   /** Constants of the whole nest of graphs; they are written with the root. */
@@ -125,11 +125,16 @@ export class Graph {
 
   /** A scalar constant, made once per type and value. */
   scalar(number: number, type: ElementType = 'float32'): Value {
-    const key = `${type}:${Object.is(number, -0) ? '-0' : number}`
-    const known = this.#shared.scalars.get(key)
+    return this.filled([], number, type)
+  }
+
+  /** A constant of equal elements, made once per type, shape and value. */
+  filled(shape: readonly number[], number: number, type: ElementType = 'float32'): Value {
+    const key = `${type}[${shape.join()}]${Object.is(number, -0) ? '-0' : number}`
+    const known = this.#shared.filled.get(key)
     if (known !== undefined) return known
-    const value = this.constant(type, [], [number])
-    this.#shared.scalars.set(key, value)
+    const value = this.constant(type, shape, new Array<number>(sizeOf(shape)).fill(number))
+    this.#shared.filled.set(key, value)
     return value
   }
 

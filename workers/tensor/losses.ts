@@ -17,11 +17,7 @@ export const crossEntropyRows = (logits: Value, labels: Value): Value => {
   const output = neg(reshape(gatherElements(logProbabilities, places, 1), [-1]))
   graph.record('CrossEntropyRows', [logits], [output], ([gradient]) => {
     if (gradient === undefined) return []
-    const minusOne = graph.constant(
-      'float32',
-      [Number(places.shape[0]), 1],
-      new Float32Array(Number(places.shape[0])).fill(-1),
-    )
+    const minusOne = graph.filled([Number(places.shape[0]), 1], -1)
     const difference = scatterElements(exp(logProbabilities), places, minusOne, 1, 'add')
     return [mul(difference, reshape(gradient, [-1, 1]))]
   })

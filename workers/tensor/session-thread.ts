@@ -49,10 +49,13 @@ export class SessionThread {
     const start: ThreadStart = { model, options }
     const worker = new Worker(workerFile, { workerData: start })
     const { promise, resolve, reject } = Promise.withResolvers<Extract<ThreadResponse, { kind: 'ready' }>>()
+    const exited = () => reject(new Error("The session's thread ended before the model was loaded"))
     worker.once('error', reject)
+    worker.once('exit', exited)
     worker.once('message', resolve)
     const ready = await promise
     worker.off('error', reject)
+    worker.off('exit', exited)
     return new SessionThread(worker, ready)
   }
 

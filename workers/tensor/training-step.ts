@@ -1,7 +1,7 @@
 // One training step as one graph: forward, backward and AdamW. Graphs for other batch shapes take the same flat vectors.
 
 import { gradients } from './autodiff.ts'
-import { reshape } from './broadcasting.ts'
+import { expand, reshape } from './broadcasting.ts'
 import { loop } from './control-flow.ts'
 import { type ElementType, Graph, type Value } from './graph.ts'
 import { gather } from './indexing.ts'
@@ -50,9 +50,7 @@ export const flatGradient = (
   const byName = new Map(chosen.map(({ name }, index) => [name, found[index]]))
   const pieces = layout.parameters.map(({ name, size }) => {
     const gradient = byName.get(name)
-    return gradient === undefined
-      ? loss.graph.constant('float32', [size], new Float32Array(size))
-      : reshape(gradient, [size])
+    return gradient === undefined ? expand(loss.graph.scalar(0), [size]) : reshape(gradient, [size])
   })
   return concat(pieces, 0)
 }
