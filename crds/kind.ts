@@ -95,19 +95,42 @@ export function immutabilityRules(definition: KindDefinition): Rule[] {
     })
 }
 
+interface StructuralNode {
+  type?: string
+  default?: unknown
+  properties?: Record<string, StructuralNode>
+  required?: string[]
+}
+
 /** A field with a default is always there for the reader, and never asked of the writer. */
 function structural(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(structural)
   if (typeof schema !== 'object' || schema === null) return schema
+  const node = schema as StructuralNode
   const copy: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(schema)) copy[key] = key === 'default' ? value : structural(value)
-  const { properties, required } = schema as { properties?: Record<string, { default?: unknown }>; required?: string[] }
+  for (const [key, value] of Object.entries(schema))
+    copy[key] = key === 'default' ? wholeDefault(node) : structural(value)
+  const { properties, required } = node
   if (properties && Array.isArray(required)) {
     const asked = required.filter((name) => properties[name]?.default === undefined)
     if (asked.length) copy.required = asked
     else delete copy.required
   }
   return copy
+}
+
+/**
+ * The default with the defaults of its fields filled in: the API server checks a default by the CEL rules of its object
+ * before it fills them in itself, and refuses the definition when a rule misses one.
+ */
+function wholeDefault(node: StructuralNode, value: unknown = node.default): unknown {
+  if (node.type !== 'object' || typeof value !== 'object' || value === null) return value
+  const whole: Record<string, unknown> = { ...value }
+  for (const [name, property] of Object.entries(node.properties ?? {})) {
+    const given = wholeDefault(property, whole[name] ?? property.default)
+    if (given !== undefined) whole[name] = given
+  }
+  return whole
 }
 
 /** The CustomResourceDefinition (apiextensions.k8s.io/v1) of a kind. */

@@ -126,7 +126,7 @@ export const evaluation = defineKind({
       description: 'What is wanted.',
       rules: [
         {
-          rule: "!has(self.gates) || self.gates.all(g, self.cutoffs.exists(k, g.metric.endsWith('@' + string(k))))",
+          rule: "!has(self.gates) || self.gates.all(g, int(g.metric.split('@')[1]) in self.cutoffs)",
           message: 'the cutoff of every gate must be among cutoffs',
         },
         {
