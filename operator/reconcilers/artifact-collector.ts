@@ -1,0 +1,80 @@
+import type { RunStatus } from '../../crds/run.ts'
+import type { ArtifactStore } from '../../workers/artifacts/store.ts'
+import type { Clock } from '../cluster/clock.ts'
+import type { Log } from '../cluster/log.ts'
+import type { KubernetesObject } from '../cluster/objects.ts'
+
+interface Referrer extends KubernetesObject {
+  spec?: { model?: { digest?: string } }
+  status?: RunStatus & { revision?: string; wantedDigest?: string; servedDigest?: string }
+}
+
+export interface ArtifactCollectorOptions {
+  store: ArtifactStore
+  /** Every object that may refer to an artifact; undefined while that is not known for certain. */
+  referrers(): Referrer[] | undefined
+  clock: Clock
+  log: Log
+  periodMs: number
+  /** What nobody refers to stays this long, so that what is created again from Git finds it. */
+  retentionMs: number
+}
+
+/** Removes artifacts and checkpoints that no object refers to any more. */
+export class ArtifactCollector {
+  readonly #options: ArtifactCollectorOptions
+  #cancel: (() => void) | undefined
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(options: ArtifactCollectorOptions) {
+    this.#options = options
+  }
+
+  start(): void {
+    this.#cancel = this.#options.clock.after(this.#options.periodMs, () => {
+      this.#running = this.collect().finally(() => this.#cancel && this.start())
+    })
+  }
+
+  async stop(): Promise<void> {
+    this.#cancel?.()
+    this.#cancel = undefined
+    await this.#running
+  }
+
+  async collect(): Promise<void> {
+    const { store, clock, log, retentionMs } = this.#options
+    const referrers = this.#options.referrers()
+    if (!referrers) return
+    const digests = new Set(referrers.flatMap(referredDigests))
+    const active = new Set(referrers.flatMap(activeInput))
+    try {
+      const { artifacts, checkpoints, bytes } = await store.collectGarbage({
+        isReferenced: (digest) => digests.has(digest),
+        isActiveInput: (namespace, inputDigest) => active.has(`${namespace}/${inputDigest}`),
+        olderThan: retentionMs,
+        now: clock.now(),
+      })
+      if (artifacts.length + checkpoints.length > 0) log.info({ artifacts, checkpoints, bytes }, 'Collected artifacts')
+    } catch (error) {
+      log.error({ err: error }, 'Could not collect artifacts')
+    }
+  }
+}
+
+/** Inputs count as well: a run that is rebuilt needs them again. */
+export function referredDigests({ spec, status }: Referrer): string[] {
+  return [
+    spec?.model?.digest,
+    status?.artifact?.digest,
+    status?.revision,
+    status?.wantedDigest,
+    status?.servedDigest,
+    ...Object.values(status?.inputs ?? {}),
+  ].filter((digest) => digest !== undefined)
+}
+
+function activeInput({ metadata, status }: Referrer): string[] {
+  const isOver = status?.completionTime !== undefined && status.activeTime === undefined
+  return status?.inputDigest === undefined || isOver ? [] : [`${metadata.namespace}/${status.inputDigest}`]
+}
