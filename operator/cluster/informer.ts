@@ -8,6 +8,8 @@ import { type IndexFunction, ObjectStore } from './object-store.ts'
 import type { KubernetesObject, ObjectKey, Resource, StatusBody } from './objects.ts'
 import { isOlder } from './resource-version.ts'
 
+export type { IndexFunction } from './object-store.ts'
+
 /** Told of each change, in resourceVersion order per object. What throws here is counted and logged, nothing more. */
 export interface InformerHandler<T> {
   added?(object: T): void

@@ -38,18 +38,24 @@ export class StatusWriter {
     this.#options = options
   }
 
+  /** @throws ConflictError when the object is not any more what the status was made from: requeue. */
   async write<T extends WithStatus>(client: Client, object: T, status: object): Promise<StatusWrite<T>> {
     const { resource, clock } = this.#options
     if (sameStatus(object.status ?? {}, status)) return { kind: 'unchanged' }
     const uid = object.metadata.uid ?? ''
     const delayMs = this.#tooSoon(object, status)
     if (delayMs > 0) return { kind: 'deferred', delayMs }
-    const { name, namespace } = object.metadata
+    const { name, namespace, resourceVersion } = object.metadata
     const body = {
       apiVersion: apiVersionOf(resource),
       kind: resource.kind,
-      // The uid refuses the write if the name has been taken by another object meanwhile.
-      metadata: { name, ...(namespace !== undefined && { namespace }), ...(uid && { uid }) },
+      // The version refuses the write if the object has changed, or the name has been taken by another one: an API
+      // server heeds no uid in an apply to the status of a custom resource (seen on 1.37).
+      metadata: {
+        name,
+        ...(namespace !== undefined && { namespace }),
+        ...(resourceVersion !== undefined && { resourceVersion }),
+      },
       status,
     }
     const written = await client.apply(resource, body, { subresource: 'status', force: true })

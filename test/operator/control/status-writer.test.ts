@@ -10,7 +10,11 @@ function setUp() {
   const server = new ScriptedServer()
   const clock = new FakeClock()
   const stored: { object: WithStatus } = {
-    object: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a', namespace: 'team', uid: 'u1' } },
+    object: {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'a', namespace: 'team', uid: 'u1', resourceVersion: '7' },
+    },
   }
   server.other = ({ body }) => {
     stored.object = { ...stored.object, status: (body as { status: object }).status }
@@ -23,7 +27,7 @@ function setUp() {
 }
 
 describe('the status writer', () => {
-  it('applies the whole status to the subresource, by force, for this very object', async () => {
+  it('applies the whole status to the subresource, by force, for this very version of the object', async () => {
     const { server, write } = setUp()
     expect((await write({ observedGeneration: 1 })).kind).toBe('written')
     const [request] = server.requests
@@ -33,7 +37,7 @@ describe('the status writer', () => {
     expect(request?.body).toEqual({
       apiVersion: 'v1',
       kind: 'ConfigMap',
-      metadata: { name: 'a', namespace: 'team', uid: 'u1' },
+      metadata: { name: 'a', namespace: 'team', resourceVersion: '7' },
       status: { observedGeneration: 1 },
     })
   })
