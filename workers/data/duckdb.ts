@@ -30,12 +30,12 @@ export interface Database {
 export async function openDatabase(options: DatabaseOptions): Promise<Database> {
   options.signal?.throwIfAborted()
   const home = join(options.scratch, `duckdb-${randomUUID()}`)
-  await mkdir(join(home, 'spill'), { recursive: true })
-  // A file rather than memory: tables may then be larger than the memory limit without being spilt twice.
-  const instance = await DuckDBInstance.create(join(home, 'tables.duckdb'), {
+  await mkdir(home, { recursive: true })
+  // Tables beyond the memory limit spill too; a database file would be flushed to disk at every statement.
+  const instance = await DuckDBInstance.create(':memory:', {
     threads: String(options.threads),
     memory_limit: `${options.memoryLimitMegabytes}MB`,
-    temp_directory: join(home, 'spill'),
+    temp_directory: home,
     autoinstall_known_extensions: 'false',
     autoload_known_extensions: 'false',
   })

@@ -4,7 +4,7 @@ import type { InteractionsSpec } from './dataset-spec.ts'
 import { type Database, literal, toNumber } from './duckdb.ts'
 import { BadDataError } from './errors.ts'
 import { openTable } from './readers/open-table.ts'
-import { type LocatedRows, requireColumn } from './readers/row-source.ts'
+import { type LocatedRows, namingFile, requireColumn } from './readers/row-source.ts'
 import { locateSequences, sequencesRelation } from './readers/sequence-lines.ts'
 import type { SourceFile } from './source-files.ts'
 
@@ -26,11 +26,13 @@ export async function loadInteractions(
   for (const [index, file] of files.entries()) {
     // An empty file has no header and no columns; an empty Parquet file cannot exist.
     if (file.size === 0 && spec.format !== 'Parquet') continue
-    const locate =
-      spec.format === 'SequenceLines'
-        ? await loadSequences(database, spec, file, index)
-        : await loadTable(database, spec, file, index)
-    await reportBadRows(database, 'interaction_rows', { file, index, locate }, badRows)
+    await namingFile(file, async () => {
+      const locate =
+        spec.format === 'SequenceLines'
+          ? await loadSequences(database, spec, file, index)
+          : await loadTable(database, spec, file, index)
+      await reportBadRows(database, 'interaction_rows', { file, index, locate }, badRows)
+    })
   }
 }
 

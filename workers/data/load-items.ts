@@ -5,7 +5,7 @@ import { type Database, literal, toNumber } from './duckdb.ts'
 import { BadDataError } from './errors.ts'
 import { idReason, reportBadRows } from './load-interactions.ts'
 import { openTable } from './readers/open-table.ts'
-import { type RowSource, requireColumn } from './readers/row-source.ts'
+import { namingFile, type RowSource, requireColumn } from './readers/row-source.ts'
 import type { SourceFile } from './source-files.ts'
 
 /** text and attributes are JSON arrays with one entry per column of the spec. */
@@ -24,10 +24,12 @@ export async function loadItems(
   if (spec === undefined) return
   for (const [index, file] of files.entries()) {
     if (file.size === 0 && spec.format !== 'Parquet') continue
-    const source = await openTable(database, spec.format, file, spec.delimiter)
-    checkColumns(source, file, spec)
-    await database.run(insertion(source, spec, index))
-    await reportBadRows(database, 'item_rows', { file, index, locate: source.locate }, badRows)
+    await namingFile(file, async () => {
+      const source = await openTable(database, spec.format, file, spec.delimiter)
+      checkColumns(source, file, spec)
+      await database.run(insertion(source, spec, index))
+      await reportBadRows(database, 'item_rows', { file, index, locate: source.locate }, badRows)
+    })
   }
   await checkDimensions(database, spec)
 }

@@ -68,6 +68,8 @@ class RecordScan {
   #isQuoted = false
   #isBlank = true
   #isHeader = true
+  /** A rejected start on a blank line: DuckDB counts blank lines as the beginning of the record that follows. */
+  #rejectedStart: number | undefined
   #accepted = 0
 
   constructor(wanted: WantedRecords) {
@@ -75,7 +77,11 @@ class RecordScan {
   }
 
   get isDone(): boolean {
-    return this.found.lines.length === this.#wanted.rowNumbers.length && this.#start > this.#wanted.lastStart
+    return this.found.lines.length === this.#wanted.rowNumbers.length && this.#isPastRejects
+  }
+
+  get #isPastRejects(): boolean {
+    return this.#start > this.#wanted.lastStart && this.#rejectedStart === undefined
   }
 
   read(chunk: Buffer): void {
@@ -94,6 +100,7 @@ class RecordScan {
   }
 
   #endRecord(): void {
+    if (this.#wanted.rejectedStarts.has(this.#start)) this.#rejectedStart ??= this.#start
     if (this.#isHeader) this.#isHeader = false
     else if (!this.#isBlank || this.#wanted.blanksAreRecords) this.#countRecord()
     this.#start = this.#position
@@ -102,8 +109,9 @@ class RecordScan {
   }
 
   #countRecord(): void {
-    if (this.#wanted.rejectedStarts.has(this.#start)) {
-      this.found.lineOfStart.set(this.#start, this.#startLine)
+    if (this.#rejectedStart !== undefined) {
+      this.found.lineOfStart.set(this.#rejectedStart, this.#startLine)
+      this.#rejectedStart = undefined
       return
     }
     this.#accepted++

@@ -3,8 +3,8 @@ import { BadDataError, type BadRow } from '../errors.ts'
 import type { SourceFile } from '../source-files.ts'
 import { findRecordLines, readFirstLine } from './csv-lines.ts'
 import { takeRejects } from './rejects.ts'
-import { type LocatedRows, type RowSource, timeFromText } from './row-source.ts'
-import { MAX_LINE_BYTES, summary } from './text-lines.ts'
+import { type LocatedRows, type RowSource, summary, timeFromText } from './row-source.ts'
+import { BUFFER_BYTES, MAX_LINE_BYTES } from './text-lines.ts'
 
 /** Comma-separated values (RFC 4180) with a header line; the delimiter may be another character. */
 export async function openCsv(database: Database, file: SourceFile, delimiter = ','): Promise<RowSource> {
@@ -44,6 +44,7 @@ function csvRelation(file: SourceFile, delimiter: string, width: number): string
     'auto_detect = false',
     'store_rejects = true',
     `max_line_size = ${MAX_LINE_BYTES}`,
+    `buffer_size = ${BUFFER_BYTES}`,
   ]
   return `(SELECT row_number() OVER () AS row_number, * FROM read_csv(${literal(file.path)}, ${options.join(', ')}))`
 }

@@ -1,8 +1,7 @@
 import { type Database, identifier, literal, type Row } from '../duckdb.ts'
 import { BadDataError } from '../errors.ts'
 import type { SourceFile } from '../source-files.ts'
-import { type RowSource, timeFromText, timeFromTimestamp } from './row-source.ts'
-import { summary } from './text-lines.ts'
+import { type RowSource, summary, timeFromText, timeFromTimestamp } from './row-source.ts'
 
 export async function openParquet(database: Database, file: SourceFile): Promise<RowSource> {
   const relation =

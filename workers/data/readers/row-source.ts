@@ -49,6 +49,28 @@ export function requireColumn(source: RowSource, file: SourceFile, column: strin
 }
 
 /**
+ * DuckDB gives up on a file as a whole where its structure breaks (a damaged Parquet file, mixed line ends in CSV).
+ * Its error then names the file as the spec does, and tells that another try will not help. Errors of memory, disk and
+ * cancellation pass.
+ */
+export async function namingFile(file: SourceFile, load: () => Promise<void>): Promise<void> {
+  try {
+    await load()
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : ''
+    if (!/^(Invalid Input|Invalid|Conversion|Serialization) Error/.test(message)) throw cause
+    throw new BadDataError('SourceUnreadable', `${file.name} cannot be read: ${summary(message)} Correct the file.`, {
+      cause,
+    })
+  }
+}
+
+/** The first line of DuckDB's messages; its options and advice follow on others. */
+export function summary(message: string): string {
+  return message.split('\n', 1)[0]
+}
+
+/**
  * SQL: a time in milliseconds since 1970 from text or a number. Numbers are seconds, milliseconds, microseconds or
  * nanoseconds by their size: each unit's range holds the years 1973 to 5138, and plain counters pass as seconds.
  */

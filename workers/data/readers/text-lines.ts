@@ -3,10 +3,13 @@ import type { Database } from '../duckdb.ts'
 import { literal } from '../duckdb.ts'
 import type { SourceFile } from '../source-files.ts'
 import { takeRejects } from './rejects.ts'
-import type { LocatedRows } from './row-source.ts'
+import { type LocatedRows, summary } from './row-source.ts'
 
 /** Longer lines are bad rows: they could fill the memory alone. */
-export const MAX_LINE_BYTES = 4_000_000
+export const MAX_LINE_BYTES = 2_000_000
+
+/** DuckDB's own default of 16 lines would be held once per thread. */
+export const BUFFER_BYTES = 4 * MAX_LINE_BYTES
 
 /**
  * SQL: a relation with row_number and line. DuckDB's JSON reader loses the place of bad lines, so every line is read
@@ -23,6 +26,7 @@ export function linesRelation(file: SourceFile): string {
     'strict_mode = false',
     'store_rejects = true',
     `max_line_size = ${MAX_LINE_BYTES}`,
+    `buffer_size = ${BUFFER_BYTES}`,
   ]
   return `(SELECT row_number() OVER () AS row_number, line FROM read_csv(${literal(file.path)}, ${options.join(', ')}))`
 }
@@ -46,9 +50,4 @@ export async function locateLines(
       .slice(0, 20)
       .map(({ line, reason }) => ({ file: file.name, line, reason: summary(reason) })),
   }
-}
-
-/** DuckDB adds its options and advice on further lines. */
-export function summary(reason: string): string {
-  return reason.split('\n', 1)[0]
 }
