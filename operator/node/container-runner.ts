@@ -179,8 +179,10 @@ export class ContainerRunner {
   async #terminate(running: RunningProcess, graceSeconds: number): Promise<void> {
     const gone = new AbortController()
     void running.exited.then(() => gone.abort())
-    running.signal('SIGTERM')
-    await sleep(this.#context.clock, graceSeconds * 1000, gone.signal)
+    if (graceSeconds > 0) {
+      running.signal('SIGTERM')
+      await sleep(this.#context.clock, graceSeconds * 1000, gone.signal)
+    }
     if (!gone.signal.aborted) running.signal('SIGKILL')
   }
 

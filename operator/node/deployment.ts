@@ -6,7 +6,8 @@ import type { PodCondition, PodSpec } from './pod.ts'
 export interface Deployment extends KubernetesObject {
   spec: {
     replicas?: number
-    selector: LabelSelector
+    /** Not read: Pods are found by their owner. */
+    selector: object
     template: PodTemplate
     paused?: boolean
     minReadySeconds?: number
@@ -38,28 +39,7 @@ export interface DeploymentStatus {
   conditions?: DeploymentCondition[]
 }
 
-/** metav1.LabelSelector. */
-export interface LabelSelector {
-  matchLabels?: Record<string, string>
-  matchExpressions?: { key: string; operator: string; values?: string[] }[]
-}
-
 export const TEMPLATE_HASH_LABEL = 'pod-template-hash'
-
-/** An empty selector matches everything, as the API says. */
-export function matchesSelector(labels: Record<string, string> = {}, selector: LabelSelector): boolean {
-  const { matchLabels = {}, matchExpressions = [] } = selector
-  return (
-    Object.entries(matchLabels).every(([key, value]) => labels[key] === value) &&
-    matchExpressions.every(({ key, operator, values = [] }) => {
-      const value = labels[key]
-      if (operator === 'Exists') return value !== undefined
-      if (operator === 'DoesNotExist') return value === undefined
-      if (operator === 'In') return value !== undefined && values.includes(value)
-      return operator === 'NotIn' && (value === undefined || !values.includes(value))
-    })
-  )
-}
 
 /** The same for equal templates, whatever the order of their keys. */
 export function templateHash(template: PodTemplate): string {

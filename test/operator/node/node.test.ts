@@ -192,6 +192,8 @@ describe('a Pod of the local node', () => {
     await api.create(POD, makePod('ours', [script('')], { restartPolicy: 'Never' }))
     await podWhere(api, 'ours', (pod) => pod.status?.phase === 'Succeeded')
     expect(api.writes.filter((write) => /foreign|elsewhere/.test(write))).toEqual([])
+    const foreign = await podWhere(api, 'foreign', () => true)
+    expect(foreign.spec.nodeName).toBeUndefined()
   })
 
   it('restarts by its policy, counts, and remembers how the last run ended', async () => {
