@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { gradients } from '../../../workers/tensor/autodiff.ts'
 import * as op from '../../../workers/tensor/operators.ts'
 import { float32 } from '../../../workers/tensor/session.ts'
 import { checkGradients, holds, seeds, shapes, uniform } from './support/gradient-check.ts'
@@ -34,4 +35,14 @@ test('values', async () => {
   expect(found.layer.data[1]).toBeCloseTo(expected[1] + 1, 6)
   expect(found.layer.data[3]).toBeCloseTo(expected[3], 6)
   expect(found.rms.data[2]).toBeCloseTo((2 * 3) / Math.sqrt(12.5), 6)
+})
+
+test('a second derivative is refused, as the statistics have no rule', async () => {
+  const tensors = { x: float32([1, 4], [1, 2, 3, 6]), scale: float32([4], [1, 1, 2, 1]) }
+  const build = () =>
+    evaluate(tensors, ({ x, scale }) => {
+      const [first] = gradients(op.reduceSum(op.square(op.rmsNorm(x, scale))), [x])
+      return { second: gradients(op.reduceSum(op.square(first)), [x])[0] }
+    })
+  await expect(async () => build()).rejects.toThrow('second derivative of SimplifiedLayerNormalization has no gradient')
 })
