@@ -2,13 +2,14 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { systemClock } from '../../../operator/cluster/clock.ts'
 import { ProcessRecords } from '../../../operator/node/process-records.ts'
 import { alive, eventually, temporaryDirectory } from './support.ts'
 
 async function startNodeProcess(directory: string): Promise<{ node: ChildProcess; pids: number[] }> {
-  const node = spawn(process.execPath, [join(import.meta.dirname, 'orphan-node.ts'), directory], {
+  const node = spawn(process.execPath, [fileURLToPath(new URL('./orphan-node.ts', import.meta.url)), directory], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => {
