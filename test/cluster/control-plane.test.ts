@@ -2,13 +2,36 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
-import { beforeEach, expect, test } from 'vitest'
-import { sharedControlPlane } from '../support/cluster.ts'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Client } from '../../operator/cluster/client.ts'
+import { NAMESPACE, SERVICE_ACCOUNT } from '../../operator/cluster/resources.ts'
+import { connect, createNamespace, sharedControlPlane } from '../support/cluster.ts'
 import type { ControlPlane } from '../support/control-plane.ts'
+
+let client: Client
+let close: (() => Promise<void>) | undefined
 
 // A build that is under way is awaited here, where there is time for it.
 beforeEach(async (context) => {
-  await sharedControlPlane(context)
+  const { kubeconfig } = await sharedControlPlane(context)
+  ;({ client, close } = connect(kubeconfig))
+})
+afterEach(() => close?.())
+
+test('the server that was built is of the version that go.mod names', async (context) => {
+  if (process.env.KUBEBUILDER_ASSETS) return context.skip('the binaries are given by KUBEBUILDER_ASSETS')
+  const module = readFileSync(new URL('../support/control-plane/go.mod', import.meta.url), 'utf8')
+  const version = /k8s\.io\/kubernetes (v\S+)/.exec(module)?.[1]
+  expect(JSON.parse(await client.read('/version'))).toMatchObject({ gitVersion: version })
+})
+
+test('the controller manager gives a new namespace its service account and empties a deleted one', async () => {
+  const namespace = await createNamespace(client, 'control-plane')
+  const named = async () => (await client.list(NAMESPACE)).items.some(({ metadata }) => metadata.name === namespace)
+  const accounts = async () => (await client.list(SERVICE_ACCOUNT, { namespace })).items.length
+  await expect.poll(accounts, { timeout: 20_000 }).toBe(1)
+  await client.delete(NAMESPACE, { name: namespace })
+  await expect.poll(named, { timeout: 30_000 }).toBe(false)
 })
 
 test('a control plane ends with the process that started it, even when that is killed', async (context) => {
