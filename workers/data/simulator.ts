@@ -45,12 +45,18 @@ interface Catalogue {
   items: SimulatedItem[]
   interest: Uint16Array
   stage: Uint8Array
-  /** Item indices by interest and stage. */
-  members: number[][][]
-  /** Popularity at the first and at the last day. */
+  /** By interest. */
+  ofInterest: PopularityDraw[]
+  /** By interest and stage. */
+  ofStage: PopularityDraw[][]
+  successors: number[][]
+}
+
+/** Items with their cumulative popularity at the first and at the last day, for draws in logarithmic time. */
+interface PopularityDraw {
+  items: number[]
   early: Float64Array
   late: Float64Array
-  successors: number[][]
 }
 
 export interface Simulation {
@@ -80,38 +86,53 @@ function drawCatalogue(spec: SimulationSpec): Catalogue {
   const pick = (list: readonly string[]): string => list[random.below(list.length)]
   const ranks = random.permutation(spec.items)
   const lateRanks = random.permutation(spec.items)
-  const catalogue: Catalogue = {
-    items: [],
-    interest: new Uint16Array(spec.items),
-    stage: new Uint8Array(spec.items),
-    members: interests.map(() => Array.from({ length: STAGES }, () => [])),
-    early: Float64Array.from(ranks, zipf),
-    late: Float64Array.from(lateRanks, zipf),
-    successors: [],
-  }
+  const members: number[][][] = interests.map(() => Array.from({ length: STAGES }, () => []))
+  const drawOf = (items: number[]): PopularityDraw => ({
+    items,
+    early: cumulative(items, ranks),
+    late: cumulative(items, lateRanks),
+  })
+  const items: SimulatedItem[] = []
+  const interestOf = new Uint16Array(spec.items)
+  const stageOf = new Uint8Array(spec.items)
   for (let item = 0; item < spec.items; item++) {
     const interest = item % spec.interests
     const stage = Math.floor(item / spec.interests) % STAGES
     const { name, words: own, brands } = interests[interest]
     const brand = pick(brands)
-    catalogue.interest[item] = interest
-    catalogue.stage[item] = stage
-    catalogue.members[interest][stage].push(item)
+    interestOf[item] = interest
+    stageOf[item] = stage
+    members[interest][stage].push(item)
     const text = [brand, pick(own), stages[stage], pick(own), name, pick(common)].join(' ')
-    catalogue.items.push({
+    items.push({
       id: `item-${item}`,
       text,
       attributes: [capital(brand), capital(name), capital(stages[stage])],
     })
   }
-  for (let item = 0; item < spec.items; item++) catalogue.successors.push(drawSuccessors(catalogue, item, random))
-  return catalogue
+  const successors = items.map((_, item) => {
+    const following = members[interestOf[item]][(stageOf[item] + 1) % STAGES]
+    return following.length === 0
+      ? []
+      : Array.from({ length: SUCCESSORS }, () => following[random.below(following.length)])
+  })
+  return {
+    items,
+    interest: interestOf,
+    stage: stageOf,
+    ofInterest: members.map((stagesOfOne) => drawOf(stagesOfOne.flat())),
+    ofStage: members.map((stagesOfOne) => stagesOfOne.map(drawOf)),
+    successors,
+  }
 }
 
-function drawSuccessors(catalogue: Catalogue, item: number, random: Random): number[] {
-  const following = catalogue.members[catalogue.interest[item]][(catalogue.stage[item] + 1) % STAGES]
-  if (following.length === 0) return []
-  return Array.from({ length: SUCCESSORS }, () => following[random.below(following.length)])
+/** Running sums of Zipf's law over the ranks of these items. */
+function cumulative(items: readonly number[], ranks: Uint32Array): Float64Array {
+  let sum = 0
+  return Float64Array.from(items, (item) => {
+    sum += (ranks[item] + 1) ** -ZIPF_EXPONENT
+    return sum
+  })
 }
 
 function* drawHistory(spec: SimulationSpec, catalogue: Catalogue, user: number): Generator<SimulatedEvent> {
@@ -122,9 +143,8 @@ function* drawHistory(spec: SimulationSpec, catalogue: Catalogue, user: number):
   const seen = new Set<number>()
   let last: number | undefined
   for (const time of times) {
-    const share = ((time - FIRST_DAY) / (DAYS * DAY)) * (spec.driftPercent / 100)
-    const weight = (item: number): number => (1 - share) * catalogue.early[item] + share * catalogue.late[item]
-    const item = drawItem({ catalogue, own, last, seen, weight, random })
+    const lateShare = ((time - FIRST_DAY) / (DAYS * DAY)) * (spec.driftPercent / 100)
+    const item = drawItem({ catalogue, own, last, seen, lateShare, random })
     seen.add(item)
     last = item
     yield { user: `user-${user}`, item: catalogue.items[item].id, time }
@@ -157,7 +177,8 @@ interface Draw {
   own: readonly number[]
   last: number | undefined
   seen: ReadonlySet<number>
-  weight: (item: number) => number
+  /** 0..1: how often popularity is that of the last day. */
+  lateShare: number
   random: Random
 }
 
@@ -176,30 +197,30 @@ function drawItem(draw: Draw): number {
   throw new RangeError('A history cannot be longer than the catalogue')
 }
 
-function proposeItem({ catalogue, own, last, weight, random }: Draw): number | undefined {
+function proposeItem({ catalogue, own, last, lateShare, random }: Draw): number | undefined {
   const choice = random.uniform()
   if (last === undefined || choice >= NEXT_STAGE + SAME_INTEREST) {
-    return drawWeighted(catalogue.members[own[random.below(own.length)]].flat(), weight, random)
+    return drawPopular(catalogue.ofInterest[own[random.below(own.length)]], lateShare, random)
   }
   const interest = catalogue.interest[last]
-  if (choice >= NEXT_STAGE) return drawWeighted(catalogue.members[interest].flat(), weight, random)
+  if (choice >= NEXT_STAGE) return drawPopular(catalogue.ofInterest[interest], lateShare, random)
   const successors = catalogue.successors[last]
   if (successors.length > 0 && random.uniform() < FIXED_SUCCESSOR) return successors[random.below(successors.length)]
-  return drawWeighted(catalogue.members[interest][(catalogue.stage[last] + 1) % STAGES], weight, random)
+  return drawPopular(catalogue.ofStage[interest][(catalogue.stage[last] + 1) % STAGES], lateShare, random)
 }
 
-function drawWeighted(items: readonly number[], weight: (item: number) => number, random: Random): number | undefined {
-  const total = items.reduce((sum, item) => sum + weight(item), 0)
-  let left = random.uniform() * total
-  for (const item of items) {
-    left -= weight(item)
-    if (left < 0) return item
+/** Undefined when there are no items. */
+function drawPopular(draw: PopularityDraw, lateShare: number, random: Random): number | undefined {
+  const sums = random.uniform() < lateShare ? draw.late : draw.early
+  const wanted = random.uniform() * (sums.at(-1) ?? 0)
+  let low = 0
+  let high = sums.length - 1
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (sums[middle] > wanted) high = middle
+    else low = middle + 1
   }
-  return items.at(-1)
-}
-
-function zipf(rank: number): number {
-  return (rank + 1) ** -ZIPF_EXPONENT
+  return draw.items[low]
 }
 
 /** Pronounceable words, none twice. */

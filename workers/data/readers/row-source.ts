@@ -1,5 +1,4 @@
 /** How a reader shows the rows of one file to SQL, whatever the format. */
-import type { Database } from '../duckdb.ts'
 import { BadDataError, type BadRow } from '../errors.ts'
 import type { SourceFile } from '../source-files.ts'
 
@@ -34,8 +33,6 @@ export interface LocatedRows {
   /** The first of the rejected ones. */
   rejected: BadRow[]
 }
-
-export type OpenRowSource = (database: Database, file: SourceFile) => Promise<RowSource>
 
 /** @throws BadDataError that names the file, what it has, and the field of the spec to change */
 export function requireColumn(source: RowSource, file: SourceFile, column: string, field: string): void {
