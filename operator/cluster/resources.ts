@@ -13,7 +13,6 @@ export const SERVICE = core('Service', 'services')
 export const SECRET = core('Secret', 'secrets')
 export const CONFIG_MAP = core('ConfigMap', 'configmaps')
 export const SERVICE_ACCOUNT = core('ServiceAccount', 'serviceaccounts')
-export const PERSISTENT_VOLUME_CLAIM = core('PersistentVolumeClaim', 'persistentvolumeclaims')
 export const NAMESPACE = core('Namespace', 'namespaces', false)
 export const NODE = core('Node', 'nodes', false)
 
@@ -22,13 +21,6 @@ export const DEPLOYMENT: Resource = {
   version: 'v1',
   kind: 'Deployment',
   plural: 'deployments',
-  namespaced: true,
-}
-export const REPLICA_SET: Resource = {
-  group: 'apps',
-  version: 'v1',
-  kind: 'ReplicaSet',
-  plural: 'replicasets',
   namespaced: true,
 }
 export const EVENT: Resource = {
@@ -43,13 +35,6 @@ export const LEASE: Resource = {
   version: 'v1',
   kind: 'Lease',
   plural: 'leases',
-  namespaced: true,
-}
-export const ENDPOINT_SLICE: Resource = {
-  group: 'discovery.k8s.io',
-  version: 'v1',
-  kind: 'EndpointSlice',
-  plural: 'endpointslices',
   namespaced: true,
 }
 export const CUSTOM_RESOURCE_DEFINITION: Resource = {
