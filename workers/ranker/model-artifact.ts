@@ -1,0 +1,96 @@
+// The artifact of a TrainingRun: weights, and all that decoding needs besides. Histories of users are read from the
+// Dataset artifact that it names.
+
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Artifact } from '../artifacts/store.ts'
+import { fromBytes, toBytes } from '../tensor/parameters.ts'
+import { type RankerShape, rankerLayout } from './architecture.ts'
+import { type Catalogue, type CodedItems, openCatalogue } from './catalogue.ts'
+
+export const modelKind = 'Model'
+
+const files = {
+  description: 'model.json',
+  weights: 'weights.f32',
+  codes: 'codes.u16',
+  features: 'features.f32',
+  itemIds: 'items.jsonl',
+}
+
+/** Metrics after one epoch; the loss in nats an item. */
+export interface EpochMetrics {
+  readonly epoch: number
+  readonly trainingLoss: number
+  /** NDCG@10 on the validation part. */
+  readonly validationNdcg: number
+  readonly validationRecall: number
+}
+
+export interface ModelDescription {
+  readonly schemaVersion: 1
+  readonly architecture: 'DecoderOnly'
+  readonly shape: RankerShape
+  readonly itemCount: number
+  readonly datasetDigest: string
+  readonly tokenizerDigest: string
+  readonly bestEpoch: number
+  readonly history: readonly EpochMetrics[]
+}
+
+export interface RankerModel extends ModelDescription {
+  /** Digest of the artifact. */
+  readonly digest: string
+  readonly parameters: Float32Array
+  readonly catalogue: Catalogue
+  /** Id by item index. */
+  readonly itemIds: readonly string[]
+}
+
+export interface TrainedModel {
+  readonly description: ModelDescription
+  readonly parameters: Float32Array
+  readonly items: CodedItems
+  readonly itemIds: readonly string[]
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Float32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
+
+/** Writes the files of the artifact into an empty folder; equal models give equal bytes. */
+export const writeModelFiles = async (directory: string, model: TrainedModel): Promise<void> => {
+  const { description, parameters, items, itemIds } = model
+  const layout = rankerLayout(description.shape).parameters.map(({ name, shape, offset }) => ({ name, shape, offset }))
+  await writeFile(join(directory, files.weights), toBytes(parameters))
+  await writeFile(join(directory, files.codes), bytesOf(items.codes))
+  await writeFile(join(directory, files.features), bytesOf(items.features))
+  await writeFile(join(directory, files.itemIds), itemIds.map((id) => `${JSON.stringify(id)}\n`).join(''))
+  await writeFile(join(directory, files.description), `${JSON.stringify({ ...description, layout }, null, 2)}\n`)
+}
+
+/** @throws when the artifact is no model, or its weights are not of its shape */
+export const openModel = async (artifact: Artifact): Promise<RankerModel> => {
+  if (artifact.manifest.kind !== modelKind)
+    throw new Error(`Artifact ${artifact.digest} is a ${artifact.manifest.kind}, not a ${modelKind}`)
+  const description = JSON.parse(await readFile(artifact.path(files.description), 'utf8')) as ModelDescription
+  const { shape, itemCount } = description
+  const parameters = fromBytes(await artifact.readFile(files.weights))
+  const { size } = rankerLayout(shape)
+  if (parameters.length !== size)
+    throw new Error(`Model ${artifact.digest} has ${parameters.length} weights where its shape needs ${size}`)
+  const codes = new Uint16Array(new Uint8Array(await artifact.readFile(files.codes)).buffer)
+  const ids = await readFile(artifact.path(files.itemIds), 'utf8')
+  const catalogue = openCatalogue({
+    itemCount,
+    levels: shape.codebookSizes.length,
+    codebookSizes: shape.codebookSizes,
+    codes,
+    featureDimensions: shape.featureDimensions,
+    features: fromBytes(await artifact.readFile(files.features)),
+  })
+  const itemIds = ids
+    .split('\n')
+    .slice(0, itemCount)
+    .map((line) => JSON.parse(line) as string)
+  return { ...description, digest: artifact.digest, parameters, catalogue, itemIds }
+}
