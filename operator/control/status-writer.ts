@@ -19,6 +19,8 @@ export interface StatusWriterOptions {
   minProgressMs?: number
 }
 
+const MIN_PROGRESS_MS = 2000
+
 export interface WithStatus extends KubernetesObject {
   status?: object
 }
@@ -40,7 +42,7 @@ export class StatusWriter {
 
   /** @throws ConflictError when the object is not any more what the status was made from: requeue. */
   async write<T extends WithStatus>(client: Client, object: T, status: object): Promise<StatusWrite<T>> {
-    const { resource, clock } = this.#options
+    const { resource } = this.#options
     if (sameStatus(object.status ?? {}, status)) return { kind: 'unchanged' }
     const uid = object.metadata.uid ?? ''
     const delayMs = this.#tooSoon(object, status)
@@ -59,17 +61,24 @@ export class StatusWriter {
       status,
     }
     const written = await client.apply(resource, body, { subresource: 'status', force: true })
-    this.#writtenAt.set(uid, clock.monotonic())
+    this.#noteWrite(uid)
     return { kind: 'written', object: written as T }
   }
 
-  /** The object is gone. */
-  forget(uid: string): void {
+  /** Forgets on the way what is too long ago to matter: nobody tells when an object is gone. */
+  #noteWrite(uid: string): void {
+    const { clock, minProgressMs = MIN_PROGRESS_MS } = this.#options
+    const now = clock.monotonic()
     this.#writtenAt.delete(uid)
+    for (const [other, at] of this.#writtenAt) {
+      if (at + minProgressMs > now) break
+      this.#writtenAt.delete(other)
+    }
+    this.#writtenAt.set(uid, now)
   }
 
   #tooSoon(object: WithStatus, status: object): number {
-    const { clock, progressFields = [], minProgressMs = 2000 } = this.#options
+    const { clock, progressFields = [], minProgressMs = MIN_PROGRESS_MS } = this.#options
     if (!sameStatus(without(object.status ?? {}, progressFields), without(status, progressFields))) return 0
     const at = this.#writtenAt.get(object.metadata.uid ?? '')
     return at === undefined ? 0 : Math.max(0, at + minProgressMs - clock.monotonic())
