@@ -84,7 +84,7 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
       ...(options.signal && { signal: options.signal }),
     })
     try {
-      ingested = await ingestInto(directory, database, { spec, files, progress })
+      ingested = await ingestInto(directory, database, { spec, files, progress, signal: options.signal })
     } finally {
       await database.close()
     }
@@ -112,13 +112,14 @@ interface IngestContext {
   spec: DatasetSpec
   files: SourceFiles | undefined
   progress: (progress: IngestProgress) => void
+  signal: AbortSignal | undefined
 }
 
 async function ingestInto(directory: string, database: Database, context: IngestContext): Promise<Ingested> {
-  const { spec, files, progress } = context
+  const { spec, files, progress, signal } = context
   const badRows = new BadRowLog(spec.maxBadRows ?? 0)
   progress({ phase: 'Loading', step: 0, totalSteps: 1 })
-  if (spec.source.simulation !== undefined) await loadSimulation(database, spec.source.simulation)
+  if (spec.source.simulation !== undefined) await loadSimulation(database, spec.source.simulation, signal)
   else if (files !== undefined && spec.interactions !== undefined) {
     await loadInteractions(database, spec.interactions, files.interactions, badRows)
     await loadItems(database, spec.items, files.items, badRows)

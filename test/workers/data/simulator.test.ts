@@ -99,6 +99,14 @@ describe('simulator', () => {
     expect(overlap(100)).toBeLessThan(overlap(0) - 8)
   })
 
+  test('is cancelled in the middle', async () => {
+    const controller = new AbortController()
+    const endless = { ...SPEC, users: 10_000_000 }
+    const ingesting = ingest({ source: { simulation: endless }, split: leaveOneOut }, { signal: controller.signal })
+    setTimeout(() => controller.abort(new Error('suspended')), 50)
+    await expect(ingesting).rejects.toThrow('suspended')
+  })
+
   test('takes the same way as real logs, to the same bytes at one and two threads', async () => {
     const spec = { source: { simulation: { ...SPEC, users: 300 } }, split: leaveOneOut }
     const one = await ingest(spec, { threads: 1 })
