@@ -23,7 +23,7 @@ export function translateItems(recommender: Recommender, own: ItemIds, measured:
   /** Asks for longer lists while items that only the model knows take up places. */
   const listsOf = async (histories: readonly Uint32Array[], count: number, asked: number): Promise<Uint32Array[]> => {
     const lists = await recommender.recommend(histories, asked)
-    const translated = lists.map((list) => translate(list, outward).slice(0, count))
+    const translated: Uint32Array[] = lists.map((list) => translate(list, outward).slice(0, count))
     const short = lists.flatMap((list, index) =>
       list.length === asked && translated[index].length < count ? [index] : [],
     )

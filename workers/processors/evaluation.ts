@@ -17,12 +17,12 @@ import { JobError } from './job-error.ts'
 type Spec = Evaluation['spec']
 type OpenModel = (
   digest: string,
-  options: { store: ProcessorContext['store']; threads: number; beamSize: number },
+  options: { store: ProcessorContext['store']; threads: number; beamSize: number; cutoff: number },
 ) => Promise<TrainedRecommender>
 
-const openTrained: OpenModel = async (digest, { store, threads, beamSize }) => {
-  const { name, model, recommend, release } = await openRecommender(await store.open(digest), { threads, beamSize })
-  return { name, recommend, release, datasetDigest: model.datasetDigest, itemIds: model.itemIds }
+const openTrained: OpenModel = async (digest, options) => {
+  const { name, model, datasetDigest, recommend, release } = await openRecommender(digest, options)
+  return { name, datasetDigest, itemIds: model.itemIds, recommend, release }
 }
 
 /** Measures a model and the baselines on one split, judges the gates, and publishes every number and every rank. */
@@ -92,7 +92,7 @@ async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, tas
     ranked.push({ name: recommender.name, ranks: await rankTargets(recommender, cases, { cutoff, onBatch }) })
   }
   const { store, threads } = context
-  const model = await task.openModel(inputs.model, { store, threads, beamSize: spec.beamSize })
+  const model = await task.openModel(inputs.model, { store, threads, beamSize: spec.beamSize, cutoff })
   try {
     await rank(onItemsOf(dataset, model), 'Model')
   } finally {

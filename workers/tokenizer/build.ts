@@ -1,6 +1,5 @@
 import type { Catalogue, TrainingSequences } from './catalogue.ts'
 import { appendLevel, collisionRate, reassign } from './collisions.ts'
-import { TokenizerSpecError } from './errors.ts'
 import { type FeatureModel, type FeatureOptions, learnFeatures } from './features.ts'
 import { createNearestCentroids } from './nearest.ts'
 import { type Codebooks, quantizeResiduals, utilization } from './residual-quantizer.ts'
@@ -51,10 +50,6 @@ export async function buildTokenizer(
 ): Promise<BuiltTokenizer> {
   const featureOptions = { ...options.features, seed: options.seed }
   const { dimensions, data, model } = await learnFeatures(dataset, featureOptions, () => progress('Features', 0))
-  if (dimensions === 0) {
-    const message = 'no user took two items together; add text or an embedding'
-    throw new TokenizerSpecError('NoCoOccurrence', 'features.collaborative', message)
-  }
   const nearest = await createNearestCentroids(dimensions)
   try {
     const { codebooks, codes, reconstructionError } = await quantizeResiduals(data, {

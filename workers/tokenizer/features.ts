@@ -70,6 +70,10 @@ export async function learnFeatures(
     const content = join(columns, itemCount)
     const random = new Random(options.seed, 'collaborative')
     const factors = await collaborativeFeatures(catalogue, options.collaborative, random, tick)
+    if (columns.length === 0 && !factors.known.includes(1)) {
+      const message = 'no user took two items together in the training part; add text or an embedding'
+      throw new TokenizerSpecError('NoCoOccurrence', 'features.collaborative', message)
+    }
     ridge = solveRidge(content, factors, factors.known)
     if (ridge !== undefined) fillUnknown(factors, factors.known, applyRidge(ridge, content.data))
     add('collaborative', factors, options.collaborative.weight)

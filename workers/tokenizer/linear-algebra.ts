@@ -49,8 +49,8 @@ export function orthonormalizeColumn(columns: Columns, current: number): void {
     addCombination(column, before, shares)
   }
   const remaining = Math.sqrt(dot(column, column))
-  const factor = remaining > norm * 1e-12 ? 1 / remaining : 0
-  for (let index = 0; index < column.length; index++) column[index] *= factor
+  if (remaining <= norm * 1e-12) column.fill(0)
+  else for (let index = 0; index < column.length; index++) column[index] /= remaining
 }
 
 /** All inner products of the columns, [n, n] row-major. */
