@@ -36,7 +36,10 @@ export async function processTrainingRun(
   checkInputs(dataset, tokenizer)
   const catalogue = openCatalogue(tokenizer)
   const options = trainingOptions(spec, tokenizer, context.threads)
-  const validation = await Validation.create(dataset, catalogue, { ...options, users: spec.earlyStopping.validationUsers })
+  const validation = await Validation.create(dataset, catalogue, {
+    ...options,
+    users: spec.earlyStopping.validationUsers,
+  })
   try {
     const result = await train(payload, context, { dataset, catalogue, options, validation })
     return await publish(payload, context, { dataset, tokenizer, shape: options.shape, result })
