@@ -88,7 +88,13 @@ export class LocalNode {
       openLog: (pod, container, restartCount) => this.#logs.open(pod, container, restartCount),
       beforeStop: options.beforeStop ?? (() => Promise.resolve()),
     }
-    this.#binder = new PodBinder({ client, clock, log, nodeName: options.name })
+    this.#binder = new PodBinder({
+      client,
+      clock,
+      log,
+      nodeName: options.name,
+      reconsider: () => this.#reconsiderPending(),
+    })
   }
 
   /** Ends what a former run left behind, then resolves once the present Pods are known and being started. */

@@ -1,6 +1,6 @@
 import type { Client } from '../cluster/client.ts'
 import { type Clock, timestamp } from '../cluster/clock.ts'
-import { AlreadyExistsError, ConflictError, NotFoundError } from '../cluster/errors.ts'
+import { ConflictError, NotFoundError } from '../cluster/errors.ts'
 import type { Log } from '../cluster/log.ts'
 import type { KubernetesObject } from '../cluster/objects.ts'
 import { keyOf, POD } from '../cluster/resources.ts'
@@ -14,6 +14,8 @@ interface BinderContext {
   clock: Clock
   log: Log
   nodeName: string
+  /** Has every Pod without a node considered again. */
+  reconsider(): void
 }
 
 interface Binding extends KubernetesObject {
@@ -71,12 +73,11 @@ export class PodBinder {
       await bind(client, pod, nodeName)
     } catch (error) {
       this.#binding.delete(uid)
-      // Bound by another, or gone.
-      if (error instanceof ConflictError || error instanceof AlreadyExistsError || error instanceof NotFoundError)
-        return
-      log.warn({ err: error, pod: pod.metadata.name }, 'Pod is not bound yet')
+      if (error instanceof NotFoundError) return
+      // A conflict may mean another node, which the informer will tell, or only that the Pod has just been written.
+      if (!(error instanceof ConflictError)) log.warn({ err: error, pod: pod.metadata.name }, 'Pod is not bound yet')
       clock.after(RETRY_MILLISECONDS, () => {
-        if (!this.#stopped) void this.#bind(pod)
+        if (!this.#stopped) this.#context.reconsider()
       })
     }
   }

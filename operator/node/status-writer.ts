@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Client } from '../cluster/client.ts'
 import { type Clock, sleep } from '../cluster/clock.ts'
-import { ConflictError, InvalidError, NotFoundError } from '../cluster/errors.ts'
+import { InvalidError, NotFoundError } from '../cluster/errors.ts'
 import type { Log } from '../cluster/log.ts'
 import type { Resource } from '../cluster/objects.ts'
 
@@ -69,8 +69,9 @@ export class StatusWriter<Status> {
         await this.#context.client.mergePatch(this.#resource, { namespace, name }, patch, { subresource: 'status' })
         this.#written = status
       } catch (error) {
-        // The uid is in the patch: a conflict means another object of the same name. Invalid will not get better.
-        if (error instanceof NotFoundError || error instanceof ConflictError || error instanceof InvalidError) {
+        // Neither gets better by itself. A conflict may: a patch is refused when others write the object at the time, or
+        // when its name belongs to another uid now, and then the owner closes this writer.
+        if (error instanceof NotFoundError || error instanceof InvalidError) {
           const fields = { err: error, ...this.#target }
           if (error instanceof InvalidError) this.#context.log.error(fields, 'Status was refused')
           this.#written = status
