@@ -8,7 +8,7 @@ import {
   stateColumn,
   ttlSecondsAfterFinished,
 } from '../run.ts'
-import { decimal, enumeration, integer, object, optional, reference, text } from '../schema.ts'
+import { boolean, decimal, enumeration, integer, object, optional, reference, text } from '../schema.ts'
 
 /** Trains a ranker on the sequences of a Dataset in the codes of a tokenizer. */
 export const trainingRun = defineKind({
@@ -34,7 +34,12 @@ export const trainingRun = defineKind({
           heads: integer(1, 64, { description: 'Attention heads.', default: 4 }),
           feedForwardSize: integer(8, 16_384, { description: 'Width inside the feed-forward layers.', default: 512 }),
           historyLength: integer(1, 2048, { description: 'Most recent items that the model reads.', default: 20 }),
-          dropout: decimal({ description: 'Share of activations dropped in training.', default: '0.1' }),
+          itemEmbeddings: boolean({
+            description:
+              'Whether each item also has a learned vector of its own as an input. It helps where histories are dense, and costs memory and time in proportion to the catalogue.',
+            default: true,
+          }),
+          dropout: decimal({ description: 'Share of activations dropped in training.', default: '0.2' }),
         },
         {
           description: 'Architecture and sizes.',

@@ -124,7 +124,8 @@ export class BeamDecoder {
 
   async #batch(requests: readonly DecodeRequest[]): Promise<DecodedList[]> {
     const longest = requests.reduce((most, { count }) => Math.max(most, count), 1)
-    const session = await this.#session(Math.max(this.#options.beamSize, roundUp(longest)))
+    const { beamSize } = this.#options
+    const session = await this.#session(longest <= beamSize ? beamSize : roundUp(longest))
     const { items, scores } = await session.run({ ...this.#inputs(requests), ...this.#weightInputs })
     const width = items.shape[1]
     return requests.map(({ count }, index) => {

@@ -28,7 +28,8 @@ export class ItemTable {
     const parameters = parametersOf(graph.input('parameters', 'float32', [layout.size]), layout)
     const codes = shape.codebookSizes.map((_, level) => graph.input(`codes.${level}`, 'int32', ['N']))
     const features = graph.input('features', 'float32', ['N', shape.featureDimensions])
-    graph.output('vectors', itemVectors(parameters, shape, codes, features))
+    const index = graph.input('index', 'int32', ['N'])
+    graph.output('vectors', itemVectors(parameters, shape, { index, codes, features }))
     return new ItemTable(await Session.create(writeModel(graph), { threads }), shape, items)
   }
 
@@ -59,6 +60,10 @@ export class ItemTable {
       features: float32(
         [count, featureDimensions],
         features.subarray(from * featureDimensions, to * featureDimensions),
+      ),
+      index: int32(
+        [count],
+        Int32Array.from({ length: count }, (_, row) => from + row),
       ),
       ...Object.fromEntries(columns),
     })

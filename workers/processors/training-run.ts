@@ -62,9 +62,18 @@ function checkInputs(dataset: Dataset, tokenizer: Tokenizer): void {
 function trainingOptions(spec: Spec, tokenizer: Tokenizer, threads: number): TrainingOptions {
   const { model, optimizer, earlyStopping, maxEpochs, seed } = spec
   const { layers, hiddenSize, heads, feedForwardSize, historyLength } = model
-  const { codebookSizes, featureDimensions } = tokenizer
+  const { codebookSizes, featureDimensions, itemCount } = tokenizer
   return {
-    shape: { layers, hiddenSize, heads, feedForwardSize, historyLength, codebookSizes, featureDimensions },
+    shape: {
+      layers,
+      hiddenSize,
+      heads,
+      feedForwardSize,
+      historyLength,
+      codebookSizes,
+      featureDimensions,
+      itemEmbeddings: model.itemEmbeddings ? itemCount : 0,
+    },
     regularization: { dropout: Number(model.dropout), labelSmoothing: Number(optimizer.labelSmoothing) },
     schedule: {
       kind: scheduleKinds[optimizer.schedule],

@@ -14,6 +14,8 @@ export interface RankerShape {
   readonly codebookSizes: readonly number[]
   /** Length of an item's feature vector. */
   readonly featureDimensions: number
+  /** Items that have a learned vector of their own besides: all of the catalogue, or 0. */
+  readonly itemEmbeddings: number
 }
 
 /** Positions of a full sequence: the start and every item of the history. */
@@ -23,6 +25,7 @@ export const positionsOf = (shape: RankerShape): number => shape.historyLength +
 export const names = {
   start: 'start',
   featureWeight: 'item.feature.weight',
+  embedding: 'item.embedding',
   code: (level: number) => `item.code.${level}`,
   block: (layer: number, part: string) => `block.${layer}.${part}`,
   finalNorm: (part: 'scale' | 'bias') => `norm.${part}`,
@@ -78,7 +81,7 @@ const levelParameters = (shape: RankerShape, level: number): ParameterSpec[] => 
 
 /** Every parameter of a ranker of this shape, in the order of the flat vector. */
 export const rankerLayout = (shape: RankerShape): ParameterLayout => {
-  const { hiddenSize, layers, featureDimensions, codebookSizes } = shape
+  const { hiddenSize, layers, featureDimensions, codebookSizes, itemEmbeddings } = shape
   const codes = codebookSizes.map(
     (size, level): ParameterSpec => ({
       name: names.code(level),
@@ -90,6 +93,10 @@ export const rankerLayout = (shape: RankerShape): ParameterLayout => {
     { name: names.start, shape: [hiddenSize], initial: { normal: embeddingDeviation } },
     ...codes,
     { name: names.featureWeight, shape: [featureDimensions, hiddenSize], initial: 'xavier' },
+    // From zero: an item that training never meets stays what its codes and features say.
+    ...(itemEmbeddings === 0
+      ? []
+      : [{ name: names.embedding, shape: [itemEmbeddings, hiddenSize], initial: 'zeros' } as const]),
     ...Array.from({ length: layers }, (_, layer) => blockParameters(shape, layer)).flat(),
     ...norm((part) => names.finalNorm(part as 'scale' | 'bias'), hiddenSize),
     ...codebookSizes.flatMap((_, level) => levelParameters(shape, level)),

@@ -12,22 +12,27 @@ import { type Dropout, type DropoutPlace, noDropout } from './dropout.ts'
 /** Added to a score to exclude it; finite, so that no gradient becomes NaN. */
 export const excluded = -1e9
 
-/**
- * Input vectors of items.
- * @param codes by level, [n] integers
- * @param features [n, featureDimensions]
- * @returns [n, hiddenSize]
- */
+/** What `itemVectors` reads of n items. */
+export interface ItemInputs {
+  /** Index of each item [n]; read only where items have embeddings. */
+  readonly index: Value
+  /** By level, [n] integers. */
+  readonly codes: readonly Value[]
+  /** [n, featureDimensions]. */
+  readonly features: Value
+}
+
+/** Input vectors of items, [n, hiddenSize]. */
 export const itemVectors = (
   parameters: Parameters,
   shape: RankerShape,
-  codes: readonly Value[],
-  features: Value,
+  { index, codes, features }: ItemInputs,
 ): Value => {
   // Features have unit variance; scaled so, their sum does not grow with their number.
   const alpha = 1 / Math.sqrt(shape.featureDimensions)
   const mapped = op.gemm(features, parameters(names.featureWeight), undefined, { alpha })
-  return codes.reduce((sum, code, level) => op.add(sum, op.gather(parameters(names.code(level)), code)), mapped)
+  const own = shape.itemEmbeddings === 0 ? mapped : op.add(mapped, op.gather(parameters(names.embedding), index))
+  return codes.reduce((sum, code, level) => op.add(sum, op.gather(parameters(names.code(level)), code)), own)
 }
 
 type Named = (part: string) => Value

@@ -41,7 +41,12 @@ export const bucketsFor = (windows: TrainingWindows, shape: RankerShape, batchSi
   return buckets
 }
 
-const emptyInputs = (catalogue: Catalogue, sequences: number, positions: number): Record<string, TensorData> => {
+const emptyInputs = (
+  catalogue: Catalogue,
+  hasIndex: boolean,
+  sequences: number,
+  positions: number,
+): Record<string, TensorData> => {
   const rows = sequences * positions
   const read = sequences * (positions - 1)
   const inputs: Record<string, TensorData> = { [batchInputs.weights]: float32([rows], new Float32Array(rows)) }
@@ -53,6 +58,7 @@ const emptyInputs = (catalogue: Catalogue, sequences: number, positions: number)
   }
   markChildren(catalogue, 0, inputs[batchInputs.possible(0)].data as Uint8Array)
   const { featureDimensions } = catalogue
+  if (read > 0 && hasIndex) inputs[batchInputs.index] = int32([read], new Int32Array(read))
   if (read > 0)
     inputs[batchInputs.features] = float32([read, featureDimensions], new Float32Array(read * featureDimensions))
   return inputs
@@ -66,10 +72,12 @@ const rowWriter = (catalogue: Catalogue, inputs: Record<string, TensorData>) => 
   const read = column(batchInputs.codes)
   const targets = column(batchInputs.target)
   const possible = codebookSizes.map((_, level) => inputs[batchInputs.possible(level)].data as Uint8Array)
+  const index = inputs[batchInputs.index]?.data as Int32Array | undefined
   const vectors = inputs[batchInputs.features]?.data as Float32Array | undefined
   return {
     input(item: number, row: number): void {
       for (const [level, column] of read.entries()) if (column !== undefined) column[row] = codes[item * levels + level]
+      if (index !== undefined) index[row] = item
       const vector = features.subarray(item * featureDimensions, (item + 1) * featureDimensions)
       vectors?.set(vector, row * featureDimensions)
     },
@@ -85,9 +93,16 @@ const rowWriter = (catalogue: Catalogue, inputs: Record<string, TensorData>) => 
   }
 }
 
-/** The graph's inputs for a batch, dropout masks aside. Position t is to predict item t from those before it. */
-export const batchTensors = ({ items, targetMask, lengths, ...batch }: Batch, catalogue: Catalogue) => {
-  const inputs = emptyInputs(catalogue, batch.batchSize, batch.length)
+/**
+ * The graph's inputs for a batch, dropout masks aside. Position t is to predict item t from those before it.
+ * @param hasIndex whether items have embeddings of their own
+ */
+export const batchTensors = (
+  { items, targetMask, lengths, ...batch }: Batch,
+  catalogue: Catalogue,
+  hasIndex: boolean,
+): Record<string, TensorData> => {
+  const inputs = emptyInputs(catalogue, hasIndex, batch.batchSize, batch.length)
   const weights = inputs[batchInputs.weights].data as Float32Array
   const write = rowWriter(catalogue, inputs)
   for (let sequence = 0; sequence < batch.rows; sequence++) {

@@ -23,6 +23,7 @@ export interface BatchSize {
 }
 
 export const batchInputs = {
+  index: 'index',
   codes: (level: number) => `codes.${level}`,
   features: 'features',
   target: (level: number) => `target.${level}`,
@@ -46,6 +47,7 @@ const inputSpecs = (shape: RankerShape, size: BatchSize, { dropout }: Regulariza
     // At the first level every code that an item has is possible, for whatever row: one mask for all.
     specs[batchInputs.possible(level)] = { type: 'bool', shape: [level === 0 ? 1 : rows, entries] }
   }
+  if (read > 0 && shape.itemEmbeddings > 0) specs[batchInputs.index] = { type: 'int32', shape: [read] }
   if (read > 0) specs[batchInputs.features] = { type: 'float32', shape: [read, shape.featureDimensions] }
   if (dropout > 0)
     for (const place of dropoutPlaces(shape, size)) specs[maskInput(place.name)] = { type: 'bool', shape: place.shape }
@@ -94,15 +96,15 @@ export const trainingModel = (shape: RankerShape, size: BatchSize, regularizatio
   loss(parameters, batch) {
     const { sequences, positions } = size
     const drop = maskedDropout(batch, regularization.dropout)
-    const codes = shape.codebookSizes.map((_, level) => batch[batchInputs.codes(level)])
+    const read = {
+      index: batch[batchInputs.index],
+      codes: shape.codebookSizes.map((_, level) => batch[batchInputs.codes(level)]),
+      features: batch[batchInputs.features],
+    }
     const items =
       positions === 1
         ? undefined
-        : op.reshape(itemVectors(parameters, shape, codes, batch[batchInputs.features]), [
-            sequences,
-            positions - 1,
-            shape.hiddenSize,
-          ])
+        : op.reshape(itemVectors(parameters, shape, read), [sequences, positions - 1, shape.hiddenSize])
     const states = encode(parameters, shape, items, { batch: sequences, positions }, drop)
     const losses = levelLosses(parameters, shape, states, batch, regularization.labelSmoothing, drop)
     const weights = batch[batchInputs.weights]

@@ -181,7 +181,10 @@ export class Training {
 
   async #step(state: TrainingState, plan: BatchPlan, masks: DropoutMasks, places: readonly DropoutPlace[]) {
     const batch = fillBatch(this.#dataset, this.#windows, plan, 0)
-    const tensors = { ...batchTensors(batch, this.#catalogue), ...masks.step(state.step + 1, places) }
+    const tensors = {
+      ...batchTensors(batch, this.#catalogue, this.#options.shape.itemEmbeddings > 0),
+      ...masks.step(state.step + 1, places),
+    }
     const scalars = stepScalars(this.#schedule, betas, state.step + 1)
     return state.advance(await this.#session(plan.bucket), tensors, scalars)
   }
