@@ -1,4 +1,4 @@
-import { type Clock, timestamp } from './clock.ts'
+import { type Clock, timestamp } from '../cluster/clock.ts'
 import { type ApiObject, asArray, asObject, asString, isObject, type JsonObject } from './json.ts'
 import { type Column, dnsSubdomain, type ResourceType, type ScalePaths } from './resource-type.ts'
 import { withObjectParts } from './schema/object-meta.ts'

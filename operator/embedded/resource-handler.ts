@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../cluster/clock.ts'
 import { mediaTypeOf, parseText, readObject, readText } from './http/body.ts'
 import { representationOf } from './http/representation.ts'
 import { respond } from './http/respond.ts'

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import type { Transport } from '../cluster/client.ts'
+import { type Clock, systemClock } from '../cluster/clock.ts'
 import { namespaceType } from './builtin/types.ts'
-import { type Clock, systemClock } from './clock.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { discovery } from './http/discovery.ts'
 import { openApi } from './http/openapi.ts'

@@ -102,8 +102,8 @@ function refuseConflicts(conflicts: readonly Conflict[]): void {
   throw new StatusError(409, 'Conflict', `Apply failed with ${many}: ${lines.join('\n')}`, { causes })
 }
 
-function describe({ name, operation, apiVersion, subresource, time }: ManagedEntry): string {
+/** As the API words it: the version only for those who did not apply. */
+function describe({ name, operation, apiVersion, subresource }: ManagedEntry): string {
   const where = subresource === '' ? '' : ` with subresource "${subresource}"`
-  const when = operation === 'Update' && time !== undefined ? ` at ${time}` : ''
-  return `"${name}"${where} using ${apiVersion}${when}`
+  return `"${name}"${where}${operation === 'Update' ? ` using ${apiVersion}` : ''}`
 }

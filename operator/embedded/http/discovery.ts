@@ -4,7 +4,7 @@ import type { ResourceTypes } from '../resource-types.ts'
 import { pathNotFound } from '../status-error.ts'
 import { respond } from './respond.ts'
 
-const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
+const verbs = ['delete', 'deletecollection', 'get', 'list', 'patch', 'create', 'update', 'watch']
 
 interface Subresource {
   name: string

@@ -1,5 +1,5 @@
+import { type Clock, timestamp } from '../../cluster/clock.ts'
 import { namespaceType, podType } from '../builtin/types.ts'
-import { type Clock, timestamp } from '../clock.ts'
 import { crdFinalizer, crdStorage } from '../crd.ts'
 import { type ApiObject, asArray, asObject, isObject, type JsonObject } from '../json.ts'
 import type { ResourceType } from '../resource-type.ts'

@@ -1,5 +1,5 @@
+import type { Clock } from '../../cluster/clock.ts'
 import { namespaceType } from '../builtin/types.ts'
-import type { Clock } from '../clock.ts'
 import { crdFinalizer, crdStorage } from '../crd.ts'
 import type { ApiObject } from '../json.ts'
 import type { ResourceType } from '../resource-type.ts'

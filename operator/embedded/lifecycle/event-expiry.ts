@@ -1,5 +1,5 @@
+import type { Clock } from '../../cluster/clock.ts'
 import { eventType } from '../builtin/types.ts'
-import type { Clock } from '../clock.ts'
 import { asObject, asString } from '../json.ts'
 import type { Store } from '../store.ts'
 

@@ -1,5 +1,5 @@
+import type { Clock } from '../../cluster/clock.ts'
 import type { OwnerReference } from '../../cluster/objects.ts'
-import type { Clock } from '../clock.ts'
 import type { ApiObject } from '../json.ts'
 import type { ResourceType } from '../resource-type.ts'
 import type { ResourceTypes } from '../resource-types.ts'

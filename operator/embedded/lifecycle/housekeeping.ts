@@ -1,5 +1,5 @@
+import type { Clock } from '../../cluster/clock.ts'
 import { eventType, namespaceType } from '../builtin/types.ts'
-import type { Clock } from '../clock.ts'
 import { crdStorage } from '../crd.ts'
 import type { ResourceTypes } from '../resource-types.ts'
 import type { Store, StoreEvent } from '../store.ts'

@@ -26,7 +26,8 @@ function applyOperation(document: unknown, operation: unknown): unknown {
       return add(remove(document, path), path, value)
     case 'move': {
       const from = pointer(operation.from)
-      return add(remove(document, from), path, read(document, from))
+      const moved = read(document, from)
+      return add(remove(document, from), path, moved)
     }
     case 'copy':
       return add(document, path, structuredClone(read(document, pointer(operation.from))))

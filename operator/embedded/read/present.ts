@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../cluster/clock.ts'
 import type { Representation } from '../http/representation.ts'
 import type { ApiObject, JsonObject } from '../json.ts'
 import { apiVersionOf, type ResourceType, viewOf } from '../resource-type.ts'

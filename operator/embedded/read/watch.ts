@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import type { Clock } from '../../cluster/clock.ts'
 import type { ApiObject } from '../json.ts'
 import { apiVersionOf, type ResourceType } from '../resource-type.ts'
 import { expired } from '../status-error.ts'
@@ -57,13 +57,13 @@ function follow(options: WatchOptions, controller: ReadableStreamDefaultControll
   const onAbort = () => finish(() => controller.close())
   let cancelBookmark = () => {}
   const bookmarkLater = () => {
-    cancelBookmark = clock.setTimer(bookmarkPeriodMilliseconds, () => {
+    cancelBookmark = clock.after(bookmarkPeriodMilliseconds, () => {
       bookmarkLater()
       send(bookmark(options, store.revision))
     })
   }
   const seconds = query.timeoutSeconds ?? defaultTimeoutSeconds
-  const cancelTimeout = clock.setTimer(seconds * 1000, onAbort)
+  const cancelTimeout = clock.after(seconds * 1000, onAbort)
   const unsubscribe = store.subscribe((event) => {
     if (event.resource !== type.storage) return
     const line = eventLine(options, event)

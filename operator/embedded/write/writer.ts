@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { type Clock, timestamp } from '../../cluster/clock.ts'
 import { apply as applyConfiguration } from '../apply/apply.ts'
-import { type Clock, timestamp } from '../clock.ts'
+import type { ManagedEntry } from '../apply/managed-fields.ts'
 import { crdErrors, crdStorage, establish, hasRules } from '../crd.ts'
 import { type ApiObject, asObject, deepEqual, isObject, type JsonObject } from '../json.ts'
 import { isDeletionComplete } from '../lifecycle/deletion.ts'
@@ -26,7 +27,14 @@ export interface Written {
   created: boolean
 }
 
-type Change = (live: ApiObject) => { object: JsonObject; applied?: ReturnType<typeof applyConfiguration>['entries'] }
+interface Wanted {
+  object: JsonObject
+  method: 'PUT' | 'PATCH'
+  /** Who owns what, where an apply has settled that already. */
+  applied?: ManagedEntry[]
+}
+
+type Change = (live: ApiObject) => Wanted
 
 /** Creates and changes objects: the rules that hold for every kind, whatever the way of writing. */
 export class Writer {
@@ -61,7 +69,7 @@ export class Writer {
       const message = 'Invalid value: 0: must be specified for an update'
       throw invalid(type, name, [{ reason: 'FieldValueInvalid', field: 'metadata.resourceVersion', message }])
     }
-    return this.#update(target, this.#live(target), () => ({ object }), options)
+    return this.#update(target, this.#live(target), () => ({ object, method: 'PUT' }), options)
   }
 
   /** Any patch but apply: `patched` makes the new object of the live one. */
@@ -72,7 +80,7 @@ export class Writer {
       (live) => {
         const object = patched(live)
         if (!isObject(object)) throw badRequest('the patched document is not an object')
-        return { object }
+        return { object, method: 'PATCH' }
       },
       options,
     )
@@ -107,7 +115,7 @@ export class Writer {
         ...(resourceVersion && { resourceVersion }),
         ...(uid && { uid }),
       }
-      return { object: { ...result, metadata: submitted }, applied: entries }
+      return { object: { ...result, metadata: submitted }, applied: entries, method: 'PATCH' }
     }
     if (live) return { object: this.#update(target, live, change, options), created: false }
     const blank = { apiVersion: apiVersionOf(type), kind: type.kind, metadata: { name } }
@@ -138,13 +146,17 @@ export class Writer {
     const apiVersion = apiVersionOf(type)
     object.apiVersion ||= apiVersion
     object.kind ||= type.kind
-    if (object.apiVersion !== apiVersion || object.kind !== type.kind) {
+    if (object.apiVersion !== apiVersion) {
       throw badRequest(
-        `the API version in the data (${object.apiVersion}, ${object.kind}) does not match the expected API version (${apiVersion}, ${type.kind})`,
+        `the API version in the data (${object.apiVersion}) does not match the expected API version (${apiVersion})`,
       )
     }
     if (object.metadata !== undefined && !isObject(object.metadata)) throw badRequest('metadata is not an object')
     cleanMetadata(object)
+    if (object.kind !== type.kind) {
+      const message = `Invalid value: ${JSON.stringify(object.kind)}: must be ${type.kind}`
+      throw invalid(type, object.metadata.name, [{ reason: 'FieldValueInvalid', field: 'kind', message }])
+    }
     const given = object.metadata.namespace
     if (given !== undefined && given !== namespace && type.namespaced) {
       throw badRequest('the namespace of the provided object does not match the namespace sent on the request')
@@ -171,7 +183,7 @@ export class Writer {
     namespace: string | undefined,
     body: ApiObject,
     options: WriteOptions,
-    applied?: ReturnType<typeof entriesBefore>,
+    applied?: ManagedEntry[],
   ): ApiObject {
     const object = structuredClone(body)
     if (type.namespaced) admitToNamespace(this.#store, type, namespace ?? '', object.metadata.name)
@@ -200,11 +212,12 @@ export class Writer {
   #update(target: Target, stored: ApiObject, change: Change, options: WriteOptions): ApiObject {
     const { type, name, subresource } = target
     const live = viewOf(type, stored)
-    const { object: changed, applied } = change(live)
+    const { object: changed, applied, method } = change(live)
     const object = structuredClone(changed) as ApiObject
     cleanMetadata(object)
     requireSameName(object.metadata.name ?? name, name)
-    requireCurrent(type, object, live)
+    requireVersion(type, object, live)
+    requireUid(type, object, live, method)
     const entries = entriesBefore(live, asObject(changed.metadata).managedFields)
     restrict(target, object, live)
     keepServerFields(object.metadata, live.metadata)
@@ -250,17 +263,22 @@ function requireSameName(given: string, name: string): void {
   if (given !== name) throw badRequest(`the name of the object (${given}) does not match the name on the URL (${name})`)
 }
 
-function requireCurrent(type: ResourceType, object: ApiObject, live: ApiObject): void {
-  const { resourceVersion, uid } = object.metadata
-  const name = live.metadata.name
-  if (uid !== undefined && uid !== live.metadata.uid) {
-    throw conflict(
-      type,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${live.metadata.uid}`,
-    )
+function requireVersion(type: ResourceType, { metadata }: ApiObject, live: ApiObject): void {
+  const { resourceVersion } = metadata
+  if (resourceVersion === undefined || resourceVersion === live.metadata.resourceVersion) return
+  throw staleWrite(type, live.metadata.name)
+}
+
+/** In a PUT another uid is a failed precondition, in a patch an attempt to change it: so the API itself has it. */
+function requireUid(type: ResourceType, { metadata }: ApiObject, live: ApiObject, method: 'PUT' | 'PATCH'): void {
+  const { uid } = metadata
+  const { name, uid: stored } = live.metadata
+  if (uid === undefined || uid === stored) return
+  if (method === 'PUT') {
+    throw conflict(type, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${stored}`)
   }
-  if (resourceVersion !== undefined && resourceVersion !== live.metadata.resourceVersion) throw staleWrite(type, name)
+  const message = `Invalid value: ${JSON.stringify(uid)}: field is immutable`
+  throw invalid(type, name, [{ reason: 'FieldValueInvalid', field: 'metadata.uid', message }])
 }
 
 /** What an apply to this endpoint may speak of. */

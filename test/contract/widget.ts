@@ -1,4 +1,4 @@
-import type { Resource } from '../../../operator/cluster/objects.ts'
+import type { Resource } from '../../operator/cluster/objects.ts'
 
 export const widgetResource: Resource = {
   group: 'test.adloom.dev',
@@ -115,4 +115,14 @@ export const widgetCrd = {
       },
     ],
   },
+}
+
+/** A widget of size 1, unless the spec says otherwise. */
+export function widget(name: string, spec: object = {}, metadata: object = {}): Record<string, unknown> {
+  return {
+    apiVersion: 'test.adloom.dev/v1',
+    kind: 'Widget',
+    metadata: { name, ...metadata },
+    spec: { size: 1, ...spec },
+  }
 }
