@@ -18,10 +18,10 @@ const attentionLimit = 1 << 25
 const sequencesOf = (shape: RankerShape, batchSize: number, length: number): number =>
   Math.max(1, Math.min(batchSize, Math.floor(attentionLimit / (shape.heads * length * length))))
 
-/** Lengths that are a quarter apart, up to the greatest. */
+/** Lengths four tenths apart, up to the greatest: fewer graphs need less memory, more of them compute less padding. */
 const candidateLengths = (greatest: number): number[] => {
   const lengths: number[] = []
-  for (let length = 2; length < greatest; length = Math.max(length + 1, Math.ceil(length * 1.25))) lengths.push(length)
+  for (let length = 2; length < greatest; length = Math.max(length + 1, Math.ceil(length * 1.4))) lengths.push(length)
   return [...lengths, greatest]
 }
 
