@@ -158,6 +158,17 @@ export function applyContract(contract: Contract): void {
       expect((await contract.api.apply(widgets(name), 'alice', managed)).code).toBe(400)
     })
 
+    it('of an empty list after items first drops the list, then sets it, and then rests', async () => {
+      const name = contract.name()
+      const apply = async (tags: string[]) =>
+        (await contract.api.apply(widgets(name), 'alice', widget(name, { tags }))).body
+      await apply(['x'])
+      expect((await apply([])).spec.tags).toBeUndefined()
+      const set = await apply([])
+      expect(set.spec.tags).toEqual([])
+      expect(await apply([])).toEqual(set)
+    })
+
     it('with a version is an optimistic lock', async () => {
       const name = contract.name()
       const { body } = await contract.api.apply(widgets(name), 'alice', widget(name))

@@ -44,9 +44,11 @@ function messageOf(error: unknown): string {
 export async function readObject(request: Request): Promise<JsonObject> {
   const mediaType = mediaTypeOf(request)
   if (mediaType !== 'application/json' && mediaType !== 'application/yaml') {
-    throw unsupportedMediaType(
-      `the body of the request was in an unknown format - accepted media types include: application/json, application/yaml (not ${mediaType})`,
-    )
+    const accepted = 'accepted media types include: application/json, application/yaml'
+    const hint = mediaType.endsWith('protobuf')
+      ? '. This API server does not read protobuf: add --dry-run=client -o yaml and pipe it into kubectl apply -f -'
+      : ''
+    throw unsupportedMediaType(`the body of the request was in an unknown format (${mediaType}) - ${accepted}${hint}`)
   }
   const value = parseText(await readText(request), mediaType)
   if (!isObject(value)) throw badRequest('the body is not an object')
