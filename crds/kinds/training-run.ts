@@ -39,6 +39,11 @@ export const trainingRun = defineKind({
               'Whether each item also has a learned vector of its own as an input. It helps where histories are dense, and costs memory and time in proportion to the catalogue.',
             default: true,
           }),
+          contentDimensions: integer(0, 1024, {
+            description:
+              'Dimensions of item features that the score of a code goes by, beside the code itself: the mean over the items that it leads to. 0: by the code alone.',
+            default: 64,
+          }),
           dropout: decimal({ description: 'Share of activations dropped in training.', default: '0.2' }),
         },
         {

@@ -6,7 +6,7 @@
 import { positionsOf, type RankerShape } from '../ranker/architecture.ts'
 import { encode } from '../ranker/backbone.ts'
 import type { Catalogue } from '../ranker/catalogue.ts'
-import { codeLogits, nextState } from '../ranker/code-decoder.ts'
+import { childrenOf, childScores, nextState, rootScores, type Scorer, type TrieTables } from '../ranker/code-decoder.ts'
 import { Graph, type Value } from '../tensor/graph.ts'
 import * as op from '../tensor/operators.ts'
 import type { Parameters } from '../tensor/parameters.ts'
@@ -16,8 +16,6 @@ import type { Trie } from '../tokenizer/trie.ts'
 const impossible = -1e30
 /** Below this a beam is no result: fewer items were eligible than the beam is wide. */
 export const possibleScore = -1e25
-/** Keeps codes that continue no item out of a softmax. */
-const noCode = -1e9
 
 /** Beams kept after each level. */
 export const beamWidths = ({ maxChildren }: Trie, beamSize: number): number[] => {
@@ -26,16 +24,16 @@ export const beamWidths = ({ maxChildren }: Trie, beamSize: number): number[] =>
   return widths
 }
 
-interface TrieConstants {
+interface TrieConstants extends TrieTables {
+  /** First entry of each node, and one more. */
   readonly start: Value
-  readonly token: Value
   /** Leaves below each node, by rank: [leafStart, leafEnd). */
   readonly leafStart: Value
   readonly leafEnd: Value
-  readonly entries: number
 }
 
-const trieConstants = (graph: Graph, { start, token, child, levels, levelStart, nodeCount }: Trie): TrieConstants => {
+const trieConstants = (graph: Graph, { trie, tokens, content, projection }: Catalogue): TrieConstants => {
+  const { start, child, levels, levelStart, nodeCount, maxChildren } = trie
   const leafStart = new Int32Array(nodeCount)
   const leafEnd = new Int32Array(nodeCount)
   for (let node = nodeCount - 1; node >= 0; node--) {
@@ -47,10 +45,12 @@ const trieConstants = (graph: Graph, { start, token, child, levels, levelStart, 
   const vector = (values: Int32Array) => graph.constant('int32', [values.length], values)
   return {
     start: vector(Int32Array.from(start)),
-    token: vector(Int32Array.from(token)),
+    token: vector(tokens),
+    content: graph.constant('float32', [tokens.length, projection.dimensions], content),
     leafStart: vector(leafStart),
     leafEnd: vector(leafEnd),
-    entries: token.length,
+    entries: tokens.length,
+    rootChildren: maxChildren[0],
   }
 }
 
@@ -63,30 +63,6 @@ interface Beams {
   readonly score: Value
 }
 
-interface Children {
-  /** Entry of the trie [B, width, most]; anything where `present` is false. */
-  readonly entry: Value
-  readonly token: Value
-  /** Whether there is such a child. */
-  readonly present: Value
-}
-
-const childrenOf = (trie: TrieConstants, node: Value, most: number): Children => {
-  const graph = node.graph
-  const width = node.shape[1]
-  const first = op.reshape(op.gather(trie.start, node), ['B', width, 1])
-  const end = op.reshape(op.gather(trie.start, op.add(node, 1)), ['B', width, 1])
-  const offsets = graph.constant(
-    'int32',
-    [1, 1, most],
-    Array.from({ length: most }, (_, index) => index),
-  )
-  const entry = op.add(first, offsets)
-  const present = op.less(entry, end)
-  const inside = op.minimum(entry, trie.entries - 1)
-  return { entry: inside, token: op.gather(trie.token, inside), present }
-}
-
 /** Number of eligible leaves before each rank, [B, items + 1]. */
 const eligibleBefore = (eligible: Value): Value => op.pad(op.cumulativeSum(op.cast(eligible, 'int32'), 1), 1, 1, 0)
 
@@ -97,28 +73,35 @@ const anyEligible = (before: Value, trie: TrieConstants, entry: Value): Value =>
   return op.reshape(op.greater(upTo, from), entry.shape)
 }
 
-interface Search {
-  readonly parameters: Parameters
+interface Search extends Scorer {
   readonly trie: TrieConstants
   /** Of `eligibleBefore`. */
   readonly before: Value
 }
 
+/** The children of all beams' nodes, with their scores, [B, width, most]. */
+const expand = (search: Search, { node, state }: Beams, level: number, most: number) => {
+  const { trie } = search
+  const first = op.gather(trie.start, node)
+  const count = op.sub(op.gather(trie.start, op.add(node, 1)), first)
+  const children = childrenOf(trie, first, count, most)
+  const scores = level === 0 ? rootScores(search, state) : childScores(search, level, state, children)
+  return { ...children, logProbability: op.logSoftmax(scores) }
+}
+
 /** Extends all beams by one level and keeps the best `width`. */
-const extend = ({ parameters, trie, before }: Search, beams: Beams, level: number, most: number, width: number) => {
-  const children = childrenOf(trie, beams.node, most)
+const extend = (search: Search, beams: Beams, level: number, most: number, width: number) => {
+  const { entry, present, logProbability } = expand(search, beams, level, most)
   const [, had] = beams.node.shape
-  const logits = op.gatherElements(codeLogits(parameters, level, beams.state), children.token, 2)
-  const among = op.logSoftmax(op.where(children.present, logits, noCode))
-  const total = op.add(among, op.reshape(beams.score, ['B', had, 1]))
-  const allowed = op.and(children.present, anyEligible(before, trie, children.entry))
+  const total = op.add(logProbability, op.reshape(beams.score, ['B', had, 1]))
+  const allowed = op.and(present, anyEligible(search.before, search.trie, entry))
   const flat = ['B', Number(had) * most]
   const best = op.topK(op.reshape(op.where(allowed, total, impossible), flat), width, 1)
-  const pick = (values: Value) => op.gatherElements(op.reshape(values, flat), best.indices, 1)
+  const chosen = op.gatherElements(op.reshape(entry, flat), best.indices, 1)
   const parent = op.reshape(op.div(best.indices, most), ['B', width, 1])
   return {
-    node: op.add(pick(children.entry), 1),
-    token: pick(children.token),
+    node: op.add(chosen, 1),
+    token: op.gather(search.trie.token, chosen),
     score: best.values,
     state: op.gatherND(beams.state, parent, 1),
   }
@@ -138,10 +121,11 @@ export interface Weights {
  */
 export const beamSearchGraph = (
   shape: RankerShape,
-  { trie: tree, itemCount }: Catalogue,
+  catalogue: Catalogue,
   beamSize: number,
   weights: (graph: Graph) => Weights,
 ): Graph => {
+  const { trie: tree, itemCount } = catalogue
   const graph = new Graph()
   const { parameters, items } = weights(graph)
   const history = graph.input('history', 'int32', ['B', shape.historyLength])
@@ -151,14 +135,13 @@ export const beamSearchGraph = (
   const states = encode(parameters, shape, op.gather(items, history), { batch: 'B', positions })
   const last = op.reshape(op.cast(length, 'int64'), ['B', 1, 1])
   const sequences = op.reshape(states, ['B', positions, shape.hiddenSize])
-  const trie = trieConstants(graph, tree)
-  const search = { parameters, trie, before: eligibleBefore(eligible) }
+  const search = { parameters, shape, trie: trieConstants(graph, catalogue), before: eligibleBefore(eligible) }
   const root = op.mul(op.reshape(length, ['B', 1]), 0)
   let beams: Beams = { state: op.gatherND(sequences, last, 1), node: root, score: op.cast(root, 'float32') }
   for (const [level, width] of beamWidths(tree, beamSize).entries()) {
     const { token, ...kept } = extend(search, beams, level, tree.maxChildren[level], width)
     const onwards = level < tree.levels - 1
-    beams = { ...kept, state: onwards ? nextState(parameters, level, kept.state, token) : kept.state }
+    beams = { ...kept, state: onwards ? nextState(search, level, kept.state, token) : kept.state }
   }
   const leafItem = graph.constant('int32', [itemCount], Int32Array.from(tree.leafItem))
   graph.output('items', op.gather(leafItem, op.sub(beams.node, tree.levelStart[tree.levels])))

@@ -5,6 +5,7 @@ import { Validation } from '../decoding/validation.ts'
 import { type RankerShape, rankerLayout } from '../ranker/architecture.ts'
 import { type Catalogue, openCatalogue } from '../ranker/catalogue.ts'
 import { readCheckpoint, writeCheckpoint } from '../ranker/checkpoint.ts'
+import { principalDirections } from '../ranker/content.ts'
 import { modelKind, writeModelFiles } from '../ranker/model-artifact.ts'
 import {
   DivergedError,
@@ -34,15 +35,17 @@ export async function processTrainingRun(
   const dataset = await openDataset(await context.store.open(inputs.dataset))
   const tokenizer = await openTokenizer(await context.store.open(inputs.tokenizer))
   checkInputs(dataset, tokenizer)
-  const catalogue = openCatalogue(tokenizer)
   const options = trainingOptions(spec, tokenizer, context.threads)
+  const { featureDimensions, contentDimensions: dimensions } = options.shape
+  const directions = principalDirections(tokenizer.features, featureDimensions, dimensions)
+  const catalogue = openCatalogue(tokenizer, { dimensions, directions })
   const validation = await Validation.create(dataset, catalogue, {
     ...options,
     users: spec.earlyStopping.validationUsers,
   })
   try {
     const result = await train(payload, context, { dataset, catalogue, options, validation })
-    return await publish(payload, context, { dataset, tokenizer, shape: options.shape, result })
+    return await publish(payload, context, { dataset, catalogue, shape: options.shape, result })
   } finally {
     await validation.release()
   }
@@ -73,6 +76,7 @@ function trainingOptions(spec: Spec, tokenizer: Tokenizer, threads: number): Tra
       codebookSizes,
       featureDimensions,
       itemEmbeddings: model.itemEmbeddings ? itemCount : 0,
+      contentDimensions: Math.min(model.contentDimensions, featureDimensions),
     },
     regularization: { dropout: Number(model.dropout), labelSmoothing: Number(optimizer.labelSmoothing) },
     schedule: {
@@ -152,7 +156,7 @@ function portsOf(payload: JobPayload<Spec>, context: ProcessorContext, validatio
 
 interface Trained {
   readonly dataset: Dataset
-  readonly tokenizer: Tokenizer
+  readonly catalogue: Catalogue
   readonly shape: RankerShape
   readonly result: TrainingResult
 }
@@ -160,7 +164,7 @@ interface Trained {
 async function publish(
   payload: JobPayload<Spec>,
   context: ProcessorContext,
-  { dataset, tokenizer, shape, result }: Trained,
+  { dataset, catalogue, shape, result }: Trained,
 ): Promise<ProcessorOutcome<TrainingSummary>> {
   const { bestEpoch, history, parameters } = result
   const best = history.find(({ epoch }) => epoch === bestEpoch)
@@ -175,7 +179,7 @@ async function publish(
     schemaVersion: 1,
     architecture: payload.spec.model.architecture,
     shape,
-    itemCount: tokenizer.itemCount,
+    itemCount: catalogue.itemCount,
     datasetDigest: dataset.digest,
     tokenizerDigest: payload.inputs.tokenizer,
     bestEpoch,
@@ -190,7 +194,7 @@ async function publish(
       metadata: { datasetDigest: dataset.digest, tokenizerDigest: payload.inputs.tokenizer, ...summary },
       provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
     },
-    (directory) => writeModelFiles(directory, { description, parameters, items: tokenizer, itemIds: dataset.itemIds }),
+    (directory) => writeModelFiles(directory, { description, parameters, items: catalogue, itemIds: dataset.itemIds }),
   )
   context.log.info('Trained a model', { ...summary, digest: artifact.digest })
   return { artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes }, summary }

@@ -16,6 +16,8 @@ export interface RankerShape {
   readonly featureDimensions: number
   /** Items that have a learned vector of their own besides: all of the catalogue, or 0. */
   readonly itemEmbeddings: number
+  /** Length of the content vectors that codes are scored by; 0 for none. */
+  readonly contentDimensions: number
 }
 
 /** Positions of a full sequence: the start and every item of the history. */
@@ -65,11 +67,14 @@ const blockParameters = (shape: RankerShape, layer: number): ParameterSpec[] => 
 
 /** A level's output part; all but the last also lead on to the next level, given the code that was chosen. */
 const levelParameters = (shape: RankerShape, level: number): ParameterSpec[] => {
-  const { hiddenSize, feedForwardSize, codebookSizes } = shape
+  const { hiddenSize, feedForwardSize, codebookSizes, contentDimensions } = shape
   const name = (part: string) => names.level(level, part)
   const output = [
     ...norm((part) => name(`norm.${part}`), hiddenSize),
     { name: name('bias'), shape: [codebookSizes[level]], initial: 'zeros' } as const,
+    ...(contentDimensions === 0
+      ? []
+      : [{ name: name('content'), shape: [hiddenSize, contentDimensions], initial: { normal: embeddingDeviation } }]),
   ]
   if (level === codebookSizes.length - 1) return output
   return [

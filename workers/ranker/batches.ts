@@ -3,10 +3,10 @@
 import type { Batch, Bucket } from '../data/batches.ts'
 import type { TrainingWindows } from '../data/sequences.ts'
 import type { TensorData } from '../tensor/graph.ts'
-import { bool, float32, int32 } from '../tensor/session.ts'
+import { float32, int32 } from '../tensor/session.ts'
 import { positionsOf, type RankerShape } from './architecture.ts'
-import { type Catalogue, markChildren } from './catalogue.ts'
-import { batchInputs } from './training-model.ts'
+import type { Catalogue } from './catalogue.ts'
+import { batchInputs, itemColumns, positionColumns } from './training-model.ts'
 
 /** A graph is worth its making when it has so many full batches in an epoch. */
 const batchesOfAGraph = 2
@@ -41,68 +41,63 @@ export const bucketsFor = (windows: TrainingWindows, shape: RankerShape, batchSi
   return buckets
 }
 
-const emptyInputs = (
-  catalogue: Catalogue,
-  hasIndex: boolean,
-  sequences: number,
-  positions: number,
-): Record<string, TensorData> => {
+const emptyInputs = (shape: RankerShape, catalogue: Catalogue, sequences: number, positions: number) => {
   const rows = sequences * positions
   const read = sequences * (positions - 1)
+  const { featureDimensions, content, projection } = catalogue
+  const entries = catalogue.trie.token.length
   const inputs: Record<string, TensorData> = { [batchInputs.weights]: float32([rows], new Float32Array(rows)) }
-  for (const [level, entries] of catalogue.codebookSizes.entries()) {
-    if (read > 0) inputs[batchInputs.codes(level)] = int32([read], new Int32Array(read))
-    inputs[batchInputs.target(level)] = int32([rows], new Int32Array(rows))
-    const masks = level === 0 ? 1 : rows
-    inputs[batchInputs.possible(level)] = bool([masks, entries], new Uint8Array(masks * entries))
-  }
-  markChildren(catalogue, 0, inputs[batchInputs.possible(0)].data as Uint8Array)
-  const { featureDimensions } = catalogue
-  if (read > 0 && hasIndex) inputs[batchInputs.index] = int32([read], new Int32Array(read))
-  if (read > 0)
-    inputs[batchInputs.features] = float32([read, featureDimensions], new Float32Array(read * featureDimensions))
+  for (const name of positionColumns(shape)) inputs[name] = int32([rows], new Int32Array(rows))
+  inputs[batchInputs.token] = int32([entries], catalogue.tokens)
+  if (shape.contentDimensions > 0) inputs[batchInputs.content] = float32([entries, projection.dimensions], content)
+  if (read === 0) return inputs
+  for (const name of itemColumns(shape)) inputs[name] = int32([read], new Int32Array(read))
+  inputs[batchInputs.features] = float32([read, featureDimensions], new Float32Array(read * featureDimensions))
   return inputs
 }
 
 /** Writes items into the rows of a batch's inputs. */
 const rowWriter = (catalogue: Catalogue, inputs: Record<string, TensorData>) => {
-  const { codebookSizes, codes, levels, nodes, features, featureDimensions } = catalogue
-  const column = (name: (level: number) => string) =>
-    codebookSizes.map((_, level) => inputs[name(level)]?.data as Int32Array | undefined)
-  const read = column(batchInputs.codes)
-  const targets = column(batchInputs.target)
-  const possible = codebookSizes.map((_, level) => inputs[batchInputs.possible(level)].data as Uint8Array)
-  const index = inputs[batchInputs.index]?.data as Int32Array | undefined
+  const { codebookSizes, codes, levels, nodes, places, features, featureDimensions, trie } = catalogue
+  const column = (name: string) => inputs[name]?.data as Int32Array | undefined
+  const columns = codebookSizes.map((_, level) => ({
+    read: column(batchInputs.codes(level)),
+    target: column(batchInputs.target(level)),
+    place: column(batchInputs.place(level)),
+    first: column(batchInputs.first(level)),
+    count: column(batchInputs.count(level)),
+  }))
+  const index = column(batchInputs.index)
   const vectors = inputs[batchInputs.features]?.data as Float32Array | undefined
+  const put = (values: Int32Array | undefined, row: number, value: number): void => {
+    if (values !== undefined) values[row] = value
+  }
   return {
     input(item: number, row: number): void {
-      for (const [level, column] of read.entries()) if (column !== undefined) column[row] = codes[item * levels + level]
-      if (index !== undefined) index[row] = item
+      put(index, row, item)
+      for (const [level, { read }] of columns.entries()) put(read, row, codes[item * levels + level])
       const vector = features.subarray(item * featureDimensions, (item + 1) * featureDimensions)
       vectors?.set(vector, row * featureDimensions)
     },
     target(item: number, row: number): void {
-      for (const [level, column] of targets.entries())
-        if (column !== undefined) column[row] = codes[item * levels + level]
-      for (let level = 1; level < levels; level++) {
-        const entries = codebookSizes[level]
-        const flags = possible[level].subarray(row * entries, (row + 1) * entries)
-        markChildren(catalogue, nodes[item * levels + level], flags)
+      for (const [level, { target, place, first, count }] of columns.entries()) {
+        const node = nodes[item * levels + level]
+        put(target, row, codes[item * levels + level])
+        put(place, row, places[item * levels + level])
+        put(first, row, trie.start[node])
+        put(count, row, trie.start[node + 1] - trie.start[node])
       }
     },
   }
 }
 
-/**
- * The graph's inputs for a batch, dropout masks aside. Position t is to predict item t from those before it.
- * @param hasIndex whether items have embeddings of their own
- */
+/** The graph's inputs for a batch, dropout masks aside. Position t is to predict item t from those before it. */
 export const batchTensors = (
   { items, targetMask, lengths, ...batch }: Batch,
+  shape: RankerShape,
   catalogue: Catalogue,
-  hasIndex: boolean,
 ): Record<string, TensorData> => {
-  const inputs = emptyInputs(catalogue, hasIndex, batch.batchSize, batch.length)
+  const inputs = emptyInputs(shape, catalogue, batch.batchSize, batch.length)
   const weights = inputs[batchInputs.weights].data as Float32Array
   const write = rowWriter(catalogue, inputs)
   for (let sequence = 0; sequence < batch.rows; sequence++) {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Artifact } from '../artifacts/store.ts'
 import { fromBytes, toBytes } from '../tensor/parameters.ts'
 import { type RankerShape, rankerLayout } from './architecture.ts'
-import { type Catalogue, type CodedItems, openCatalogue } from './catalogue.ts'
+import { type Catalogue, openCatalogue } from './catalogue.ts'
 
 export const modelKind = 'Model'
 
@@ -15,6 +15,7 @@ const files = {
   weights: 'weights.f32',
   codes: 'codes.u16',
   features: 'features.f32',
+  directions: 'directions.f32',
   itemIds: 'items.jsonl',
 }
 
@@ -50,7 +51,7 @@ export interface RankerModel extends ModelDescription {
 export interface TrainedModel {
   readonly description: ModelDescription
   readonly parameters: Float32Array
-  readonly items: CodedItems
+  readonly items: Pick<Catalogue, 'codes' | 'features' | 'projection'>
   readonly itemIds: readonly string[]
 }
 
@@ -64,6 +65,7 @@ export const writeModelFiles = async (directory: string, model: TrainedModel): P
   await writeFile(join(directory, files.weights), toBytes(parameters))
   await writeFile(join(directory, files.codes), bytesOf(items.codes))
   await writeFile(join(directory, files.features), bytesOf(items.features))
+  await writeFile(join(directory, files.directions), bytesOf(items.projection.directions))
   await writeFile(join(directory, files.itemIds), itemIds.map((id) => `${JSON.stringify(id)}\n`).join(''))
   await writeFile(join(directory, files.description), `${JSON.stringify({ ...description, layout }, null, 2)}\n`)
 }
@@ -80,14 +82,13 @@ export const openModel = async (artifact: Artifact): Promise<RankerModel> => {
     throw new Error(`Model ${artifact.digest} has ${parameters.length} weights where its shape needs ${size}`)
   const codes = new Uint16Array(new Uint8Array(await artifact.readFile(files.codes)).buffer)
   const ids = await readFile(artifact.path(files.itemIds), 'utf8')
-  const catalogue = openCatalogue({
-    itemCount,
-    levels: shape.codebookSizes.length,
-    codebookSizes: shape.codebookSizes,
-    codes,
-    featureDimensions: shape.featureDimensions,
-    features: fromBytes(await artifact.readFile(files.features)),
-  })
+  const { codebookSizes, featureDimensions, contentDimensions } = shape
+  const features = fromBytes(await artifact.readFile(files.features))
+  const directions = fromBytes(await artifact.readFile(files.directions))
+  const catalogue = openCatalogue(
+    { itemCount, levels: codebookSizes.length, codebookSizes, codes, featureDimensions, features },
+    { dimensions: contentDimensions, directions },
+  )
   const itemIds = ids
     .split('\n')
     .slice(0, itemCount)

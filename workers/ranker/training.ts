@@ -182,7 +182,7 @@ export class Training {
   async #step(state: TrainingState, plan: BatchPlan, masks: DropoutMasks, places: readonly DropoutPlace[]) {
     const batch = fillBatch(this.#dataset, this.#windows, plan, 0)
     const tensors = {
-      ...batchTensors(batch, this.#catalogue, this.#options.shape.itemEmbeddings > 0),
+      ...batchTensors(batch, this.#options.shape, this.#catalogue),
       ...masks.step(state.step + 1, places),
     }
     const scalars = stepScalars(this.#schedule, betas, state.step + 1)
@@ -220,7 +220,7 @@ export class Training {
     const { shape, regularization, weightDecay, clipNorm, threads } = this.#options
     const optimizer = { ...adamWDefaults, betas, weightDecay }
     const { clipNorm: _unclipped, ...unclipped } = optimizer
-    const model = trainingStep(trainingModel(shape, sizeOf(bucket), regularization), {
+    const model = trainingStep(trainingModel(shape, this.#catalogue.trie, sizeOf(bucket), regularization), {
       optimizer: clipNorm === 0 ? unclipped : { ...optimizer, clipNorm },
     })
     const session = await Session.create(model, { threads })

@@ -42,7 +42,7 @@ describe('training batches', () => {
       fc.property(fc.integer({ min: 1, max: 999 }), fc.integer({ min: 1, max: 9 }), (seed, historyLength) => {
         const sequences = sequencesOf(seed, 12)
         const targets = epochOf(sequences, historyLength, 4).batches.flatMap((batch) => {
-          const inputs = batchTensors(batch, catalogue, true)
+          const inputs = batchTensors(batch, smallShape(catalogue), catalogue)
           const weights = inputs[batchInputs.weights].data
           return itemsOf(inputs, batchInputs.target).filter((_, row) => weights[row] === 1)
         })
@@ -59,7 +59,7 @@ describe('training batches', () => {
     const { batches } = epochOf(sequences, 6, 4)
     for (const batch of batches) {
       // Padding stands for item 0 with weight zero; rows within a sequence are real.
-      const inputs = batchTensors(batch, catalogue, true)
+      const inputs = batchTensors(batch, smallShape(catalogue), catalogue)
       const shown = [...itemsOf(inputs, batchInputs.target), ...itemsOf(inputs, batchInputs.codes)]
       expect(shown).not.toContain(38)
       expect(shown).not.toContain(39)
@@ -69,7 +69,7 @@ describe('training batches', () => {
   it('read at each position the item before its target', () => {
     const { batches } = epochOf(sequencesOf(6, 15), 7, 4)
     for (const batch of batches) {
-      const inputs = batchTensors(batch, catalogue, true)
+      const inputs = batchTensors(batch, smallShape(catalogue), catalogue)
       const [targets, read] = [itemsOf(inputs, batchInputs.target), itemsOf(inputs, batchInputs.codes)]
       const features = inputs[batchInputs.features]?.data as Float32Array | undefined
       for (let sequence = 0; sequence < batch.rows; sequence++) {
@@ -83,18 +83,21 @@ describe('training batches', () => {
     }
   })
 
-  it('mark as possible the codes of the children of the target prefix', () => {
+  it('name the children of the node before each target, and its place among them', () => {
     const { batches } = epochOf(sequencesOf(7, 6), 5, 3)
-    const inputs = batchTensors(batches[0], catalogue, true)
+    const inputs = batchTensors(batches[0], smallShape(catalogue), catalogue)
     const targets = itemsOf(inputs, batchInputs.target)
-    const possible = inputs[batchInputs.possible(1)].data
     const weights = inputs[batchInputs.weights].data
+    const [first, count, place] = [batchInputs.first(1), batchInputs.count(1), batchInputs.place(1)].map(
+      (name) => inputs[name].data as Int32Array,
+    )
     for (const [row, item] of targets.entries()) {
       if (weights[row] === 0) continue
-      for (let code = 0; code < 8; code++) {
-        const isPath = findNode(catalogue.trie, [catalogue.codes[2 * item], code]) !== undefined
-        expect(possible[8 * row + code]).toBe(Number(isPath))
-      }
+      const siblings = Array.from(catalogue.tokens.subarray(first[row], first[row] + count[row]))
+      const prefix = catalogue.codes[2 * item]
+      const isPath = (code: number) => findNode(catalogue.trie, [prefix, code]) !== undefined
+      expect(siblings).toEqual([0, 1, 2, 3, 4, 5, 6, 7].filter(isPath))
+      expect(siblings[place[row]]).toBe(catalogue.codes[2 * item + 1])
     }
   })
 
@@ -112,7 +115,8 @@ describe('a catalogue', () => {
   it('refuses two items of one path', () => {
     const codes = Uint16Array.of(1, 2, 1, 2)
     const items = { itemCount: 2, levels: 2, codebookSizes: [3, 3], codes, featureDimensions: 1 }
-    expect(() => openCatalogue({ ...items, features: new Float32Array(2) })).toThrow(/same codes/)
+    const nothing = { dimensions: 0, directions: new Float32Array(0) }
+    expect(() => openCatalogue({ ...items, features: new Float32Array(2) }, nothing)).toThrow(/same codes/)
   })
 
   it('knows the node before each level of each item', () => {

@@ -3,6 +3,7 @@
 import type { Dataset } from '../../../workers/data/dataset-reader.ts'
 import { type RankerShape, rankerLayout } from '../../../workers/ranker/architecture.ts'
 import { type Catalogue, openCatalogue } from '../../../workers/ranker/catalogue.ts'
+import { principalDirections } from '../../../workers/ranker/content.ts'
 import { initialParameters } from '../../../workers/tensor/parameters.ts'
 import { Random } from '../../../workers/tensor/random.ts'
 
@@ -17,14 +18,16 @@ export const randomCatalogue = (
   for (const [item, path] of paths.entries())
     for (let level = 0; level < levels; level++)
       codes[item * levels + level] = Math.floor(path / entries ** (levels - 1 - level)) % entries
-  return openCatalogue({
+  const coded = {
     itemCount: items,
     levels,
     codebookSizes: Array.from({ length: levels }, () => entries),
     codes,
     featureDimensions: features,
     features: Float32Array.from({ length: items * features }, () => random.normal()),
-  })
+  }
+  const dimensions = 3
+  return openCatalogue(coded, { dimensions, directions: principalDirections(coded.features, features, dimensions) })
 }
 
 export const smallShape = (catalogue: Catalogue, historyLength = 5): RankerShape => ({
@@ -36,6 +39,7 @@ export const smallShape = (catalogue: Catalogue, historyLength = 5): RankerShape
   codebookSizes: catalogue.codebookSizes,
   featureDimensions: catalogue.featureDimensions,
   itemEmbeddings: catalogue.itemCount,
+  contentDimensions: catalogue.projection.dimensions,
 })
 
 /** Parameters away from their usual start, so that every one of them matters. */
