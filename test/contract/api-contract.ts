@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeEach, describe, type TestContext } from 'vitest'
 import type { Transport } from '../../operator/cluster/client.ts'
-import { type Api, apiOf, eventually } from './api.ts'
+import { type Api, apiOf, type Contract, eventually } from './api.ts'
 import { applyContract } from './apply.ts'
 import { deletionContract } from './deletion.ts'
 import { discoveryContract } from './discovery.ts'
@@ -18,17 +18,6 @@ export interface ContractTarget {
   /** Without a slash at the end. */
   baseUrl: string
   stop(): Promise<void>
-}
-
-/** What the tests of one part get. */
-export interface Contract {
-  readonly api: Api
-  /** One of this suite's own. */
-  readonly namespace: string
-  /** `/apis/test.adloom.dev/v1/namespaces/NS/widgets`, with the name and more behind it. */
-  widgets(...rest: string[]): string
-  /** A name that no other test has. */
-  name(): string
 }
 
 /**

@@ -28,6 +28,17 @@ export interface Api {
   watch(path: string, accept?: string): Promise<{ code: number; events: AsyncGenerator<WatchLine>; stop(): void }>
 }
 
+/** What the tests of one part get. */
+export interface Contract {
+  readonly api: Api
+  /** One of this suite's own. */
+  readonly namespace: string
+  /** `/apis/test.adloom.dev/v1/namespaces/NS/widgets`, with the name and more behind it. */
+  widgets(...rest: string[]): string
+  /** A name that no other test has. */
+  name(): string
+}
+
 /** The API in its bare words: paths in, codes and bodies out. */
 export function apiOf(transport: Transport, baseUrl: string): Api {
   const send = (

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { eventually } from './api.ts'
-import type { Contract } from './api-contract.ts'
+import { type Contract, eventually } from './api.ts'
 import { widget } from './widget.ts'
 
 export function deletionContract(contract: Contract): void {

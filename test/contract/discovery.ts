@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { eventually } from './api.ts'
-import type { Contract } from './api-contract.ts'
+import { type Contract, eventually } from './api.ts'
 
 const aggregated = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList'
 

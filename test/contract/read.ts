@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Contract } from './api-contract.ts'
+import type { Contract } from './api.ts'
 import { widget } from './widget.ts'
 
 const table = 'application/json;as=Table;v=v1;g=meta.k8s.io,application/json'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Contract } from './api-contract.ts'
+import type { Contract } from './api.ts'
 import { widget } from './widget.ts'
 
 interface Refusal {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { take, type WatchLine } from './api.ts'
-import type { Contract } from './api-contract.ts'
+import { type Contract, take, type WatchLine } from './api.ts'
 import { widget } from './widget.ts'
 
 export function watchContract(contract: Contract): void {

@@ -1,13 +1,3 @@
-import type { Resource } from '../../operator/cluster/objects.ts'
-
-export const widgetResource: Resource = {
-  group: 'test.adloom.dev',
-  version: 'v1',
-  kind: 'Widget',
-  plural: 'widgets',
-  namespaced: true,
-}
-
 const condition = {
   type: 'object',
   required: ['type', 'status'],

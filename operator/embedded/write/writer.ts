@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Clock, timestamp } from '../../cluster/clock.ts'
 import { apply as applyConfiguration } from '../apply/apply.ts'
 import type { ManagedEntry } from '../apply/managed-fields.ts'
+import { namespaceType } from '../builtin/types.ts'
 import { crdErrors, crdStorage, establish, hasRules } from '../crd.ts'
 import { type ApiObject, asObject, deepEqual, isObject, type JsonObject } from '../json.ts'
 import { isDeletionComplete } from '../lifecycle/deletion.ts'
@@ -306,7 +307,11 @@ function restrict({ type, subresource }: Target, object: ApiObject, live: ApiObj
     Object.assign(object, structuredClone(live))
     if (status === undefined) delete object.status
     else object.status = status
-  } else if (type.hasStatus) {
+    return
+  }
+  // What holds a namespace until it is empty is not for its users to change.
+  if (type === namespaceType) object.spec = structuredClone(live.spec)
+  if (type.hasStatus) {
     if (live.status === undefined) delete object.status
     else object.status = structuredClone(live.status)
   }
