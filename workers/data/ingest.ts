@@ -71,7 +71,7 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
   const request = {
     kind: 'Dataset',
     inputDigest: options.inputDigest,
-    metadata: { sourceDigest: before },
+    metadata: {},
     ...(options.createdBy && { createdBy: options.createdBy }),
     ...(options.provenance && { provenance: options.provenance }),
   }
@@ -90,7 +90,7 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
     }
     // Rows read while a file was being replaced would be bound to a digest that they do not have.
     await checkedSourceDigest(spec, options, before)
-    return metadataOf(ingested)
+    return metadataOf(ingested, before)
   })
   if (ingested === undefined) throw new Error('The store published a dataset without writing it')
   await options.store.recordInput(options.namespace, options.inputDigest, artifact.digest)
@@ -137,20 +137,23 @@ async function ingestInto(directory: string, database: Database, context: Ingest
   return { ...arrangement, ...statistics, badRows: badRows.count, badRowExamples: badRows.examples }
 }
 
-function metadataOf(ingested: Ingested): JsonObject {
-  const { firstTime, lastTime, badRowExamples } = ingested
+function metadataOf(ingested: Ingested, sourceDigest: string): JsonObject {
+  const { firstTime, lastTime, users, items, interactions, badRows, badRowExamples } = ingested
   return {
-    users: ingested.users,
-    items: ingested.items,
-    interactions: ingested.interactions,
+    summary: {
+      sourceDigest,
+      users,
+      items,
+      interactions,
+      badRows,
+      badRowExamples: badRowExamples.map((row) => ({ ...row })),
+    },
     splits: { train: ingested.train, validation: ingested.validation, test: ingested.test },
     duplicateInteractions: ingested.duplicateInteractions,
     duplicateItems: ingested.duplicateItems,
     droppedUsers: ingested.droppedUsers,
     itemsOutsideCatalogue: ingested.itemsOutsideCatalogue,
     embeddingDimension: ingested.embeddingDimension,
-    badRows: ingested.badRows,
-    badRowExamples: badRowExamples.map((row) => ({ ...row })),
     ...(firstTime !== undefined &&
       lastTime !== undefined && {
         timeRange: { firstTime, lastTime },

@@ -43,8 +43,20 @@ async function throwIfStopped(): Promise<void> {
   throw asError(stopFailure)
 }
 
+const store = openFileStore(data.storeUri)
+
 const context: ProcessorContext = {
-  store: openFileStore(data.storeUri),
+  // Asked last of all, when everything is written and nothing is visible yet: a worker that lost the job meanwhile
+  // publishes nothing.
+  store: {
+    ...store,
+    publish: (request, write) =>
+      store.publish(request, async (directory) => {
+        const metadata = await write(directory)
+        await context.mayWrite()
+        return metadata ?? {}
+      }),
+  },
   scratch: data.scratch,
   signal: aborter.signal,
   threads: data.threads,

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { EvaluationSummary, JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import type { JsonObject } from '../artifacts/store.ts'
 import { type Dataset, openDataset } from '../data/dataset-reader.ts'
 import { evaluationCases, historyOf } from '../data/sequences.ts'
 import { openRecommender } from '../decoding/recommender.ts'
@@ -51,7 +52,12 @@ export async function processEvaluation(
       kind: 'Evaluation',
       inputDigest: payload.inputDigest,
       createdBy: { engine: payload.engine },
-      metadata: { datasetDigest: inputs.dataset, modelDigest: inputs.model, split: spec.split, cases: cases.length },
+      metadata: {
+        datasetDigest: inputs.dataset,
+        modelDigest: inputs.model,
+        split: spec.split,
+        summary: summary as unknown as JsonObject,
+      },
       provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
     },
     (directory) => writeEvaluation(directory, { summary, report, ranked, users }),

@@ -27,7 +27,7 @@ export async function processTokenizerBuild(
       kind: 'Tokenizer',
       inputDigest: payload.inputDigest,
       createdBy: { engine: payload.engine },
-      metadata: { datasetDigest: dataset.digest, ...summary },
+      metadata: { datasetDigest: dataset.digest, summary: { ...summary } },
       provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
     },
     (directory) => writeTokenizer(directory, built, dataset.digest),

@@ -191,7 +191,7 @@ async function publish(
       kind: modelKind,
       inputDigest: payload.inputDigest,
       createdBy: { engine: payload.engine },
-      metadata: { datasetDigest: dataset.digest, tokenizerDigest: payload.inputs.tokenizer, ...summary },
+      metadata: { datasetDigest: dataset.digest, tokenizerDigest: payload.inputs.tokenizer, summary: { ...summary } },
       provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
     },
     (directory) => writeModelFiles(directory, { description, parameters, items: catalogue, itemIds: dataset.itemIds }),

@@ -148,7 +148,7 @@ describe('how many', () => {
       ...Array.from({ length: 15 }, (_, index) => `a.jsonl:${index + 2}`),
       ...Array.from({ length: 5 }, (_, index) => `b.jsonl:${index + 1}`),
     ])
-    expect(metadata.badRows).toBe(30)
+    expect(metadata.summary).toMatchObject({ badRows: 30 })
   })
 
   test('beyond maxBadRows the dataset fails, not to be retried, and says where', async () => {

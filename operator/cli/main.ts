@@ -1,0 +1,77 @@
+#!/usr/bin/env node
+import { Command, CommanderError, Option } from 'commander'
+import packageJson from '../../package.json' with { type: 'json' }
+import { UsageError } from './usage-error.ts'
+
+/** The `adloom` command. Each subcommand is loaded when it is called, so that `adloom worker` starts as fast as it can. */
+const program = new Command('adloom')
+  .description('Kubernetes operator for generative ad rankers')
+  .version(packageJson.version)
+  .exitOverride()
+
+program
+  .command('up')
+  .description('Run Adloom on this machine: API server, Redis, operator, workers and serving Pods as local processes')
+  .requiredOption(
+    '-f, --filename <path...>',
+    'manifests, or folders of them, to apply; environment variables in them are replaced',
+  )
+  .option('-d, --directory <path>', 'where everything is kept', '.adloom')
+  .option('-n, --namespace <name>', 'namespace of manifests that name none', 'default')
+  .option('--kubeconfig <path>', 'use this API server instead of the embedded one')
+  .option('--once', 'end when everything is Ready, with the result on one screen')
+  .option('--keep', 'with --once: stay up after the result, until Ctrl-C')
+  .option('--fresh', 'forget the objects of earlier runs; artifacts stay and are reused')
+  .addOption(new Option('--timeout <seconds>', 'with --once: give up after this long').default(3600).argParser(Number))
+  .action(async (options) => (await import('./up.ts')).up(options))
+
+program
+  .command('operator')
+  .description('Run the operator against a Kubernetes API server')
+  .option('--kubeconfig <path>', 'API server; default: KUBECONFIG, ~/.kube/config, or the Pod’s own account')
+  .option('-n, --namespace <name>', 'only objects of this namespace; default: all')
+  .requiredOption('--store <uri>', 'artifact store as operator and Pods see it, such as file:///var/lib/adloom/store')
+  .option('--image <name>', 'image of worker and serving Pods', `adloom:${packageJson.version}`)
+  .option('--lease-namespace <name>', 'namespace of the leader Lease', 'adloom-system')
+  .option('--no-leader-elect', 'run without a Lease: only where a second operator is impossible')
+  .option('--health-host <address>', 'where /healthz, /readyz and /metrics are served', '127.0.0.1')
+  .addOption(new Option('--health-port <port>', 'their port; 0: any').default(8080).argParser(Number))
+  .action(async (options) => (await import('./operator.ts')).runOperator(options))
+
+program
+  .command('worker')
+  .description('Run a worker; started by a WorkerPool, which sets its environment')
+  .action(async () => (await import('./replace-process.ts')).replaceProcess('workers/main.ts'))
+
+program
+  .command('serve')
+  .description('Serve a model; started by a RankerDeployment, which sets its environment')
+  .action(async () => (await import('./replace-process.ts')).replaceProcess('workers/serving/main.ts'))
+
+program
+  .command('crds')
+  .description('Print the CustomResourceDefinitions, for kubectl apply --server-side -f -')
+  .action(async () => (await import('./crds.ts')).printDefinitions())
+
+program
+  .command('logs')
+  .description('Print the log of the worker that works or worked on an object')
+  .argument('<object>', 'such as trainingrun/beauty or tr/beauty')
+  .option('--kubeconfig <path>', 'API server; default: that of `adloom up` in --directory, else as kubectl')
+  .option('-d, --directory <path>', 'directory of `adloom up`', '.adloom')
+  .option('-n, --namespace <name>', 'namespace', 'default')
+  .option('--follow', 'go on as the log grows')
+  .addOption(new Option('--tail <lines>', 'only the last lines').argParser(Number))
+  .action(async (object, options) => (await import('./logs.ts')).printLog(object, options))
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else {
+    // A stack helps nobody who typed a wrong path; a bug of ours needs it.
+    const expected = error instanceof UsageError || process.env.ADLOOM_DEBUG === undefined
+    console.error(`adloom: ${error instanceof Error ? (expected ? error.message : error.stack) : String(error)}`)
+    process.exitCode = 1
+  }
+}

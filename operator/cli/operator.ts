@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { describeEngine } from '../../workers/artifacts/engine.ts'
+import { openFileStore } from '../../workers/artifacts/file-store.ts'
+import { createClient } from '../cluster/client.ts'
+import { systemClock } from '../cluster/clock.ts'
+import { createHttpTransport, loadKubeConfig } from '../cluster/http-transport.ts'
+import { LeaderElector } from '../cluster/lease.ts'
+import { startHealthServer } from '../control/health.ts'
+import { OperatorMetrics } from '../control/metrics.ts'
+import { type Stoppable, stopInOrder } from '../control/shutdown.ts'
+import { Operator } from '../main.ts'
+import { BullmqQueue } from '../queue/bullmq-queue.ts'
+import { fieldManager } from '../reconcilers/names.ts'
+import { createLog } from './log.ts'
+import { UsageError } from './usage-error.ts'
+
+export interface OperatorCommand {
+  kubeconfig?: string
+  namespace?: string
+  store: string
+  image: string
+  leaseNamespace: string
+  leaderElect: boolean
+  healthHost: string
+  healthPort: number
+}
+
+const stopDeadlineMs = 20_000
+
+/** One operator process; ends on SIGTERM, or when it loses its Lease. */
+export async function runOperator(command: OperatorCommand): Promise<void> {
+  const redisUrl = process.env.REDIS_URL
+  if (!redisUrl) throw new UsageError('the environment variable REDIS_URL is not set; it names Redis 6.2 or later')
+  const log = createLog()
+  const clock = systemClock
+  const random = Math.random
+  const identity = `${hostname()}_${randomUUID()}`
+  const metrics = new OperatorMetrics({ processMetrics: true })
+  const config = loadKubeConfig(command.kubeconfig)
+  const work = createHttpTransport(config)
+  // The lease has a connection of its own: a busy client must not cost the leadership.
+  const election = createHttpTransport(config)
+  const options = { fieldManager, userAgent: 'adloom-operator' }
+  const queue = new BullmqQueue({
+    redisUrl,
+    now: clock.now,
+    onError: (error) => log.warn({ err: error }, 'Redis connection failed'),
+  })
+  const operator = new Operator({
+    client: createClient({ ...options, transport: work.transport, server: work.server }),
+    queue,
+    store: openFileStore(command.store),
+    clock,
+    random,
+    log,
+    metrics,
+    instance: identity,
+    newId: randomUUID,
+    ...(command.namespace === undefined ? {} : { namespace: command.namespace }),
+    pods: { image: command.image, storeUri: command.store, environment: [] },
+    defaultEngine: describeEngine(),
+  })
+  const { promise: told, resolve: tell } = Promise.withResolvers<string>()
+  let leads = false
+  const lead = () => {
+    leads = true
+    metrics.leads(fieldManager, true)
+    log.info({ identity }, 'Operator leads')
+    operator.start()
+  }
+  const elector = new LeaderElector({
+    client: createClient({ ...options, transport: election.transport, server: election.server }),
+    clock,
+    random,
+    log,
+    key: { namespace: command.leaseNamespace, name: fieldManager },
+    identity,
+    onElected: lead,
+    onLost: () => tell('the lease was lost'),
+  })
+  const health = await startHealthServer({
+    host: command.healthHost,
+    port: command.healthPort,
+    registry: metrics.registry,
+    // A standby is as ready as it can be: it takes over when it has to.
+    waitsFor: () => (leads ? operator.waitsFor() : []),
+  })
+  log.info({ url: health.url }, 'Serves health and metrics')
+  process.once('SIGTERM', () => tell('SIGTERM'))
+  process.once('SIGINT', () => tell('SIGINT'))
+  if (command.leaderElect) elector.start()
+  else lead()
+  log.info({ because: await told }, 'Operator ends')
+  const parts: Stoppable[] = [
+    { name: 'operator', stop: () => operator.stop() },
+    { name: 'election', stop: () => elector.stop() },
+    { name: 'queue', stop: () => queue.close() },
+    { name: 'health', stop: () => health.stop() },
+    { name: 'connections', stop: async () => void (await Promise.all([work.close(), election.close()])) },
+  ]
+  await stopInOrder(parts, { clock, log, deadlineMs: stopDeadlineMs })
+}

@@ -1,0 +1,60 @@
+import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import type { RankAnswer } from '../../crds/rank.ts'
+import { findCondition } from '../control/conditions.ts'
+import { duration, type ShownObject } from './progress-table.ts'
+
+export interface Asked {
+  url: string
+  request: unknown
+  answer: RankAnswer
+}
+
+/** The end of `adloom up --once`, on one screen: what was made, how good it is, what it answered, where to look next. */
+export function resultScreen(
+  objects: readonly ShownObject[],
+  asked: readonly Asked[],
+  seconds: number,
+  next: readonly string[],
+): string[] {
+  return [
+    '',
+    ...objects.filter(({ kind }) => kind === 'Evaluation').flatMap((object) => evaluationLines(object as Evaluation)),
+    ...reuseLines(objects),
+    ...asked.flatMap(askedLines),
+    `Took ${duration(seconds)}.`,
+    ...next,
+  ]
+}
+
+function evaluationLines({ metadata, status }: Evaluation): string[] {
+  const passed = findCondition(status?.conditions, 'Passed')
+  const metrics = (status?.metrics ?? []).map(
+    ({ name, value, low, high }) => `  ${name.padEnd(24)} ${value.padStart(8)}   [${low}, ${high}]`,
+  )
+  return [
+    `Evaluation ${metadata.name}: ${passed?.status === 'True' ? 'Passed' : 'NOT passed'}, ${status?.cases ?? 0} cases, 95 % intervals`,
+    ...metrics,
+    ...(status?.gates ?? []).map((gate) => `  gate ${gate.name}: ${gate.passed ? 'holds' : 'FAILED'}, ${gate.message}`),
+    '',
+  ]
+}
+
+function reuseLines(objects: readonly ShownObject[]): string[] {
+  const made = objects.flatMap((object) =>
+    object.status?.artifact ? [{ name: `${object.kind}/${object.metadata.name}`, ...object.status.artifact }] : [],
+  )
+  const reused = made.filter((artifact) => artifact.reused)
+  if (made.length === 0) return []
+  const lines = made.map(
+    ({ name, digest, reused: again }) => `  ${name.padEnd(32)} ${digest.slice(0, 19)} ${again ? 'reused' : 'made'}`,
+  )
+  const all = reused.length === made.length ? ' (all reused from an earlier run)' : ''
+  return [`Artifacts${all}:`, ...lines, '']
+}
+
+function askedLines({ url, request, answer }: Asked): string[] {
+  const entries = answer.entries
+    .slice(0, 5)
+    .map(({ position, item, score }) => `  ${position}. ${item}  ${score.toFixed(3)}`)
+  return [`POST ${url}/v1/rank ${JSON.stringify(request)}`, ...entries, '']
+}
