@@ -91,7 +91,9 @@ export const reduceSum = (input: Value, axes?: readonly number[], keepDimensions
 const sumOfRows = (matrix: Value, rows: number, columns: number): Value => {
   const graph = matrix.graph
   const ones = graph.filled([1, rows], 1)
-  const [output] = graph.emit('MatMul', [ones, matrix], [{ type: 'float32', shape: [1, columns] }])
+  // Not MatMul: a scale before it would be fused in, and one row times a factor is summed in an order that depends on
+  // the number of threads.
+  const [output] = graph.emit('Gemm', [ones, matrix], [{ type: 'float32', shape: [1, columns] }])
   graph.record('SumOfRows', [matrix], [output], ([gradient]) =>
     gradient === undefined ? [] : [expand(gradient, [rows, columns])],
   )
