@@ -6,10 +6,10 @@ import { digestOf } from '../../workers/artifacts/digest.ts'
 import { openFileStore } from '../../workers/artifacts/file-store.ts'
 import type { ArtifactStore, JsonObject } from '../../workers/artifacts/store.ts'
 import { openDataset } from '../../workers/data/dataset-reader.ts'
-import { ingestDataset } from '../../workers/data/ingest.ts'
 import { evaluationCases, historyOf } from '../../workers/data/sequences.ts'
 import { openRecommender } from '../../workers/decoding/recommender.ts'
 import type { Processor, ProcessorContext } from '../../workers/processors/context.ts'
+import { processDataset } from '../../workers/processors/dataset.ts'
 import { processEvaluation } from '../../workers/processors/evaluation.ts'
 import { processTokenizerBuild } from '../../workers/processors/tokenizer-build.ts'
 import { processTrainingRun } from '../../workers/processors/training-run.ts'
@@ -48,9 +48,7 @@ export async function runPipeline(recipe: Recipe, progress: (line: string) => vo
 async function runIn(folder: string, recipe: Recipe, progress: (line: string) => void): Promise<Outcome> {
   const started = performance.now()
   const context = await contextIn(folder, progress)
-  const { store, scratch, threads } = context
-  const job = { store, scratch, threads, namespace: 'bench', inputDigest: digestOf({ kind: 'Dataset' }) }
-  const dataset = (await ingestDataset(recipe.dataset, job)).artifact.digest
+  const dataset = (await work(context, 'Dataset', processDataset, recipe.dataset, {})).artifact.digest
   const tokenizer = await work(context, 'TokenizerBuild', processTokenizerBuild, recipe.tokenizer, { dataset })
   const inputs = { dataset, tokenizer: tokenizer.artifact.digest }
   const trained = await work(context, 'TrainingRun', processTrainingRun, recipe.training, inputs)
@@ -60,7 +58,7 @@ async function runIn(folder: string, recipe: Recipe, progress: (line: string) =>
   const { epochs, bestEpoch, validationNdcg, parameters } = trained.summary
   return {
     ...{ minutes, epochs, bestEpoch, validationNdcg, parameters },
-    ...(await readRanks(store, evaluated.artifact.digest)),
+    ...(await readRanks(context.store, evaluated.artifact.digest)),
     ...(await lookAtLists(context, dataset, model)),
   }
 }
