@@ -1,0 +1,30 @@
+// Histories of the users of one Dataset revision, in typed arrays.
+
+import { createReadStream } from 'node:fs'
+import { createInterface } from 'node:readline'
+import type { Artifact } from '../artifacts/store.ts'
+import { readUint32File } from '../data/binary-files.ts'
+import { DATASET_FILES } from '../data/export-dataset.ts'
+
+export interface HistorySnapshot {
+  readonly userCount: number
+  /** All items of the user, oldest first, as a view; undefined for an unknown user. */
+  historyOf(user: string): Uint32Array | undefined
+}
+
+/** @param artifact the opened Dataset */
+export async function openHistorySnapshot(artifact: Artifact): Promise<HistorySnapshot> {
+  const offsets = await readUint32File(artifact.path(DATASET_FILES.offsets))
+  const events = await readUint32File(artifact.path(DATASET_FILES.events))
+  const rows = new Map<string, number>()
+  const input = createReadStream(artifact.path(DATASET_FILES.users))
+  for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))
+    rows.set(JSON.parse(line) as string, rows.size)
+  return {
+    userCount: rows.size,
+    historyOf: (user) => {
+      const row = rows.get(user)
+      return row === undefined ? undefined : events.subarray(offsets[row], offsets[row + 1])
+    },
+  }
+}

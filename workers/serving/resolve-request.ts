@@ -1,0 +1,73 @@
+// From ids of a request to item indices, and back.
+
+import { type RankAnswer, type RankRequest, rankRequest, type skippedReasons } from '../../crds/rank.ts'
+import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
+import type { ServedModel } from './served-model.ts'
+
+type Skipped = { id: string; reason: (typeof skippedReasons)[number] }
+
+/** Of the ids that were skipped so many are listed; a request can name twenty thousand. */
+export const maxSkippedListed = 100
+
+export interface ResolvedRequest {
+  readonly decode: DecodeRequest
+  readonly skipped: Skipped[]
+}
+
+type Lookup = Pick<ServedModel, 'findItem' | 'historyOf'>
+
+/** @param beamSize longest list that is answered; the default length yields to it */
+export function resolveRequest(request: RankRequest, model: Lookup, beamSize: number): ResolvedRequest {
+  const skipped: Skipped[] = []
+  const skip = (id: string, reason: Skipped['reason']) => {
+    if (skipped.length < maxSkippedListed) skipped.push({ id, reason })
+  }
+  const history = resolveHistory(request.user, model, skip)
+  const organic = request.candidates?.organic
+  return {
+    decode: {
+      history,
+      count: request.slots ?? Math.min(beamSize, rankRequest.properties.slots.default),
+      ...(organic === undefined ? {} : { candidates: resolveCandidates(organic, model, skip) }),
+      ...(request.includeSeen ? {} : { excluded: history }),
+    },
+    skipped,
+  }
+}
+
+type Skip = (id: string, reason: Skipped['reason']) => void
+
+/** A history that is given is taken as it is, also for a user that the snapshot knows. */
+function resolveHistory(user: RankRequest['user'], model: Lookup, skip: Skip): Uint32Array {
+  const none = new Uint32Array(0)
+  if (user?.history !== undefined) return Uint32Array.from(knownItems(user.history, model, skip))
+  if (user?.id === undefined) return none
+  const known = model.historyOf(user.id)
+  if (known === undefined) skip(user.id, 'UnknownUser')
+  return known ?? none
+}
+
+function resolveCandidates(ids: readonly string[], model: Lookup, skip: Skip): Uint32Array {
+  const items = new Set<number>()
+  for (const id of ids) {
+    const item = model.findItem(id)
+    if (item === undefined) skip(id, 'UnknownItem')
+    else if (items.has(item)) skip(id, 'Duplicate')
+    else items.add(item)
+  }
+  return Uint32Array.from(items)
+}
+
+function knownItems(ids: readonly string[], model: Lookup, skip: Skip): number[] {
+  const items: number[] = []
+  for (const id of ids) {
+    const item = model.findItem(id)
+    if (item === undefined) skip(id, 'UnknownItem')
+    else items.push(item)
+  }
+  return items
+}
+
+export function listEntries({ items, scores }: DecodedList, itemIds: readonly string[]): RankAnswer['entries'] {
+  return Array.from(items, (item, index) => ({ position: index + 1, item: itemIds[item], score: scores[index] }))
+}

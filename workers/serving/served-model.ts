@@ -1,0 +1,69 @@
+// A model with all that answering a request needs, loaded and warm.
+
+import type { ArtifactStore } from '../artifacts/store.ts'
+import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
+import { openRecommender } from '../decoding/recommender.ts'
+import { openHistorySnapshot } from './history-snapshot.ts'
+
+/** What answering needs of a model. */
+export interface ServedModel {
+  readonly digest: string
+  /** Id by item index. */
+  readonly itemIds: readonly string[]
+  findItem(id: string): number | undefined
+  /** Items of a known user, oldest first; undefined for an unknown one. */
+  historyOf(user: string): Uint32Array | undefined
+  /** A list for each request, in their order. */
+  decode(requests: readonly DecodeRequest[]): Promise<DecodedList[]>
+  release(): Promise<void>
+}
+
+export interface LoadOptions {
+  readonly store: Pick<ArtifactStore, 'open'>
+  readonly threads: number
+  /** Longest list that will be asked for. */
+  readonly beamSize: number
+  readonly maxBatchSize: number
+}
+
+/**
+ * Opens model and history snapshot, both verified, and decodes once at each size of batch that is a power of two.
+ * @throws ArtifactNotFoundError, CorruptArtifactError
+ */
+export async function loadModel(digest: string, options: LoadOptions): Promise<ServedModel> {
+  const { store, threads, beamSize, maxBatchSize } = options
+  const recommender = await openRecommender(digest, {
+    store,
+    threads,
+    beamSize,
+    maxBatch: maxBatchSize,
+    ownThread: true,
+  })
+  try {
+    const { itemIds } = recommender.model
+    const histories = await openHistorySnapshot(await store.open(recommender.datasetDigest))
+    const items = new Map(itemIds.map((id, index) => [id, index]))
+    for (const size of warmUpSizes(maxBatchSize)) await recommender.decodeBatch(anonymousRequests(size))
+    return {
+      digest,
+      itemIds,
+      findItem: (id) => items.get(id),
+      historyOf: (user) => histories.historyOf(user),
+      decode: (requests) => recommender.decodeBatch(requests),
+      release: () => recommender.release(),
+    }
+  } catch (error) {
+    await recommender.release()
+    throw error
+  }
+}
+
+/** Powers of two, and the largest batch. */
+function warmUpSizes(maxBatchSize: number): number[] {
+  const sizes: number[] = []
+  for (let size = 1; size < maxBatchSize; size *= 2) sizes.push(size)
+  return [...sizes, maxBatchSize]
+}
+
+const anonymousRequests = (count: number): DecodeRequest[] =>
+  Array.from({ length: count }, () => ({ history: new Uint32Array(0), count: 1 }))

@@ -1,0 +1,52 @@
+// What a serving process is told by its Pod.
+
+import { availableParallelism } from 'node:os'
+import { Ajv } from 'ajv'
+import { type RankerDeployment, rankerDeployment } from '../../crds/kinds/ranker-deployment.ts'
+
+export type ServingSpec = RankerDeployment['spec']['serving']
+
+export interface ServingSettings {
+  /** Of the RankerDeployment. */
+  readonly name: string
+  /** Digest of the model that is wanted. */
+  readonly digest: string
+  /** Names model and settings together; comes back in answers. */
+  readonly revision: string
+  readonly storeUri: string
+  readonly host: string
+  readonly serving: ServingSpec
+  /** Threads of decoding. */
+  readonly threads: number
+}
+
+const defaultHost = '127.0.0.1'
+
+/** @throws when a variable is missing, or ADLOOM_SERVING is not what `spec.serving` allows */
+export function readSettings(environment: NodeJS.ProcessEnv): ServingSettings {
+  const serving = readServing(environment.ADLOOM_SERVING ?? '{}')
+  return {
+    name: required(environment, 'ADLOOM_NAME'),
+    digest: required(environment, 'ADLOOM_MODEL'),
+    revision: environment.ADLOOM_REVISION ?? '',
+    storeUri: required(environment, 'ADLOOM_STORE'),
+    host: environment.POD_IP || defaultHost,
+    serving,
+    threads: serving.threads || availableParallelism(),
+  }
+}
+
+function readServing(text: string): ServingSpec {
+  const value: unknown = JSON.parse(text)
+  // The schema holds keywords and formats of Kubernetes, which say nothing about one value.
+  const ajv = new Ajv({ strict: false, validateFormats: false, useDefaults: true })
+  const isServing = ajv.compile<ServingSpec>(rankerDeployment.spec.properties.serving)
+  if (isServing(value)) return value
+  throw new Error(`ADLOOM_SERVING is no spec.serving of a RankerDeployment: ${ajv.errorsText(isServing.errors)}`)
+}
+
+function required(environment: NodeJS.ProcessEnv, name: string): string {
+  const value = environment[name]
+  if (!value) throw new Error(`the environment variable ${name} is not set; a RankerDeployment starts its Pods with it`)
+  return value
+}
