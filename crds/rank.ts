@@ -5,6 +5,8 @@ import { type Static, Type } from 'typebox'
 const id = (description: string) => Type.String({ description, minLength: 1, maxLength: 256 })
 
 export const maxSlots = 1000
+export const defaultSlots = 10
+export const defaultSlots = 10
 export const maxRequestsPerCall = 256
 
 export const rankRequest = Type.Object(
@@ -32,7 +34,7 @@ export const rankRequest = Type.Object(
       ),
     ),
     slots: Type.Optional(
-      Type.Integer({ description: 'Length of the list.', minimum: 1, maximum: maxSlots, default: 10 }),
+      Type.Integer({ description: 'Length of the list.', minimum: 1, maximum: maxSlots, default: defaultSlots }),
     ),
     includeSeen: Type.Optional(
       Type.Boolean({ description: 'Whether items of the history may be answered.', default: false }),

@@ -1,75 +1,83 @@
-import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import type { RankerDeployment } from '../../crds/kinds/ranker-deployment.ts'
 import { openFileStore } from '../artifacts/file-store.ts'
-import { Batcher } from './batcher.ts'
-import { createHttpServer, type ServedModel } from './http.ts'
-import { ServingMetrics } from './metrics.ts'
-import { loadModel } from './model.ts'
+import type { Timers } from './micro-batcher.ts'
+import { Ranker } from './ranker.ts'
+import { loadModel } from './served-model.ts'
+import { buildServer } from './server.ts'
+import { readSettings } from './settings.ts'
 
-type ServingSpec = RankerDeployment['spec']['serving']
+/** So long a server that was told to end takes new requests, until every proxy has seen that it is not ready. */
+const lameDuckMilliseconds = 1000
+/** Less than the grace period of the Pod, so that the end is ours and clean. */
+const drainLimitMilliseconds = 25_000
 
-/** How long a Pod that is told to end goes on taking requests, so that proxies see first that it is not ready. */
-const noticeMilliseconds = 1000
-
-/** Serves one model until told to end; then answers what it has taken. */
-export async function runServer(environment: NodeJS.ProcessEnv): Promise<void> {
-  const logger = pino({ level: environment.ADLOOM_LOG_LEVEL ?? 'info' })
-  const spec = JSON.parse(required(environment, 'ADLOOM_SERVING')) as ServingSpec
-  const model = {
-    name: required(environment, 'ADLOOM_NAME'),
-    digest: required(environment, 'ADLOOM_MODEL'),
-    revision: required(environment, 'ADLOOM_REVISION'),
-  }
-  const store = openFileStore(required(environment, 'ADLOOM_STORE'))
-  let served: ServedModel | undefined
-  let isDraining = false
-  const server = createHttpServer({
-    wantedDigest: model.digest,
-    served: () => served,
-    isDraining: () => isDraining,
-  })
-  const { promise: told, resolve: tell } = Promise.withResolvers<string>()
-  process.once('SIGTERM', () => tell('SIGTERM'))
-  process.once('SIGINT', () => tell('SIGINT'))
-  await server.listen({ host: environment.POD_IP ?? '127.0.0.1', port: spec.port })
-  const { recommender, known } = await loadModel({
-    store,
-    digest: model.digest,
-    beamSize: spec.beamSize,
-    maxBatchSize: spec.maxBatchSize,
-    threads: spec.threads || availableParallelism(),
-  })
-  const batcher = new Batcher({
-    ...spec,
-    decode: (requests) => recommender.decodeBatch(requests),
-    monotonic: () => performance.now(),
-    onBatch(size, seconds) {
-      metrics.batchSize.observe(size)
-      metrics.decodeSeconds.observe(seconds)
-    },
-  })
-  const metrics = new ServingMetrics(model, () => batcher.length)
-  served = { model, known, batcher, metrics }
-  logger.info({ model, items: known.itemIds.length, port: spec.port }, 'Serves the model')
-  logger.info({ because: await told }, 'Server drains')
-  isDraining = true
-  await sleep(noticeMilliseconds)
-  await batcher.drained()
-  await server.close()
-  await recommender.release()
+export interface RunningServer {
+  readonly url: string
+  /** Answers what is under way, then frees everything. A second call waits for the same end. */
+  stop(): Promise<void>
 }
 
-function required(environment: NodeJS.ProcessEnv, name: string): string {
-  const value = environment[name]
-  if (!value)
-    throw new Error(`the environment variable ${name} is not set; a server is started by its RankerDeployment`)
-  return value
+export const systemTimers: Timers = {
+  monotonic: () => performance.now(),
+  after: (milliseconds, run) => {
+    const timer = setTimeout(run, milliseconds)
+    return () => clearTimeout(timer)
+  },
+}
+
+/**
+ * Serves the model that the environment names; probes answer at once, /v1/rank once the model is loaded.
+ * @throws when the environment is incomplete, the port is taken, or the model is absent or corrupt
+ */
+export async function startServing(environment: NodeJS.ProcessEnv): Promise<RunningServer> {
+  const logger = pino({ level: environment.ADLOOM_LOG_LEVEL ?? 'info' })
+  const settings = readSettings(environment)
+  const { name, digest, serving, threads } = settings
+  const ranker = new Ranker(settings, systemTimers)
+  let draining = false
+  const app = buildServer({
+    ranker,
+    draining: () => draining,
+    logError: (message, error) => logger.error(error, message),
+  })
+  const url = await app.listen({ host: settings.host, port: serving.port })
+  logger.info({ url, name, digest }, 'Loads the model')
+  try {
+    const store = openFileStore(settings.storeUri)
+    ranker.use(await loadModel(digest, { ...serving, store, threads }))
+  } catch (error) {
+    await app.close()
+    throw error
+  }
+  logger.info({ url, name, digest }, 'Serves')
+  const end = async () => {
+    draining = true
+    logger.info('Drains')
+    await sleep(lameDuckMilliseconds)
+    const limit = setTimeout(() => app.server.closeAllConnections(), drainLimitMilliseconds)
+    await app.close()
+    clearTimeout(limit)
+    await ranker.release()
+    logger.info('Ends')
+  }
+  let ended: Promise<void> | undefined
+  return { url, stop: () => (ended ??= end()) }
+}
+
+/** Until the process is told to end; also while the model still loads. */
+async function serveUntilTold(): Promise<void> {
+  const { promise: told, resolve } = Promise.withResolvers<undefined>()
+  process.once('SIGTERM', () => resolve(undefined))
+  process.once('SIGINT', () => resolve(undefined))
+  const server = await Promise.race([startServing(process.env), told])
+  if (server === undefined) return
+  await told
+  await server.stop()
 }
 
 if (import.meta.main) {
-  runServer(process.env).then(
+  serveUntilTold().then(
     () => process.exit(0),
     (error: unknown) => {
       console.error(`adloom serve: ${error instanceof Error ? error.message : String(error)}`)

@@ -1,6 +1,6 @@
 // From ids of a request to item indices, and back.
 
-import { type RankAnswer, type RankRequest, rankRequest, type skippedReasons } from '../../crds/rank.ts'
+import { defaultSlots, type RankAnswer, type RankRequest, type skippedReasons } from '../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import type { ServedModel } from './served-model.ts'
 
@@ -27,7 +27,7 @@ export function resolveRequest(request: RankRequest, model: Lookup, beamSize: nu
   return {
     decode: {
       history,
-      count: request.slots ?? Math.min(beamSize, rankRequest.properties.slots.default),
+      count: request.slots ?? Math.min(beamSize, defaultSlots),
       ...(organic === undefined ? {} : { candidates: resolveCandidates(organic, model, skip) }),
       ...(request.includeSeen ? {} : { excluded: history }),
     },

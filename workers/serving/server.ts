@@ -1,0 +1,144 @@
+// The HTTP surface of a ranker: /v1/rank, probes, metrics and the health routes of the Open Inference Protocol.
+
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
+import packageJson from '../../package.json' with { type: 'json' }
+import { HttpError, toHttpError } from './http-error.ts'
+import { readRankCall } from './rank-body.ts'
+import type { Ranker } from './ranker.ts'
+
+export interface ServerOptions {
+  readonly ranker: Ranker
+  /** Whether the process is about to end: it answers, but wants no more. */
+  readonly draining: () => boolean
+  /** What goes wrong here, by a line. */
+  readonly logError: (message: string, error: unknown) => void
+}
+
+export const bodyLimitBytes = 4 * 1024 * 1024
+/** A body that takes longer to arrive is given up. */
+const receiveTimeoutMilliseconds = 30_000
+const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
+
+/** A server that does not listen yet. */
+export function buildServer(options: ServerOptions): FastifyInstance {
+  const app = fastify({
+    bodyLimit: bodyLimitBytes,
+    requestTimeout: receiveTimeoutMilliseconds,
+    forceCloseConnections: 'idle',
+    // Who has sent a request over a connection that is still open gets its answer.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: 512 },
+  })
+  app.removeContentTypeParser('text/plain')
+  app.addHook('onSend', async (_request, reply) => {
+    if (options.draining()) reply.header('connection', 'close')
+  })
+  app.setErrorHandler((error, _request, reply) => sendError(options, error, reply))
+  app.setNotFoundHandler(({ method, url }, reply) =>
+    reply.status(404).send(new HttpError(404, 'NotFound', `no route ${method} ${url.slice(0, 200)}`).body),
+  )
+  addRank(app, options)
+  addProbes(app, options)
+  addInferenceProtocol(app, options)
+  return app
+}
+
+/** One method of a path; the others are answered 405. */
+function route(app: FastifyInstance, allowed: 'GET' | 'POST', url: string, handler: Handler): void {
+  const accepted: HTTPMethods[] = allowed === 'GET' ? ['GET', 'HEAD'] : ['POST']
+  const allow = accepted.join(', ')
+  app.route({ method: accepted, url, handler: async (request, reply) => handler(request, reply) })
+  app.route({
+    method: methods.filter((method) => !accepted.includes(method)),
+    url,
+    // Before the body is looked at, which may be of any type.
+    onRequest: async () => {
+      throw new HttpError(405, 'MethodNotAllowed', `${url} is asked by ${allow}`, { headers: { allow } })
+    },
+    handler: () => {},
+  })
+}
+
+function sendError({ logError }: ServerOptions, error: unknown, reply: FastifyReply): FastifyReply {
+  const refused = toHttpError(error)
+  if (refused !== undefined) return reply.status(refused.status).headers(refused.headers).send(refused.body)
+  logError('a request failed', error)
+  return reply.status(500).send(new HttpError(500, 'InternalError', 'the request failed; the log says why').body)
+}
+
+function addRank(app: FastifyInstance, { ranker }: ServerOptions): void {
+  const { metrics } = ranker
+  const gone = new Error('the client went away')
+  app.addHook('onResponse', async (request, reply) => {
+    if (request.routeOptions.url !== '/v1/rank') return
+    metrics.requests.inc({ code: String(reply.raw.writableFinished ? reply.statusCode : 499) })
+    metrics.duration.observe(reply.elapsedTime / 1000)
+  })
+  route(app, 'POST', '/v1/rank', async (request, reply) => {
+    const call = readRankCall(request.body, ranker.settings.serving)
+    const aborter = new AbortController()
+    const closed = () => {
+      if (!reply.raw.writableFinished) aborter.abort(gone)
+    }
+    reply.raw.once('close', closed)
+    try {
+      const answers = await ranker.rank(call.requests, aborter.signal)
+      return call.isList ? answers : answers[0]
+    } catch (error) {
+      // Nobody reads it; it only keeps a client that left out of the log of failures.
+      if (error === gone) throw new HttpError(499, 'ClientClosedRequest', gone.message)
+      throw error
+    } finally {
+      reply.raw.off('close', closed)
+    }
+  })
+}
+
+function readiness({ ranker, draining }: ServerOptions) {
+  const { digest } = ranker.settings
+  const loaded = ranker.loadedDigest
+  const ready = loaded === digest && !draining() && ranker.failure === undefined
+  const reason = draining() ? 'draining' : loaded === digest ? ranker.failure : 'the wanted model is not loaded yet'
+  return { ready, wanted: digest, ...(loaded && { loaded }), ...(reason !== undefined && { reason }) }
+}
+
+function addProbes(app: FastifyInstance, options: ServerOptions): void {
+  const { ranker } = options
+  route(app, 'GET', '/healthz', (_request, reply) =>
+    ranker.failure === undefined ? { ok: true } : reply.status(503).send({ ok: false, reason: ranker.failure }),
+  )
+  route(app, 'GET', '/readyz', (_request, reply) => {
+    const state = readiness(options)
+    return reply.status(state.ready ? 200 : 503).send(state)
+  })
+  route(app, 'GET', '/metrics', async (_request, reply) => {
+    const { registry } = ranker.metrics
+    return reply.type(registry.contentType).send(await registry.metrics())
+  })
+}
+
+/** Health and metadata of https://github.com/kserve/open-inference-protocol; /v1/rank takes the place of `infer`. */
+function addInferenceProtocol(app: FastifyInstance, options: ServerOptions): void {
+  const { name, revision } = options.ranker.settings
+  const known = (request: FastifyRequest) => {
+    const { name: asked } = request.params as { name: string }
+    if (asked !== name) throw new HttpError(404, 'UnknownModel', `this server has the model ${name} alone`)
+  }
+  route(app, 'GET', '/v2', () => ({ name: 'adloom', version: packageJson.version, extensions: [] }))
+  route(app, 'GET', '/v2/health/live', () => ({ live: true }))
+  route(app, 'GET', '/v2/health/ready', (_request, reply) => {
+    const { ready } = readiness(options)
+    return reply.status(ready ? 200 : 503).send({ ready })
+  })
+  route(app, 'GET', '/v2/models/:name', (request) => {
+    known(request)
+    return { name, versions: [revision], platform: 'adloom_onnxruntime', inputs: [], outputs: [] }
+  })
+  route(app, 'GET', '/v2/models/:name/ready', (request, reply) => {
+    known(request)
+    const { ready } = readiness(options)
+    return reply.status(ready ? 200 : 503).send({ name, ready })
+  })
+}
