@@ -6,7 +6,6 @@ const id = (description: string) => Type.String({ description, minLength: 1, max
 
 export const maxSlots = 1000
 export const defaultSlots = 10
-export const defaultSlots = 10
 export const maxRequestsPerCall = 256
 
 export const rankRequest = Type.Object(

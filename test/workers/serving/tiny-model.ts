@@ -1,0 +1,109 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TrainingRun } from '../../../crds/kinds/training-run.ts'
+import { openFileStore } from '../../../workers/artifacts/file-store.ts'
+import type { ArtifactStore } from '../../../workers/artifacts/store.ts'
+import { openDataset } from '../../../workers/data/dataset-reader.ts'
+import { ingestDataset } from '../../../workers/data/ingest.ts'
+import { processTrainingRun } from '../../../workers/processors/training-run.ts'
+import { buildTokenizer } from '../../../workers/tokenizer/build.ts'
+import { writeTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
+
+export interface TinyModel {
+  readonly store: ArtifactStore
+  readonly digest: string
+  readonly datasetDigest: string
+  readonly users: number
+  readonly items: number
+  remove(): Promise<void>
+}
+
+const digestOf = (digit: number): string => `sha256:${String(digit).repeat(64)}`
+
+const spec: TrainingRun['spec'] = {
+  datasetRef: { name: 'd' },
+  tokenizerRef: { name: 't' },
+  model: {
+    architecture: 'DecoderOnly',
+    layers: 1,
+    hiddenSize: 16,
+    heads: 2,
+    feedForwardSize: 16,
+    historyLength: 6,
+    itemEmbeddings: true,
+    contentDimensions: 4,
+    dropout: '0.1',
+  },
+  optimizer: {
+    learningRate: '0.01',
+    schedule: 'Cosine',
+    warmupSteps: 2,
+    weightDecay: '0.01',
+    clipNorm: '1.0',
+    batchSize: 16,
+    labelSmoothing: '0',
+  },
+  maxEpochs: 2,
+  earlyStopping: { patienceEpochs: 0, validationUsers: 20 },
+  seed: 1,
+  checkpointSteps: 1000,
+  workerPoolRef: { name: 'default' },
+  suspend: false,
+  backoffLimit: 0,
+}
+
+/** A model trained in a moment on a small simulation, in a store of its own. */
+export async function trainTinyModel({ users = 60, items = 40 } = {}): Promise<TinyModel> {
+  const folder = await mkdtemp(join(tmpdir(), 'tiny-model-'))
+  const store = openFileStore(join(folder, 'store'))
+  const simulation = { users, items, interests: 4, interactionsPerUser: 8, driftPercent: 0, seed: 3 }
+  const ingested = await ingestDataset(
+    { source: { simulation }, split: { strategy: 'LeaveOneOut' }, minInteractionsPerUser: 1 },
+    { store, scratch: join(folder, 'scratch'), namespace: 'test', inputDigest: digestOf(1), threads: 1 },
+  )
+  const dataset = await openDataset(await store.open(ingested.artifact.digest))
+  const built = await buildTokenizer(dataset, {
+    features: { text: { dimensions: 8, ngrams: 1, buckets: 512, weight: 1 } },
+    levels: 2,
+    codebookSize: 8,
+    iterations: 5,
+    collisions: 'Reassign',
+    seed: 1,
+  })
+  const tokenizer = await store.publish({ kind: 'Tokenizer', inputDigest: digestOf(2), metadata: {} }, (directory) =>
+    writeTokenizer(directory, built, dataset.digest),
+  )
+  const { artifact } = await processTrainingRun(
+    {
+      kind: 'TrainingRun',
+      namespace: 'test',
+      name: 'tiny',
+      uid: 'uid',
+      attempt: 1,
+      inputDigest: digestOf(3),
+      engine: 'test',
+      spec,
+      inputs: { dataset: dataset.digest, tokenizer: tokenizer.digest },
+    },
+    {
+      store,
+      scratch: folder,
+      signal: new AbortController().signal,
+      threads: 1,
+      startToken: 'token',
+      progress: async () => {},
+      mayWrite: async () => {},
+      log: { info: () => {}, warn: () => {} },
+      now: () => 0,
+    },
+  )
+  return {
+    store,
+    digest: artifact.digest,
+    datasetDigest: dataset.digest,
+    users: dataset.userCount,
+    items: dataset.itemCount,
+    remove: () => rm(folder, { recursive: true, force: true }),
+  }
+}
