@@ -1,4 +1,4 @@
-import { type Static, type TProperties, type TSchema, type TSchemaOptions, Type } from 'typebox'
+import { type TProperties, type TSchema, type TSchemaOptions, Type } from 'typebox'
 
 /**
  * Building blocks of the structural schemas (Kubernetes API conventions): every string, number, list and map has a
@@ -123,5 +123,3 @@ export const statusOf = <P extends TProperties>(properties: P) =>
     { ...commonStatus, ...properties },
     { description: 'What the operator observed; written by the operator alone.', default: { observedGeneration: -1 } },
   )
-
-export type { Static }

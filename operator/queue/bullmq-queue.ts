@@ -2,7 +2,6 @@ import { Queue, QueueEvents } from 'bullmq'
 import { Redis } from 'ioredis'
 import {
   type Engine,
-  failureReasons,
   heartbeatLimitSeconds,
   type JobFailure,
   type JobPayload,
@@ -213,6 +212,3 @@ export function parseFailure(failedReason: string | undefined): JobFailure {
     return unknown
   }
 }
-
-export const isCancellation = (failure: JobFailure): boolean =>
-  failure.reason === failureReasons.cancelled || failure.reason === failureReasons.superseded

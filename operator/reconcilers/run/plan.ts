@@ -3,7 +3,10 @@ import { failureReasons } from '../../../crds/jobs.ts'
 import type { RunStatus } from '../../../crds/run.ts'
 import { timestamp } from '../../cluster/clock.ts'
 import { REASONS, type Readiness } from '../../control/conditions.ts'
+import { retryDelayMs, uncounted } from './failures.ts'
 import type { FinishedArtifact, RunObservation } from './observation.ts'
+import { reasons } from './reasons.ts'
+import { progressStatus, workerStatus } from './status-fields.ts'
 
 /**
  * The life cycle of a run (DESIGN section 4) as a pure function: what status says next, and what is to be done.
@@ -38,40 +41,8 @@ export interface RunPlan {
   requeueAfterMs?: number
 }
 
-export const reasons = {
-  reused: 'Reused',
-  succeeded: 'Succeeded',
-  queued: 'Queued',
-  running: 'Running',
-  retrying: REASONS.progressingWithRetry,
-  suspended: REASONS.suspended,
-  dependencyNotReady: REASONS.dependencyNotReady,
-  poolNotFound: 'WorkerPoolNotFound',
-  queueUnavailable: 'QueueUnavailable',
-  deadlineExceeded: 'DeadlineExceeded',
-  backoffLimitExceeded: 'BackoffLimitExceeded',
-  invalidSpec: 'InvalidSpec',
-  specChanged: 'SpecChanged',
-  artifactMissing: 'ArtifactMissing',
-  resultRefused: 'ResultRefused',
-} as const
-
-const firstRetryMs = 10_000
-const longestRetryMs = 600_000
 /** Events of the queue wake a run; this look finds what was lost between. */
 export const followMs = 10_000
-
-/** Why an attempt ended without being a failure of the work: it is tried again at once and not counted. */
-const uncounted: readonly string[] = [
-  failureReasons.cancelled,
-  failureReasons.superseded,
-  failureReasons.engineMismatch,
-  failureReasons.workerStopped,
-]
-
-/** Delay before the attempt after the n-th failure, n from 1. */
-export const retryDelayMs = (failures: number): number =>
-  Math.min(firstRetryMs * 2 ** Math.min(failures - 1, 30), longestRetryMs)
 
 export function planRun(observation: RunObservation): RunPlan {
   if (observation.deleting) return planDeletion(observation)
@@ -415,24 +386,3 @@ const reconciling = (reason: string, message: string): Readiness => ({ state: 'r
 const stalled = (reason: string, message: string): Readiness => ({ state: 'stalled', reason, message })
 const cut = (words: string, length: number): string =>
   words.length > length ? `${words.slice(0, length - 1)}…` : words
-
-function progressStatus(progress: JobProgress): NonNullable<RunStatus['progress']> {
-  const { phase, step, totalSteps, metrics, estimatedSecondsRemaining } = progress
-  const percent = totalSteps > 0 ? Math.min(100, Math.floor((100 * step) / totalSteps)) : 0
-  const named = Object.entries(metrics ?? {}).map(([name, value]) => ({
-    name,
-    value: Number(value.toPrecision(5)).toString(),
-  }))
-  return {
-    phase,
-    step,
-    totalSteps,
-    percent,
-    ...(estimatedSecondsRemaining === undefined ? {} : { estimatedSecondsRemaining }),
-    ...(named.length ? { metrics: named } : {}),
-  }
-}
-
-function workerStatus({ pod, node }: { pod: string; node: string }, pool: string): NonNullable<RunStatus['worker']> {
-  return { pool, pod, node, logCommand: `kubectl logs ${pod}` }
-}

@@ -19,10 +19,7 @@ test('Amazon Beauty has the published counts', async (context) => {
     split: { strategy: 'LeaveOneOut' },
   })
   expect(metadata).toMatchObject({
-    users: 22_363,
-    items: 12_101,
-    interactions: 198_502,
-    badRows: 0,
+    summary: { users: 22_363, items: 12_101, interactions: 198_502, badRows: 0 },
     itemsOutsideCatalogue: 0,
   })
   expect(evaluationCases(dataset, 'test').count).toBe(22_363)

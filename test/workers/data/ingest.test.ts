@@ -158,7 +158,7 @@ describe('arranging', () => {
     )
     const { dataset, metadata } = await ingest(spec)
     expect(sequencesById(dataset)).toEqual({ ann: ['b', 'c', 'd'] })
-    expect(metadata).toMatchObject({ droppedUsers: 1, interactions: 3, items: 3 })
+    expect(metadata).toMatchObject({ droppedUsers: 1, summary: { interactions: 3, items: 3 } })
     const none = ingest({ ...spec, minInteractionsPerUser: 9 })
     await expect(none).rejects.toThrow('all 2 users have fewer than spec.minInteractionsPerUser = 9')
   })
@@ -248,7 +248,12 @@ describe('catalogue', () => {
       [3, 4.5],
       [0, 0],
     ])
-    expect(metadata).toMatchObject({ items: 3, duplicateItems: 1, itemsOutsideCatalogue: 1, embeddingDimension: 2 })
+    expect(metadata).toMatchObject({
+      summary: { items: 3 },
+      duplicateItems: 1,
+      itemsOutsideCatalogue: 1,
+      embeddingDimension: 2,
+    })
   })
 
   test('CSV and Parquet give the same catalogue', async () => {

@@ -44,7 +44,7 @@ describe('a TokenizerBuild', () => {
     expect(artifact.manifest).toMatchObject({
       kind: 'Tokenizer',
       createdBy: { engine: 'test-engine' },
-      metadata: { datasetDigest: dataset.digest, ...outcome.summary },
+      metadata: { datasetDigest: dataset.digest, summary: outcome.summary },
     })
     expect(tokenizer).toMatchObject({ datasetDigest: dataset.digest, itemCount: 15, levels: 2 })
     expect(outcome.summary).toMatchObject({ items: 15, levels: 2, utilization: [1, expect.any(Number)] })
