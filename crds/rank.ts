@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox'
 
-/** What crosses HTTP at `POST /v1/rank`: DESIGN of the request in docs/architecture.md. All ids are opaque strings. */
+/** What crosses HTTP at `POST /v1/rank`: docs/guide.md shows it in use. All ids are opaque strings. */
 
 const id = (description: string) => Type.String({ description, minLength: 1, maxLength: 256 })
 

@@ -11,11 +11,6 @@ export interface Pod extends KubernetesObject {
   }
 }
 
-export interface PodTemplate {
-  metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> }
-  spec?: Record<string, unknown>
-}
-
 export interface EnvironmentVariable {
   name: string
   value?: string

@@ -2,14 +2,14 @@ import type { JobFailure, JobProgress } from '../../../crds/jobs.ts'
 import { failureReasons } from '../../../crds/jobs.ts'
 import type { RunStatus } from '../../../crds/run.ts'
 import { timestamp } from '../../cluster/clock.ts'
-import { REASONS, type Readiness } from '../../control/conditions.ts'
+import type { Readiness } from '../../control/conditions.ts'
 import { retryDelayMs, uncounted } from './failures.ts'
 import type { FinishedArtifact, RunObservation } from './observation.ts'
 import { reasons } from './reasons.ts'
 import { progressStatus, workerStatus } from './status-fields.ts'
 
 /**
- * The life cycle of a run (DESIGN section 4) as a pure function: what status says next, and what is to be done.
+ * The life cycle of a run (docs/architecture.md) as a pure function: what status says next, and what is to be done.
  * Effects follow the status write, so that a crash between the two is made good by the next look: a job that is not
  * there is added, one that is there is a no-op.
  */
