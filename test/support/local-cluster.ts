@@ -1,0 +1,163 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TestContext } from 'vitest'
+import { apiVersion, resourceOf } from '../../crds/kind.ts'
+import { dataset } from '../../crds/kinds/dataset.ts'
+import { tokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
+import { type TrainingRun, trainingRun } from '../../crds/kinds/training-run.ts'
+import { workerPool } from '../../crds/kinds/worker-pool.ts'
+import type { RunStatus } from '../../crds/run.ts'
+import { type LocalCluster, startLocalCluster } from '../../operator/cli/local-cluster.ts'
+import { NotFoundError } from '../../operator/cluster/errors.ts'
+import type { KubernetesObject, Resource } from '../../operator/cluster/objects.ts'
+import { NAMESPACE } from '../../operator/cluster/resources.ts'
+import { fakeLog } from './fake-log.ts'
+import { startRedis, type TestRedis } from './redis.ts'
+
+/** Everything of Adloom as a person runs it: API server, Redis, node with real worker processes, operator. */
+export interface TestCluster extends LocalCluster {
+  directory: string
+  redis: TestRedis
+  log: ReturnType<typeof fakeLog>
+}
+
+export type Run = KubernetesObject & { status?: RunStatus & { state?: string } }
+
+export const DATASET = resourceOf(dataset)
+export const TOKENIZER_BUILD = resourceOf(tokenizerBuild)
+export const TRAINING_RUN = resourceOf(trainingRun)
+
+/** Of every object; runs ask the WorkerPool of this name unless told otherwise. */
+const name = 'default'
+const pollMs = 100
+
+/** Runs `drill` on a cluster of its own, whose Redis is private: drills empty it. */
+export async function withLocalCluster(
+  context: TestContext,
+  drill: (cluster: TestCluster) => Promise<void>,
+): Promise<void> {
+  const { REDIS_URL: given, ...environment } = process.env
+  const redis = await startRedis(environment)
+  if ('reason' in redis) return context.skip(redis.reason)
+  const directory = await mkdtemp(join(tmpdir(), 'adloom-drill-'))
+  const log = fakeLog()
+  try {
+    process.env.REDIS_URL = redis.url
+    const cluster = await startLocalCluster({ directory, fresh: true, log, report: () => undefined })
+    try {
+      await drill({ ...cluster, directory, redis, log })
+    } finally {
+      await cluster.stop()
+    }
+  } finally {
+    if (given === undefined) delete process.env.REDIS_URL
+    else process.env.REDIS_URL = given
+    await redis.stop()
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** A namespace with a pool of one worker, a simulated Dataset and its tokenizer. */
+export async function applyInputs(cluster: TestCluster, namespace: string): Promise<void> {
+  await cluster.client.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+  await cluster.prepareNamespace(namespace)
+  const datasetRef = { name }
+  await apply(cluster, namespace, resourceOf(workerPool), { maxReplicas: 1 })
+  await apply(cluster, namespace, DATASET, { source: { simulation: { users: 400, items: 100, seed: 7 } } })
+  await apply(cluster, namespace, TOKENIZER_BUILD, {
+    datasetRef,
+    features: { text: { dimensions: 32, buckets: 1024 }, collaborative: { dimensions: 16 } },
+    levels: 2,
+    codebookSize: 16,
+  })
+}
+
+/** A TrainingRun of some ten seconds that writes a checkpoint every few hundred milliseconds. */
+export async function applyTraining(
+  cluster: TestCluster,
+  namespace: string,
+  change: Partial<TrainingRun['spec']> = {},
+): Promise<void> {
+  await apply(cluster, namespace, TRAINING_RUN, {
+    datasetRef: { name },
+    tokenizerRef: { name },
+    model: { layers: 1, hiddenSize: 32, heads: 2, feedForwardSize: 64, historyLength: 12 },
+    optimizer: { learningRate: '0.003', batchSize: 64, warmupSteps: 10 },
+    maxEpochs: trainingEpochs,
+    earlyStopping: { patienceEpochs: 0, validationUsers: 50 },
+    checkpointSteps: 20,
+    ...change,
+  })
+}
+
+const trainingEpochs = 60
+
+async function apply(cluster: TestCluster, namespace: string, resource: Resource, spec: object): Promise<void> {
+  const object = { apiVersion, kind: resource.kind, metadata: { name, namespace }, spec }
+  await cluster.client.apply(resource, object, { fieldManager: 'drill', force: true })
+}
+
+export const patchTraining = (cluster: TestCluster, namespace: string, spec: Partial<TrainingRun['spec']>) =>
+  cluster.client.mergePatch(TRAINING_RUN, { namespace, name }, { spec })
+
+export const deleteTraining = (cluster: TestCluster, namespace: string) =>
+  cluster.client.delete(TRAINING_RUN, { namespace, name })
+
+/** The object, or undefined where it is gone. */
+export async function readRun(cluster: TestCluster, namespace: string, resource: Resource): Promise<Run | undefined> {
+  try {
+    return await cluster.client.get<Run>(resource, { namespace, name })
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined
+    throw error
+  }
+}
+
+/** @throws with the last status when `reached` does not come true in time, or the run is given up before. */
+export async function awaitRun(
+  cluster: TestCluster,
+  namespace: string,
+  resource: Resource,
+  reached: (status: RunStatus & { state?: string }) => boolean,
+  seconds = 90,
+): Promise<RunStatus & { state?: string }> {
+  const deadline = performance.now() + seconds * 1000
+  for (;;) {
+    const status = (await readRun(cluster, namespace, resource))?.status
+    if (status && reached(status)) return status
+    if (status?.failure?.final || performance.now() > deadline)
+      throw new Error(`${resource.kind} in ${namespace} did not get there: ${JSON.stringify(status)}`)
+    await sleep(pollMs)
+  }
+}
+
+export const awaitSucceeded = (cluster: TestCluster, namespace: string, resource: Resource = TRAINING_RUN) =>
+  awaitRun(cluster, namespace, resource, ({ state }) => state === 'Succeeded')
+
+/** Until training has gone at least so many steps, hence past a checkpoint. */
+export const awaitStep = (cluster: TestCluster, namespace: string, step: number) =>
+  awaitRun(cluster, namespace, TRAINING_RUN, ({ progress }) => progress?.phase === 'Training' && progress.step >= step)
+
+/** @throws when `condition` does not come true in time. */
+export async function eventually(what: string, condition: () => Promise<boolean>, seconds = 20): Promise<void> {
+  const deadline = performance.now() + seconds * 1000
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error(`${what}: not within ${seconds} s`)
+    await sleep(pollMs)
+  }
+}
+
+/** Lines that the worker's present process has written. */
+export async function workerLog(
+  cluster: TestCluster,
+  namespace: string,
+  pod: string,
+): Promise<{ pid: number; msg: string; step?: number }[]> {
+  const text = await cluster.client.read(`/api/v1/namespaces/${namespace}/pods/${pod}/log`)
+  return text
+    .split('\n')
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line))
+}
