@@ -42,7 +42,12 @@ export class ApiError extends Error {
 /** 401: who we are is not accepted. */
 export class UnauthorizedError extends ApiError {}
 /** 403: we may not do this; also what a terminating namespace answers to a create. */
-export class ForbiddenError extends ApiError {}
+export class ForbiddenError extends ApiError {
+  /** What is there goes too, so there is nothing to try again. */
+  get namespaceTerminating(): boolean {
+    return this.causes.some((cause) => cause.reason === 'NamespaceTerminating')
+  }
+}
 /** 404. */
 export class NotFoundError extends ApiError {}
 /** 409: what we built on has changed (resourceVersion, uid), or another manager owns a field (see ownedByOthers). */

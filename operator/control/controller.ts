@@ -1,11 +1,11 @@
 import { type BackoffOptions, backoffDelay } from '../cluster/backoff.ts'
 import type { Client } from '../cluster/client.ts'
 import type { Clock, Random } from '../cluster/clock.ts'
-import { ApiError, ConflictError, NetworkError } from '../cluster/errors.ts'
+import { ApiError, ConflictError, ForbiddenError, NetworkError } from '../cluster/errors.ts'
 import type { Log } from '../cluster/log.ts'
 import type { ObjectKey } from '../cluster/objects.ts'
 import { parseKey } from '../cluster/resources.ts'
-import type { Outcome } from './outcome.ts'
+import { type Outcome, waiting } from './outcome.ts'
 import { WriteMemory } from './read-your-writes.ts'
 import type { Trigger } from './triggers.ts'
 import { WorkQueue, type WorkQueueObserver, type WorkQueueOptions } from './workqueue.ts'
@@ -148,6 +148,8 @@ export class Controller {
       const context = { client: this.#memory.track(client, key), log, signal: this.#abort.signal }
       return await reconcile(parseKey(key), context)
     } catch (error) {
+      // A terminating namespace never comes back: the deletion of the object is the next thing to see.
+      if (error instanceof ForbiddenError && error.namespaceTerminating) return waiting('the end of the namespace')
       return { kind: 'retry', error }
     }
   }

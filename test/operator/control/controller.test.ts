@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Client } from '../../../operator/cluster/client.ts'
 import { createClient } from '../../../operator/cluster/client.ts'
-import { ConflictError, ServerError, TooManyRequestsError } from '../../../operator/cluster/errors.ts'
+import { ConflictError, ForbiddenError, ServerError, TooManyRequestsError } from '../../../operator/cluster/errors.ts'
 import { Informer } from '../../../operator/cluster/informer.ts'
 import type { KubernetesObject } from '../../../operator/cluster/objects.ts'
 import { CONFIG_MAP, formatKey } from '../../../operator/cluster/resources.ts'
@@ -175,6 +175,25 @@ describe('a controller', () => {
       throw new ConflictError({ ...request, status: 409, reason: 'Conflict', details })
     })
     expect(results).toEqual(['retry'])
+    await stop()
+  })
+
+  it('tries nothing again in a namespace that terminates, unlike any other refusal', async () => {
+    const refused = (cause?: string) =>
+      new ForbiddenError({
+        ...request,
+        status: 403,
+        reason: 'Forbidden',
+        details: { causes: cause === undefined ? [] : [{ reason: cause, field: 'metadata.namespace' }] },
+      })
+    const objects = [configMap('a', '1'), configMap('b', '2')]
+    const { clock, results, log, controller, stop } = await setUp(async ({ name }) => {
+      throw refused(name === 'a' ? 'NamespaceTerminating' : undefined)
+    }, objects)
+    await clock.advance(0)
+    expect(results.toSorted()).toEqual(['retry', 'waiting'])
+    expect(controller.queue.failures('team/a')).toBe(0)
+    expect(log.lines.map(({ fields }) => fields)).toMatchObject([{ key: 'team/b', failures: 1 }])
     await stop()
   })
 
