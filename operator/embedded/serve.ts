@@ -99,10 +99,11 @@ function headerEntries(headers: Headers): Map<string, string | string[]> {
  * first part of the path: client-go, and so kubectl, sends no credentials of a kubeconfig over plain HTTP.
  */
 function authorizedUrl({ url = '/', headers }: IncomingMessage, token: string): string | undefined {
-  if (isSame(headers.authorization ?? '', `Bearer ${token}`)) return url
+  // Some clients send both, so the path is looked at first.
   const prefix = url.slice(0, token.length + 1)
   const rest = url.slice(prefix.length)
-  return isSame(prefix, `/${token}`) && (rest === '' || rest.startsWith('/')) ? rest || '/' : undefined
+  if (isSame(prefix, `/${token}`) && (rest === '' || rest.startsWith('/'))) return rest || '/'
+  return isSame(headers.authorization ?? '', `Bearer ${token}`) ? url : undefined
 }
 
 function isSame(given: string, secret: string): boolean {

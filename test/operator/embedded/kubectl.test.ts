@@ -310,6 +310,7 @@ describe('kubectl', () => {
     const headers = { authorization: `Bearer ${served.token}` }
     expect((await fetch(`${served.url}/version`, { headers })).status).toBe(200)
     expect((await fetch(`${served.url}/${served.token}/version`)).status).toBe(200)
+    expect((await fetch(`${served.url}/${served.token}/version`, { headers })).status).toBe(200)
     await served.stop()
   })
 })
