@@ -196,6 +196,9 @@ function isProgress(value: unknown): value is JobProgress {
   return typeof value === 'object' && value !== null && 'startToken' in value && 'step' in value
 }
 
+/** What the API server takes as the reason of a condition, as far as status has room for it. */
+const reasonPattern = /^[A-Za-z][A-Za-z0-9_]{0,63}$/
+
 /** What a worker did not say in our words (a stall, a crash of its process) may work the next time. */
 export function parseFailure(failedReason: string | undefined): JobFailure {
   const unknown: JobFailure = {
@@ -207,6 +210,7 @@ export function parseFailure(failedReason: string | undefined): JobFailure {
   try {
     const failure = JSON.parse(failedReason) as Partial<JobFailure>
     if (typeof failure.reason !== 'string' || typeof failure.message !== 'string') return unknown
+    if (!reasonPattern.test(failure.reason)) return unknown
     return { ...failure, reason: failure.reason, message: failure.message, retryable: failure.retryable === true }
   } catch {
     return unknown

@@ -2,9 +2,9 @@ import type { JobFailure, JobProgress } from '../../../crds/jobs.ts'
 import { failureReasons } from '../../../crds/jobs.ts'
 import type { RunStatus } from '../../../crds/run.ts'
 import { timestamp } from '../../cluster/clock.ts'
-import type { Readiness } from '../../control/conditions.ts'
+import { type Readiness, truncate } from '../../control/conditions.ts'
 import { retryDelayMs, uncounted } from './failures.ts'
-import type { FinishedArtifact, RunObservation } from './observation.ts'
+import type { FinishedArtifact, InputState, RunObservation } from './observation.ts'
 import { reasons } from './reasons.ts'
 import { progressStatus, workerStatus } from './status-fields.ts'
 
@@ -18,7 +18,8 @@ export type RunAction =
   | { do: 'enqueue'; attempt: number }
   | { do: 'cancel'; attempt: number; reason: string }
   | { do: 'remove'; attempt: number }
-  | { do: 'record'; artifact: FinishedArtifact }
+  /** `inputDigest` is that of the run which made it; status may go on to another one in the same plan. */
+  | { do: 'record'; inputDigest: string; artifact: FinishedArtifact }
   | { do: 'deleteObject' }
   | { do: 'dropFinalizer' }
   | { do: 'wake'; kind: string; name: string }
@@ -78,7 +79,8 @@ class Draft {
     const request = this.#seen.retryRequest
     if (request === undefined || request === this.#status.lastHandledRetry) return
     this.#set({ lastHandledRetry: request })
-    if (this.#status.failure) this.#begin()
+    // An attempt that is on goes on: to start another one beside it would leave a worker to nobody.
+    if (this.#status.failure?.final || this.#status.nextRetryTime !== undefined) this.#begin()
   }
 
   /** A result that is there is taken whatever else changed meanwhile: work that is done is not thrown away. */
@@ -86,26 +88,27 @@ class Draft {
     const { job } = this.#seen
     const { attempt, activeTime, nextRetryTime } = this.#status
     if (attempt === undefined || attempt !== this.#seen.status.attempt || this.#isFinished()) return
-    if (job.state === 'Completed') this.#settleResult(job, attempt)
-    else if (job.state === 'Failed' && activeTime !== undefined && nextRetryTime === undefined)
-      this.#settleFailure(job.failure, attempt)
+    // The job of a failure that was counted stays in sight until it is removed.
+    const isOn = activeTime !== undefined && nextRetryTime === undefined
+    if (job.state === 'Completed') this.#settleResult(job, attempt, isOn)
+    else if (job.state === 'Failed' && isOn) this.#settleFailure(job.failure, attempt)
   }
 
-  #settleResult(job: Extract<RunObservation['job'], { state: 'Completed' }>, attempt: number): void {
+  #settleResult(job: Extract<RunObservation['job'], { state: 'Completed' }>, attempt: number, isOn: boolean): void {
     const { result, startToken } = job
     const current = result?.inputDigest === this.#status.inputDigest && result?.startToken === startToken
     const delivered = this.#seen.delivered
-    if (!current) {
-      const message = 'the result came from a worker that no longer held the job; its artifact is left to collection'
-      this.#event('Warning', reasons.resultRefused, message)
-      this.#nextAttempt(attempt)
-    } else if (!delivered) {
-      const message = `artifact ${result.artifact.digest} is not whole in the store`
-      this.#settleFailure({ reason: failureReasons.corruptArtifact, message, retryable: true }, attempt)
-    } else {
+    if (current && delivered) {
       this.#set({ startToken: result.startToken, worker: workerStatus(result.worker, this.#seen.poolName) })
       this.#accept(delivered, result.reused === true)
       this.#actions.push({ do: 'remove', attempt })
+    } else if (isOn && current) {
+      const message = `artifact ${result.artifact.digest} is not whole in the store`
+      this.#settleFailure({ reason: failureReasons.corruptArtifact, message, retryable: true }, attempt)
+    } else if (isOn) {
+      const message = 'the result came from a worker that no longer held the job; its artifact is left to collection'
+      this.#event('Warning', reasons.resultRefused, message)
+      this.#nextAttempt(attempt)
     }
   }
 
@@ -125,7 +128,7 @@ class Draft {
     const message = tooMany
       ? `failed ${failures} times, backoffLimit is ${this.#seen.backoffLimit}; last: ${failure.reason}: ${failure.message}`
       : failure.message
-    this.#set({ failures, failure: { reason: cut(reason, 64), message: cut(message, 4096), final } })
+    this.#set({ failures, failure: { reason, message: truncate(message, 4096), final } })
     this.#event('Warning', reason, message)
     this.#actions.push({ do: 'remove', attempt })
     if (final) this.#end()
@@ -156,15 +159,19 @@ class Draft {
     if (this.#isFinished() && !this.#pollIsDue()) return this.#concluded()
     if (suspend) return this.#suspended()
     if (inputs.state === 'Invalid') return this.#plan(stalled(reasons.invalidSpec, inputs.message))
-    if (inputs.state === 'Waiting') {
-      for (const { kind, name } of inputs.waitingFor) this.#actions.push({ do: 'wake', kind, name })
-      return this.#plan(reconciling(reasons.dependencyNotReady, inputs.message))
-    }
     if (this.#deadlineMs() <= this.#seen.now) return this.#deadlineExceeded()
+    if (inputs.state === 'Waiting') return this.#waiting(inputs)
     this.#pin(this.#status.engine ?? this.#seen.engine)
     if (this.#status.inputDigest === undefined) return this.#lookAgainAtOnce()
     if (this.#reuse()) return this.#concluded()
     return this.#work()
+  }
+
+  /** A job that is on keeps its run followed while an input is made again. */
+  #waiting({ message, waitingFor }: Extract<InputState, { state: 'Waiting' }>): RunPlan {
+    for (const { kind, name } of waitingFor) this.#actions.push({ do: 'wake', kind, name })
+    const plan = this.#plan(reconciling(reasons.dependencyNotReady, message))
+    return this.#status.activeTime === undefined ? plan : { ...plan, requeueAfterMs: this.#soonest(followMs) }
   }
 
   /** The engine changed: what is asked of the store and of the queue needs the digest for the new one. */
@@ -200,7 +207,7 @@ class Draft {
     this.#finished = artifact
     this.#set({ artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes, reused } })
     this.#clear('failure', 'failures')
-    this.#actions.push({ do: 'record', artifact })
+    this.#actions.push({ do: 'record', inputDigest: this.#status.inputDigest ?? '', artifact })
     this.#end()
     const reason = reused ? reasons.reused : reasons.succeeded
     this.#event('Normal', reason, `${reused ? 'found' : 'made'} artifact ${artifact.digest}`)
@@ -324,10 +331,10 @@ class Draft {
             ? `a finished artifact with the same inputs was taken: ${artifact.digest}`
             : `artifact ${artifact?.digest}`,
         })
-    const { ttlSecondsAfterFinished: ttl, now, pollPeriodSeconds } = this.#seen
+    const { ttlSecondsAfterFinished: ttl, now, pollPeriodSeconds, suspend } = this.#seen
     const ends = Date.parse(completionTime ?? '') + (ttl ?? Number.POSITIVE_INFINITY) * 1000
     if (ends <= now) return { ...plan, actions: [...plan.actions, { do: 'deleteObject' }] }
-    const polls = pollPeriodSeconds > 0 && !failure?.final ? this.#pollMs() : Number.POSITIVE_INFINITY
+    const polls = pollPeriodSeconds > 0 && !suspend && !failure?.final ? this.#pollMs() : Number.POSITIVE_INFINITY
     const next = Math.min(ends, polls)
     return Number.isFinite(next) ? { ...plan, requeueAfterMs: next - now } : plan
   }
@@ -384,5 +391,3 @@ class Draft {
 
 const reconciling = (reason: string, message: string): Readiness => ({ state: 'reconciling', reason, message })
 const stalled = (reason: string, message: string): Readiness => ({ state: 'stalled', reason, message })
-const cut = (words: string, length: number): string =>
-  words.length > length ? `${words.slice(0, length - 1)}…` : words

@@ -238,7 +238,7 @@ async function perform(
     case 'remove':
       return queue.remove(queueKey, jobId(uid, action.attempt))
     case 'record':
-      return store.recordInput(namespace, status.inputDigest ?? '', action.artifact.digest)
+      return store.recordInput(namespace, action.inputDigest, action.artifact.digest)
     case 'deleteObject':
       return deleteObject()
     case 'dropFinalizer':
