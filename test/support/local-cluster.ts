@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
 import type { TestContext } from 'vitest'
+import { keys, queueName, type WorkerRegistration } from '../../crds/jobs.ts'
 import { apiVersion, resourceOf } from '../../crds/kind.ts'
 import { dataset } from '../../crds/kinds/dataset.ts'
 import { tokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
@@ -160,4 +162,15 @@ export async function workerLog(
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
+}
+
+/** What each worker of the namespace's pool says that it does. */
+export async function workerStates({ redis }: TestCluster, namespace: string): Promise<WorkerRegistration['state'][]> {
+  const connection = new Redis(redis.url)
+  try {
+    const registrations = await connection.hvals(keys.workers(queueName(namespace, name)))
+    return registrations.map((text) => (JSON.parse(text) as WorkerRegistration).state)
+  } finally {
+    connection.disconnect()
+  }
 }

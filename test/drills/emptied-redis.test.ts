@@ -1,0 +1,17 @@
+import { expect, test } from 'vitest'
+import { applyInputs, applyTraining, awaitStep, awaitSucceeded, withLocalCluster } from '../support/local-cluster.ts'
+
+test('a run whose Redis is emptied is added again and succeeds', async (context) => {
+  await withLocalCluster(context, async (cluster) => {
+    await applyInputs(cluster, 'emptied')
+    await applyTraining(cluster, 'emptied')
+    const before = await awaitStep(cluster, 'emptied', 60)
+    await cluster.redis.flushAll()
+
+    const { startToken, failures, artifact } = await awaitSucceeded(cluster, 'emptied')
+    // Another hold of the job: the result is not one that was on its way when Redis was emptied.
+    expect(startToken).not.toBe(before.startToken)
+    expect(failures ?? 0).toBe(0)
+    expect(artifact?.reused).toBe(false)
+  })
+}, 120_000)
