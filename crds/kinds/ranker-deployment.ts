@@ -1,17 +1,7 @@
 import { defineKind, type ObjectOf } from '../kind.ts'
+import { podTemplate } from '../pod-template.ts'
 import { messageColumn, stateColumn } from '../run.ts'
-import {
-  boolean,
-  digest,
-  integer,
-  object,
-  optional,
-  passedOn,
-  reference,
-  statusOf,
-  stringMap,
-  text,
-} from '../schema.ts'
+import { boolean, digest, integer, object, optional, reference, statusOf, text } from '../schema.ts'
 import { modelReference } from './evaluation.ts'
 
 /** Serves a model over HTTP. */
@@ -60,26 +50,9 @@ export const rankerDeployment = defineKind({
         },
         { description: 'How requests are answered.', default: {} },
       ),
-      template: optional(
-        object(
-          {
-            metadata: optional(
-              object(
-                {
-                  labels: optional(stringMap(32, 63, { description: 'Added to the labels of the Pods.' })),
-                  annotations: optional(stringMap(32, 4096, { description: 'Annotations of the Pods.' })),
-                },
-                { description: 'Metadata of the Pods.' },
-              ),
-            ),
-            spec: optional(
-              passedOn<Record<string, unknown>>({
-                description: 'PodSpec merged over the default one; the container named `ranker` is the server.',
-              }),
-            ),
-          },
-          { description: 'Template of the Pods.' },
-        ),
+      template: podTemplate(
+        'PodSpec merged over the default one; the container named `ranker` is the server.',
+        'Template of the Pods.',
       ),
     },
     { description: 'What is wanted.' },

@@ -1,6 +1,7 @@
 import { defineKind, type ObjectOf } from '../kind.ts'
+import { podTemplate } from '../pod-template.ts'
 import { messageColumn, stateColumn } from '../run.ts'
-import { boolean, integer, object, optional, passedOn, statusOf, stringMap, text } from '../schema.ts'
+import { boolean, integer, object, optional, statusOf, text } from '../schema.ts'
 
 /** A class of worker. The operator owns its Pods directly; their number follows the backlog of the pool's queue. */
 export const workerPool = defineKind({
@@ -22,27 +23,9 @@ export const workerPool = defineKind({
         default: 0,
       }),
       suspend: boolean({ description: 'Drains all Pods and starts none; jobs wait in the queue.', default: false }),
-      template: optional(
-        object(
-          {
-            metadata: optional(
-              object(
-                {
-                  labels: optional(stringMap(32, 63, { description: 'Added to the labels of the Pods.' })),
-                  annotations: optional(stringMap(32, 4096, { description: 'Annotations of the Pods.' })),
-                },
-                { description: 'Metadata of the Pods.' },
-              ),
-            ),
-            spec: optional(
-              passedOn<Record<string, unknown>>({
-                description:
-                  'PodSpec merged over the default one. The container named `worker` is the worker; what is given for it (image, resources, env, volumeMounts) is merged over its defaults.',
-              }),
-            ),
-          },
-          { description: 'Template of the Pods. A new one replaces Pods as they become idle.' },
-        ),
+      template: podTemplate(
+        'PodSpec merged over the default one. The container named `worker` is the worker; what is given for it (image, resources, env, volumeMounts) is merged over its defaults.',
+        'Template of the Pods. A new one replaces Pods as they become idle.',
       ),
     },
     {
