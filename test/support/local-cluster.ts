@@ -23,6 +23,8 @@ export interface TestCluster extends LocalCluster {
   directory: string
   redis: TestRedis
   log: ReturnType<typeof fakeLog>
+  /** Ends everything but Redis and starts it anew from what lies in the folder. */
+  restart(): Promise<void>
 }
 
 export type Run = KubernetesObject & { status?: RunStatus & { state?: string } }
@@ -47,11 +49,23 @@ export async function withLocalCluster(
   const log = fakeLog()
   try {
     process.env.REDIS_URL = redis.url
-    const cluster = await startLocalCluster({ directory, fresh: true, log, report: () => undefined })
+    const start = (fresh: boolean) => startLocalCluster({ directory, fresh, log, report: () => undefined })
+    let parts = await start(true)
+    const cluster: TestCluster = {
+      ...parts,
+      directory,
+      redis,
+      log,
+      async restart() {
+        await parts.stop()
+        parts = await start(false)
+        Object.assign(cluster, parts)
+      },
+    }
     try {
-      await drill({ ...cluster, directory, redis, log })
+      await drill(cluster)
     } finally {
-      await cluster.stop()
+      await parts.stop()
     }
   } finally {
     if (given === undefined) delete process.env.REDIS_URL
