@@ -63,7 +63,7 @@ async function runIn(folder: string, recipe: Recipe, progress: (line: string) =>
   }
 }
 
-async function contextIn(folder: string, progress: (line: string) => void): Promise<ProcessorContext> {
+export async function contextIn(folder: string, progress: (line: string) => void): Promise<ProcessorContext> {
   const scratch = join(folder, 'scratch')
   await mkdir(scratch)
   let said = 0
@@ -87,7 +87,7 @@ async function contextIn(folder: string, progress: (line: string) => void): Prom
   }
 }
 
-function work<Spec, Summary>(
+export function work<Spec, Summary>(
   context: ProcessorContext,
   kind: JobKind,
   processor: Processor<Spec, Summary>,
