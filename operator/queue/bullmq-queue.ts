@@ -179,6 +179,8 @@ export class BullmqQueue implements JobQueue {
   }
 
   async #guard<T>(what: string, call: () => Promise<T>): Promise<T> {
+    // BullMQ would wait for the connection, however long that takes.
+    if (this.#redis.status !== 'ready') throw new QueueUnavailableError(what, 'there is no connection')
     try {
       return await call()
     } catch (error) {
