@@ -27,6 +27,9 @@ export interface TestCluster extends LocalCluster {
   restart(): Promise<void>
 }
 
+/** What the steps of a drill need of a cluster. */
+export type DrillCluster = Pick<TestCluster, 'client' | 'redis' | 'prepareNamespace'>
+
 export type Run = KubernetesObject & { status?: RunStatus & { state?: string } }
 
 export const DATASET = resourceOf(dataset)
@@ -76,7 +79,7 @@ export async function withLocalCluster(
 }
 
 /** A namespace with a pool of one worker, a simulated Dataset and its tokenizer. */
-export async function applyInputs(cluster: TestCluster, namespace: string): Promise<void> {
+export async function applyInputs(cluster: DrillCluster, namespace: string): Promise<void> {
   await cluster.client.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   await cluster.prepareNamespace(namespace)
   const datasetRef = { name }
@@ -92,7 +95,7 @@ export async function applyInputs(cluster: TestCluster, namespace: string): Prom
 
 /** A TrainingRun of some ten seconds that writes a checkpoint every few hundred milliseconds. */
 export async function applyTraining(
-  cluster: TestCluster,
+  cluster: DrillCluster,
   namespace: string,
   change: Partial<TrainingRun['spec']> = {},
 ): Promise<void> {
@@ -110,19 +113,19 @@ export async function applyTraining(
 
 const trainingEpochs = 60
 
-async function apply(cluster: TestCluster, namespace: string, resource: Resource, spec: object): Promise<void> {
+async function apply(cluster: DrillCluster, namespace: string, resource: Resource, spec: object): Promise<void> {
   const object = { apiVersion, kind: resource.kind, metadata: { name, namespace }, spec }
   await cluster.client.apply(resource, object, { fieldManager: 'drill', force: true })
 }
 
-export const patchTraining = (cluster: TestCluster, namespace: string, spec: Partial<TrainingRun['spec']>) =>
+export const patchTraining = (cluster: DrillCluster, namespace: string, spec: Partial<TrainingRun['spec']>) =>
   cluster.client.mergePatch(TRAINING_RUN, { namespace, name }, { spec })
 
-export const deleteTraining = (cluster: TestCluster, namespace: string) =>
+export const deleteTraining = (cluster: DrillCluster, namespace: string) =>
   cluster.client.delete(TRAINING_RUN, { namespace, name })
 
 /** The object, or undefined where it is gone. */
-export async function readRun(cluster: TestCluster, namespace: string, resource: Resource): Promise<Run | undefined> {
+export async function readRun(cluster: DrillCluster, namespace: string, resource: Resource): Promise<Run | undefined> {
   try {
     return await cluster.client.get<Run>(resource, { namespace, name })
   } catch (error) {
@@ -133,7 +136,7 @@ export async function readRun(cluster: TestCluster, namespace: string, resource:
 
 /** @throws with the last status when `reached` does not come true in time, or the run is given up before. */
 export async function awaitRun(
-  cluster: TestCluster,
+  cluster: DrillCluster,
   namespace: string,
   resource: Resource,
   reached: (status: RunStatus & { state?: string }) => boolean,
@@ -149,11 +152,11 @@ export async function awaitRun(
   }
 }
 
-export const awaitSucceeded = (cluster: TestCluster, namespace: string, resource: Resource = TRAINING_RUN) =>
+export const awaitSucceeded = (cluster: DrillCluster, namespace: string, resource: Resource = TRAINING_RUN) =>
   awaitRun(cluster, namespace, resource, ({ state }) => state === 'Succeeded')
 
 /** Until training has gone at least so many steps, hence past a checkpoint. */
-export const awaitStep = (cluster: TestCluster, namespace: string, step: number) =>
+export const awaitStep = (cluster: DrillCluster, namespace: string, step: number) =>
   awaitRun(cluster, namespace, TRAINING_RUN, ({ progress }) => progress?.phase === 'Training' && progress.step >= step)
 
 /** @throws when `condition` does not come true in time. */
@@ -167,7 +170,7 @@ export async function eventually(what: string, condition: () => Promise<boolean>
 
 /** Lines that the worker's present process has written. */
 export async function workerLog(
-  cluster: TestCluster,
+  cluster: DrillCluster,
   namespace: string,
   pod: string,
 ): Promise<{ pid: number; msg: string; step?: number }[]> {
@@ -179,7 +182,7 @@ export async function workerLog(
 }
 
 /** What each worker of the namespace's pool says that it does. */
-export async function workerStates({ redis }: TestCluster, namespace: string): Promise<WorkerRegistration['state'][]> {
+export async function workerStates({ redis }: DrillCluster, namespace: string): Promise<WorkerRegistration['state'][]> {
   const connection = new Redis(redis.url)
   try {
     const registrations = await connection.hvals(keys.workers(queueName(namespace, name)))
