@@ -12,7 +12,7 @@ import { systemClock } from '../../operator/cluster/clock.ts'
 import { NotFoundError } from '../../operator/cluster/errors.ts'
 import { createHttpTransport, loadKubeConfig } from '../../operator/cluster/http-transport.ts'
 import { Informer } from '../../operator/cluster/informer.ts'
-import type { Condition, KubernetesObject } from '../../operator/cluster/objects.ts'
+import type { Condition, KubernetesObject, Resource } from '../../operator/cluster/objects.ts'
 import { keyOf, NAMESPACE, NODE, POD, SECRET, SERVICE, SERVICE_ACCOUNT } from '../../operator/cluster/resources.ts'
 import { OperatorMetrics } from '../../operator/control/metrics.ts'
 import { Operator } from '../../operator/main.ts'
@@ -43,7 +43,7 @@ it('the quickstart runs on a real control plane, outlives its operator and then 
   await installKinds(client)
   const namespace = await createNamespace(client, 'quickstart')
   const directory = await temporaryDirectory()
-  const services = await startNode(client, namespace, directory)
+  const { proxy, log } = await startNode(client, namespace, directory)
   const start = (resyncMs: number) => startOperator({ kubeconfig, namespace, redisUrl: redis.url, directory, resyncMs })
   await client.create(SECRET, redisSecretOf(namespace, redis.url))
   // The service account admission refuses Pods before the controller manager has made the account.
@@ -80,9 +80,11 @@ it('the quickstart runs on a real control plane, outlives its operator and then 
     attempt: interrupted.status?.attempt,
     startTime: interrupted.status?.startTime,
     inputDigest: interrupted.status?.inputDigest,
+    // The worker that had the job then is the one that ended it.
+    startToken: interrupted.status?.startToken,
   })
 
-  const address = await eventually(() => services.serviceAddress(namespace, 'quickstart'))
+  const address = await eventually(() => proxy.serviceAddress(namespace, 'quickstart'))
   const answer = await rank(`http://${address.host}:${address.ports[0]?.port}`)
   expect(answer.model.digest).toBe(resumed.status?.artifact?.digest)
   expect(answer.entries.map(({ position }) => position)).toEqual([1, 2, 3, 4, 5])
@@ -103,17 +105,24 @@ it('the quickstart runs on a real control plane, outlives its operator and then 
     expect(lintConditions(object), wordsOf(object)).toEqual([])
   }
 
+  for (const { resource } of manifests) {
+    for (const [column, cell] of Object.entries(await tableRow(kubeconfig, resource, namespace)))
+      expect(cell, `${resource.kind} ${column}`).toEqual(expect.anything())
+  }
+
   await client.delete(NAMESPACE, { name: namespace })
   await eventually(() => isGone(client.get(NAMESPACE, { name: namespace })))
   expect(second.errors()).toEqual([])
+  // A real API server keeps no address for a ClusterIP Service; the proxy tries once.
+  const refused = { message: 'Status was refused', fields: { name: 'quickstart', err: { status: 422 } } }
+  expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([refused])
 })
 
-/** The manifests that a user is shown, on data and in time that a test has. */
+/** The manifests that a user is shown, on less data; the training lasts long enough to be met in its middle. */
 function smallQuickstart(namespace: string): Manifest[] {
   const manifests = readManifests([join(projectRoot, 'examples/quickstart')], {})
   const smaller: Record<string, (spec: Record<string, unknown>) => object> = {
     Dataset: () => ({ source: { simulation: { users: 400, items: 100, seed: 7 } } }),
-    TrainingRun: (spec) => ({ ...spec, maxEpochs: 3 }),
     WorkerPool: (spec) => ({ ...spec, idleSeconds: 3 }),
   }
   return manifests.map((manifest) => {
@@ -206,7 +215,7 @@ async function quietFor(operator: RunningOperator, times: number): Promise<void>
   })
 }
 
-async function startNode(client: Client, namespace: string, directory: string): Promise<ServiceProxy> {
+async function startNode(client: Client, namespace: string, directory: string) {
   const log = fakeLog()
   const shared = { client, clock: systemClock, random: Math.random, log, namespace }
   const name = `${namespace}-node`
@@ -231,7 +240,26 @@ async function startNode(client: Client, namespace: string, directory: string): 
     await Promise.all([pods.stop(), services.stop()])
     await client.delete(NODE, { name })
   })
-  return proxy
+  return { proxy, log }
+}
+
+/** What `kubectl get -o wide` shows of the one object of a kind. */
+async function tableRow(kubeconfig: string, resource: Resource, namespace: string): Promise<Record<string, unknown>> {
+  const http = createHttpTransport(loadKubeConfig(kubeconfig))
+  const { group, version, plural } = resource
+  const url = new URL(`/apis/${group}/${version}/namespaces/${namespace}/${plural}`, http.server)
+  try {
+    const accept = 'application/json;as=Table;v=v1;g=meta.k8s.io'
+    const response = await http.transport(new Request(url, { headers: { accept } }))
+    const { columnDefinitions, rows } = (await response.json()) as {
+      columnDefinitions: { name: string }[]
+      rows: { cells: unknown[] }[]
+    }
+    expect(rows).toHaveLength(1)
+    return Object.fromEntries(columnDefinitions.map(({ name }, i) => [name, rows[0]?.cells[i]]))
+  } finally {
+    await http.close()
+  }
 }
 
 function redisSecretOf(namespace: string, url: string): KubernetesObject & { data: Record<string, string> } {
