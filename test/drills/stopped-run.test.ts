@@ -12,6 +12,7 @@ import {
   type TestCluster,
   TRAINING_RUN,
   withLocalCluster,
+  workerLog,
   workerStates,
 } from '../support/local-cluster.ts'
 
@@ -29,9 +30,11 @@ test('a run that is suspended frees its worker and goes on when resumed', async 
     await awaitIdleWorker(cluster, 'suspended')
 
     await patchTraining(cluster, 'suspended', { suspend: false })
-    const { failures, attempt } = await awaitSucceeded(cluster, 'suspended')
+    const { failures, attempt, worker } = await awaitSucceeded(cluster, 'suspended')
     expect(failures ?? 0).toBe(0)
     expect(attempt).toBe(2)
+    const lines = await workerLog(cluster, 'suspended', worker?.pod ?? '')
+    expect(lines.find(({ msg }) => msg === 'Goes on from a checkpoint')?.step).toBeGreaterThanOrEqual(40)
   })
 }, 120_000)
 
