@@ -1,5 +1,6 @@
 // The HTTP surface of a ranker: /v1/rank, probes, metrics and the health routes of the Open Inference Protocol.
 
+import type { Duplex } from 'node:stream'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
 import packageJson from '../../package.json' with { type: 'json' }
 import { HttpError, toHttpError } from './http-error.ts'
@@ -19,6 +20,9 @@ export const bodyLimitBytes = 4 * 1024 * 1024
 const receiveTimeoutMilliseconds = 30_000
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
+/** Not in RFC 9110; what nginx logs for a client that closed before its answer. */
+const clientLeft = 499
+
 type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** A server that does not listen yet. */
@@ -29,6 +33,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     // Who has sent a request over a connection that is still open gets its answer.
     return503OnClosing: false,
+    clientErrorHandler: refuseConnection,
     routerOptions: { maxParamLength: 512 },
   })
   app.removeContentTypeParser('text/plain')
@@ -43,6 +48,26 @@ export function buildServer(options: ServerOptions): FastifyInstance {
   addProbes(app, options)
   addInferenceProtocol(app, options)
   return app
+}
+
+type ConnectionFault = [status: number, reason: string, code: string, message: string]
+
+const malformed: ConnectionFault = [400, 'Bad Request', 'BadRequest', 'what was sent is no HTTP request']
+/** What Node finds wrong before there is a request, by its code. */
+const connectionFaults: Readonly<Record<string, ConnectionFault>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout', 'RequestTimeout', 'the request did not arrive in time'],
+  HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large', 'HeadersTooLarge', 'the headers are too long'],
+}
+
+function refuseConnection({ code = '' }: NodeJS.ErrnoException, socket: Duplex): void {
+  if (code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [status, reason, word, message] = connectionFaults[code] ?? malformed
+  const body = JSON.stringify(new HttpError(status, word, message).body)
+  const headers = ['content-type: application/json', `content-length: ${Buffer.byteLength(body)}`, 'connection: close']
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers.join('\r\n')}\r\n\r\n${body}`)
 }
 
 /** One method of a path; the others are answered 405. */
@@ -72,8 +97,8 @@ function addRank(app: FastifyInstance, { ranker }: ServerOptions): void {
   const { metrics } = ranker
   const gone = new Error('the client went away')
   app.addHook('onResponse', async (request, reply) => {
-    if (request.routeOptions.url !== '/v1/rank') return
-    metrics.requests.inc({ code: String(reply.raw.writableFinished ? reply.statusCode : 499) })
+    if (request.routeOptions.url !== '/v1/rank' || reply.statusCode === clientLeft) return
+    metrics.requests.inc({ code: String(reply.statusCode) })
     metrics.duration.observe(reply.elapsedTime / 1000)
   })
   route(app, 'POST', '/v1/rank', async (request, reply) => {
@@ -87,9 +112,10 @@ function addRank(app: FastifyInstance, { ranker }: ServerOptions): void {
       const answers = await ranker.rank(call.requests, aborter.signal)
       return call.isList ? answers : answers[0]
     } catch (error) {
-      // Nobody reads it; it only keeps a client that left out of the log of failures.
-      if (error === gone) throw new HttpError(499, 'ClientClosedRequest', gone.message)
-      throw error
+      if (error !== gone) throw error
+      // Counted here: no hook runs for an answer that nobody takes.
+      metrics.requests.inc({ code: String(clientLeft) })
+      return reply.status(clientLeft).send()
     } finally {
       reply.raw.off('close', closed)
     }

@@ -37,12 +37,20 @@ export function readSettings(environment: NodeJS.ProcessEnv): ServingSettings {
 }
 
 function readServing(text: string): ServingSpec {
-  const value: unknown = JSON.parse(text)
+  const value = parseJson(text)
   // The schema holds keywords and formats of Kubernetes, which say nothing about one value.
   const ajv = new Ajv({ strict: false, validateFormats: false, useDefaults: true })
   const isServing = ajv.compile<ServingSpec>(rankerDeployment.spec.properties.serving)
   if (isServing(value)) return value
   throw new Error(`ADLOOM_SERVING is no spec.serving of a RankerDeployment: ${ajv.errorsText(isServing.errors)}`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new Error(`ADLOOM_SERVING is no JSON: ${String(error)}`, { cause: error })
+  }
 }
 
 function required(environment: NodeJS.ProcessEnv, name: string): string {
