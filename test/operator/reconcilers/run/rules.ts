@@ -1,29 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import { deriveConditions, type Readiness } from '../../../../operator/control/conditions.ts'
 import type { RunObservation } from '../../../../operator/reconcilers/run/observation.ts'
 import type { RunPlan } from '../../../../operator/reconcilers/run/plan.ts'
-import { lintConditions } from '../../../support/condition-linter.ts'
-import { kstatus } from '../../../support/kstatus.ts'
+import { wrongConditions } from '../readiness.ts'
 import { isFinished, type Step, type World, watch } from './world.ts'
-
-const kstatusOf: Record<Readiness['state'], string> = {
-  ready: 'Current',
-  stalled: 'Failed',
-  held: 'InProgress',
-  reconciling: 'InProgress',
-}
-
-/** What is wrong with the conditions that follow from a readiness; empty: nothing. */
-export function wrongConditions(readiness: Readiness, nowMs: number): string[] {
-  const status = deriveConditions(undefined, 7, readiness, nowMs)
-  const object = { apiVersion: 'adloom.dev/v1alpha1', kind: 'Any', metadata: { name: 'any', generation: 7 }, status }
-  const read = kstatus(object).status
-  const expected = kstatusOf[readiness.state]
-  return [
-    ...lintConditions(object, ['Suspended']),
-    ...(read === expected ? [] : [`kstatus reads ${readiness.state} as ${read}`]),
-  ]
-}
 
 const enqueues = ({ actions }: RunPlan) => actions.filter((action) => action.do === 'enqueue')
 
@@ -69,14 +48,15 @@ const rules: [sentence: string, broken: (step: Step) => boolean][] = [
 
 const held = ({ suspend, deleting }: RunObservation) => suspend && !deleting
 
-function tookResult({ delivered, status }: RunObservation, { actions, finished }: RunPlan): boolean {
+function tookResult({ delivered, status }: RunObservation, { actions, finished, status: next }: RunPlan): boolean {
   const recorded = actions.some(
     (action) =>
       action.do === 'record' &&
       action.artifact.digest === delivered?.digest &&
       action.inputDigest === status.inputDigest,
   )
-  return recorded && finished?.digest === delivered?.digest
+  // A new spec may find an artifact of its own at the same moment.
+  return recorded && (finished?.digest === delivered?.digest || next.inputDigest !== status.inputDigest)
 }
 
 /** A worker goes on with a job that nobody will ask for again. */
