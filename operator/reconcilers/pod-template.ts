@@ -78,33 +78,32 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
   }
 }
 
+/** Entries hold one of several sources, and two would be refused. */
+const replacedWhole: ReadonlySet<string> = new Set(['env', 'volumes'])
+
 const listKeys = ['name', 'mountPath', 'containerPort', 'key'] as const
 
 /**
  * The user's part of a Pod over ours: objects merge by field, lists whose entries have a name (containers, env, volumes,
- * mounts, ports) merge by it, everything else is replaced.
+ * mounts, ports) merge by it (a variable or a volume as a whole), everything else is replaced.
  */
-export function mergeOver(base: unknown, over: unknown): unknown {
+export function mergeOver(base: unknown, over: unknown, field = ''): unknown {
   if (over === undefined) return base
-  if (Array.isArray(base) && Array.isArray(over)) return mergeLists(base, over)
+  if (Array.isArray(base) && Array.isArray(over)) return mergeLists(base, over, field)
   if (!isRecord(base) || !isRecord(over)) return over
   const merged: Record<string, unknown> = { ...base }
-  for (const [field, value] of Object.entries(over)) merged[field] = mergeOver(base[field], value)
+  for (const [name, value] of Object.entries(over)) merged[name] = mergeOver(base[name], value, name)
   return merged
 }
 
-function mergeLists(base: unknown[], over: unknown[]): unknown[] {
+function mergeLists(base: unknown[], over: unknown[], field: string): unknown[] {
   const key = listKeys.find((name) => [...base, ...over].every((entry) => isRecord(entry) && name in entry))
   if (key === undefined) return over
   const keyOf = (entry: unknown) => (isRecord(entry) ? entry[key] : undefined)
   const kept = base.map((entry) => {
     const own = over.find((candidate) => keyOf(candidate) === keyOf(entry))
-    // A value and its source exclude each other, so an entry of env is replaced as a whole.
-    return own === undefined
-      ? entry
-      : isRecord(own) && ('value' in own || 'valueFrom' in own)
-        ? own
-        : mergeOver(entry, own)
+    if (own === undefined) return entry
+    return replacedWhole.has(field) ? own : mergeOver(entry, own)
   })
   const known = new Set(base.map(keyOf))
   return [...kept, ...over.filter((entry) => !known.has(keyOf(entry)))]
