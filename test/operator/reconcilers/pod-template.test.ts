@@ -1,0 +1,96 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { mergeOver, restrictedPodSpec } from '../../../operator/reconcilers/pod-template.ts'
+
+const table: Record<string, [base: unknown, over: unknown, merged: unknown]> = {
+  'nothing over something changes nothing': [{ a: 1 }, undefined, { a: 1 }],
+  'fields merge': [{ a: 1, b: { c: 2 } }, { b: { d: 3 } }, { a: 1, b: { c: 2, d: 3 } }],
+  'a value replaces a value': [{ a: 1 }, { a: 2 }, { a: 2 }],
+  'containers merge by name': [
+    { containers: [{ name: 'worker', image: 'ours', args: ['worker'] }] },
+    { containers: [{ name: 'worker', image: 'theirs' }, { name: 'proxy' }] },
+    { containers: [{ name: 'worker', image: 'theirs', args: ['worker'] }, { name: 'proxy' }] },
+  ],
+  'a variable is replaced as a whole': [
+    {
+      env: [
+        { name: 'A', value: '1' },
+        { name: 'B', value: '2' },
+      ],
+    },
+    { env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'x' } } }] },
+    {
+      env: [
+        { name: 'A', valueFrom: { fieldRef: { fieldPath: 'x' } } },
+        { name: 'B', value: '2' },
+      ],
+    },
+  ],
+  'a volume is replaced as a whole': [
+    { volumes: [{ name: 'scratch', emptyDir: {} }] },
+    { volumes: [{ name: 'scratch', persistentVolumeClaim: { claimName: 'fast' } }] },
+    { volumes: [{ name: 'scratch', persistentVolumeClaim: { claimName: 'fast' } }] },
+  ],
+  'ports without names merge by number': [
+    { ports: [{ name: 'http', containerPort: 8081 }] },
+    { ports: [{ containerPort: 8081, hostPort: 80 }] },
+    { ports: [{ name: 'http', containerPort: 8081, hostPort: 80 }] },
+  ],
+  'mounts merge by path': [
+    { volumeMounts: [{ name: 'scratch', mountPath: '/a' }] },
+    { volumeMounts: [{ name: 'data', mountPath: '/b' }] },
+    {
+      volumeMounts: [
+        { name: 'scratch', mountPath: '/a' },
+        { name: 'data', mountPath: '/b' },
+      ],
+    },
+  ],
+  'a list of plain values is replaced': [{ args: ['a', 'b'] }, { args: ['c'] }, { args: ['c'] }],
+  'a new list is added': [{}, { tolerations: [{ key: 'gpu' }] }, { tolerations: [{ key: 'gpu' }] }],
+}
+
+test.each(Object.entries(table))('%s', (_, [base, over, merged]) => {
+  expect(mergeOver(base, over)).toEqual(merged)
+})
+
+const anyObject = fc.dictionary(fc.constantFrom('a', 'b', 'c'), fc.oneof(fc.nat(3), fc.array(fc.nat(3))))
+
+test('merging twice is merging once, and neither side is written to', () => {
+  fc.assert(
+    fc.property(anyObject, anyObject, (base, over) => {
+      const copies = structuredClone([base, over])
+      const once = mergeOver(base, over)
+      expect(mergeOver(once, over)).toEqual(once)
+      expect(mergeOver(base, base)).toEqual(base)
+      expect([base, over]).toEqual(copies)
+    }),
+  )
+})
+
+test('a Pod keeps to the restricted Pod Security Standard and carries no token', () => {
+  const parts = { name: 'worker', args: ['worker'], port: 8081, environment: [{ name: 'A', value: 'ours' }] }
+  const settings = { image: 'image', storeUri: 'file:///store', environment: [{ name: 'B', value: 'added' }] }
+  const spec = restrictedPodSpec(parts, settings)
+  expect(spec).toMatchObject({
+    automountServiceAccountToken: false,
+    securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+    containers: [
+      {
+        name: 'worker',
+        image: 'image',
+        args: ['worker'],
+        env: expect.arrayContaining([
+          { name: 'ADLOOM_STORE', value: 'file:///store' },
+          { name: 'A', value: 'ours' },
+          { name: 'B', value: 'added' },
+        ]),
+        securityContext: {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        },
+      },
+    ],
+  })
+})
