@@ -241,6 +241,25 @@ describe('POST /v1/rank', () => {
   })
 })
 
+it('a server that closes answers what it has taken, and refuses new connections', async () => {
+  const { decode, began, letGo } = heldDecoder()
+  const { app, state } = scene({ decode })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const ask = () =>
+    fetch(`${url}/v1/rank`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"slots": 1}' })
+  const underWay = ask()
+  await began
+  state.draining = true
+  const closed = app.close()
+  await expect.poll(() => app.server.listening).toBe(false)
+  await expect(ask()).rejects.toThrow('fetch failed')
+  letGo()
+  const response = await underWay
+  expect([response.status, response.headers.get('connection')]).toEqual([200, 'close'])
+  expect(itemsOf((await response.json()) as RankAnswer)).toEqual(['item-0'])
+  await closed
+})
+
 describe('readiness', () => {
   it('comes with the wanted model, and goes when the server drains', async () => {
     const { get, post, load, state } = scene({ loaded: false })
