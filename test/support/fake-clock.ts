@@ -10,11 +10,14 @@ interface Timer {
 export class FakeClock implements Clock {
   readonly #epochMs: number
   readonly #timers = new Set<Timer>()
+  readonly #settle: () => Promise<void>
   #elapsedMs = 0
   #order = 0
 
-  constructor(epoch = '2026-01-01T00:00:00Z') {
+  /** @param settleAll resolves when nothing goes on any more but for timers */
+  constructor(epoch = '2026-01-01T00:00:00Z', settleAll: () => Promise<void> = settle) {
     this.#epochMs = Date.parse(epoch)
+    this.#settle = settleAll
   }
 
   get pendingTimers(): number {
@@ -38,12 +41,12 @@ export class FakeClock implements Clock {
   /** Lets everything happen that is due within `ms`, and all that follows from it. */
   async advance(ms: number): Promise<void> {
     const end = this.#elapsedMs + ms
-    await settle()
+    await this.#settle()
     for (let timer = this.#next(end); timer; timer = this.#next(end)) {
       this.#timers.delete(timer)
       this.#elapsedMs = Math.max(this.#elapsedMs, timer.at)
       timer.run()
-      await settle()
+      await this.#settle()
     }
     this.#elapsedMs = end
   }
