@@ -20,7 +20,6 @@ describe('manifests', () => {
   })
 
   test('variables come from the environment, with defaults', () => {
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: what a manifest holds
     const folder = folderOf({ 'a.yaml': `${pool('one')}  labels: {x: "\${A}-\${B:-z}"}\n` })
     expect(readManifests([folder], { A: 'y' })[0]?.object.metadata.labels).toEqual({ x: 'y-z' })
     expect(() => readManifests([folder], {})).toThrow(/a\.yaml: the environment variable A is not set/)
