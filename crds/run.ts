@@ -108,6 +108,7 @@ export const runStatus = <P extends TProperties>(properties: P) =>
     attempt: optional(
       integer(0, 1_000_000, { description: 'Number of the present attempt, from 1; the job is `<uid>-<attempt>`.' }),
     ),
+    pool: optional(text(253, { description: 'WorkerPool whose queue the present attempt was given to.' })),
     failures: optional(integer(0, 1_000_000, { description: 'Failed attempts that count against backoffLimit.' })),
     startToken: optional(
       text(128, {

@@ -28,6 +28,8 @@ export interface DeploymentObservation {
   model: InputState
   /** Whether the store has the wanted model. */
   modelInStore: boolean
+  /** What can make the wanted model again. */
+  modelMadeBy?: { kind: string; name: string }
   evaluation?: SeenEvaluation
   deployment?: SeenDeployment
   /** Problem of a Pod that does not get ready. */
@@ -76,7 +78,9 @@ export function planDeployment(observation: DeploymentObservation): DeploymentPl
     return plan(reconciling(reasons.dependencyNotReady, model.message), { wake: model.waitingFor })
   if (!observation.modelInStore) {
     const message = `artifact ${wantedDigest} is not whole in the store; what serves goes on serving`
-    return plan(reconciling(reasons.artifactMissing, message))
+    return plan(reconciling(reasons.artifactMissing, message), {
+      wake: observation.modelMadeBy ? [observation.modelMadeBy] : [],
+    })
   }
   const held = observation.evaluation && heldBy(observation.evaluation, wantedDigest ?? '')
   if (held) return plan(held)

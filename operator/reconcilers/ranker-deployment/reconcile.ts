@@ -90,6 +90,9 @@ async function observe(
     suspend: spec.suspend,
     model,
     modelInStore: wanted !== undefined && (await options.store.stat(wanted)) !== undefined,
+    ...(spec.model.trainingRunRef
+      ? { modelMadeBy: { kind: 'TrainingRun', name: spec.model.trainingRunRef.name } }
+      : {}),
     ...(spec.evaluationRef
       ? { evaluation: seenEvaluation(options.lookup, key.namespace ?? '', spec.evaluationRef.name) }
       : {}),

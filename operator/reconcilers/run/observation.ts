@@ -4,8 +4,13 @@ import type { JobState } from '../../queue/job-queue.ts'
 /** What a run works on, as far as it can be told now. */
 export type InputState =
   | { state: 'Ready'; digests: Record<string, string> }
-  /** `waitingFor` are the objects that have to move first, to be looked at again. */
-  | { state: 'Waiting'; message: string; waitingFor: { kind: string; name: string }[] }
+  /**
+   * `waitingFor` are the objects that have to move first, to be looked at again; `lookAgainMs` is given where what is
+   * waited for tells nobody when it comes.
+   */
+  | { state: 'Waiting'; message: string; waitingFor: { kind: string; name: string }[]; lookAgainMs?: number }
+  /** What was pinned is gone, and what made it makes something else now. */
+  | { state: 'Lost'; message: string }
   /** Only a change of the spec helps. */
   | { state: 'Invalid'; message: string }
 

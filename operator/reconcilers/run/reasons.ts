@@ -14,6 +14,7 @@ export const reasons = {
   deadlineExceeded: 'DeadlineExceeded',
   backoffLimitExceeded: 'BackoffLimitExceeded',
   invalidSpec: 'InvalidSpec',
+  inputLost: 'InputLost',
   specChanged: 'SpecChanged',
   artifactMissing: 'ArtifactMissing',
   resultRefused: 'ResultRefused',

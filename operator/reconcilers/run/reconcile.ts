@@ -34,6 +34,8 @@ export interface RunReconcilerOptions {
 }
 
 const queueRetryMs = 5000
+/** A store tells nobody when an artifact comes back. */
+const missingArtifactMs = 30_000
 
 /** Reconciler of a kind whose work is a job: observe, plan (plan.ts), act. */
 export function createRunReconciler(options: RunReconcilerOptions): Reconcile {
@@ -82,7 +84,7 @@ export async function observe(object: RunObject, options: RunReconcilerOptions):
   const inputs = await observeInputs(object, status, options)
   const engine = status.engine ?? (await queue.engine(queueKey).catch(() => undefined)) ?? options.defaultEngine
   const inputDigest = inputs.state === 'Ready' ? inputDigestOf(kind, object, inputs.digests, engine) : undefined
-  const job = await observeJob(queueKey, object, status, queue)
+  const job = await observeJob(queueOfAttempt(object), object, status, queue)
   const delivered =
     job.state === 'Completed' ? finishedArtifact(await store.stat(job.result.artifact.digest)) : undefined
   const reusable =
@@ -113,17 +115,28 @@ export async function observe(object: RunObject, options: RunReconcilerOptions):
   }
 }
 
-/** A started run keeps the inputs that it pinned, as long as the store has them. */
+/** The queue that has the job of `status.attempt`, also when the run has been given to another pool since. */
+function queueOfAttempt({ metadata, spec, status }: RunObject): string {
+  return queueName(metadata.namespace ?? '', status?.pool ?? spec.workerPoolRef.name)
+}
+
+/** A started run keeps the inputs that it pinned. None starts, or goes on, with an input that the store lacks. */
 async function observeInputs(object: RunObject, status: RunStatus, options: RunReconcilerOptions): Promise<InputState> {
   const { kind, store, lookup } = options
-  if (status.inputs === undefined || status.inputDigest === undefined) return kind.resolve(object, lookup)
-  for (const [role, digest] of Object.entries(status.inputs)) {
-    if (status.completionTime === undefined && !(await store.stat(digest))) {
-      const message = `artifact ${digest} (${role}) is not whole in the store; it is made again by what made it`
-      return { state: 'Waiting', message, waitingFor: kind.dependencies(object) }
+  const isPinned = status.inputs !== undefined && status.inputDigest !== undefined
+  const inputs: InputState = isPinned ? { state: 'Ready', digests: status.inputs ?? {} } : kind.resolve(object, lookup)
+  if (inputs.state !== 'Ready' || status.completionTime !== undefined) return inputs
+  for (const [role, digest] of Object.entries(inputs.digests)) {
+    if (await store.stat(digest)) continue
+    const present = kind.resolve(object, lookup)
+    if (present.state === 'Ready' && present.digests[role] !== digest) {
+      const message = `artifact ${digest} (${role}) is not whole in the store, and ${present.digests[role]} has taken its place; create the run again to work on that`
+      return { state: 'Lost', message }
     }
+    const message = `artifact ${digest} (${role}) is not whole in the store; it is made again by what made it`
+    return { state: 'Waiting', message, waitingFor: kind.dependencies(object), lookAgainMs: missingArtifactMs }
   }
-  return { state: 'Ready', digests: status.inputs }
+  return inputs
 }
 
 /** A real API server refuses such a change (CEL); the embedded one leaves it to us. */
@@ -217,10 +230,10 @@ async function perform(
   const { metadata, spec } = object
   const namespace = metadata.namespace ?? ''
   const uid = metadata.uid ?? ''
-  const queueKey = queueName(namespace, spec.workerPoolRef.name)
   const resource = resourceOf(kind.definition)
   switch (action.do) {
-    case 'enqueue':
+    case 'enqueue': {
+      const queueKey = queueName(namespace, spec.workerPoolRef.name)
       queue.follow(queueKey)
       return queue.enqueue(queueKey, {
         kind: kind.jobKind,
@@ -233,10 +246,17 @@ async function perform(
         spec: jobSpec(kind, object),
         inputs: status.inputs ?? {},
       })
+    }
     case 'cancel':
-      return cancel(queue, queueKey, jobId(uid, action.attempt), action.reason, metadata.deletionTimestamp)
+      return cancel(
+        queue,
+        queueOfAttempt(object),
+        jobId(uid, action.attempt),
+        action.reason,
+        metadata.deletionTimestamp,
+      )
     case 'remove':
-      return queue.remove(queueKey, jobId(uid, action.attempt))
+      return queue.remove(queueOfAttempt(object), jobId(uid, action.attempt))
     case 'record':
       return store.recordInput(namespace, action.inputDigest, action.artifact.digest)
     case 'deleteObject':

@@ -20,8 +20,10 @@ const changes = {
   'its artifact is gone': { artifactPresent: false },
   'its inputs are not ready': { inputs: 'Waiting' },
   'its inputs are wrong': { inputs: 'Invalid' },
+  'an input is gone for good': { inputs: 'Lost' },
   'a finished artifact is found': { reusable: true },
   'there is no pool': { poolExists: false },
+  'it is moved to another pool': { poolName: 'other' },
   'its source is due to be looked at': { pollPeriodSeconds: 30, bounded: false },
   'its source is to be looked at later': { pollPeriodSeconds: 3000, bounded: false },
 } satisfies Record<string, Partial<World>>
@@ -144,6 +146,21 @@ const table: Record<string, [status: StatusWord, world: Partial<World>, expected
     'active',
     { inputs: 'Waiting', activeDeadlineSeconds: 60 },
     'stalled DeadlineExceeded: cancel 1',
+  ],
+  'a run that is moved stops its job in the pool that it leaves': [
+    'active',
+    { job: 'is worked on', poolName: 'other' },
+    'reconciling Queued: cancel 1, enqueue 2',
+  ],
+  'a result is taken though the run is moved': [
+    'active',
+    { job: 'is complete', poolName: 'other' },
+    'ready Succeeded: record, remove 1',
+  ],
+  'a run that lost an input for good stops its job': [
+    'active',
+    { job: 'is worked on', inputs: 'Lost' },
+    'stalled InputLost: cancel 1',
   ],
   'back-off over, the next attempt starts': ['done backing off', {}, 'reconciling Queued: remove 1, enqueue 2'],
   'a request to retry ends back-off': ['backing off', { retryRequest: 'now' }, 'reconciling Queued: enqueue 2'],

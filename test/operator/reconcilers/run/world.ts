@@ -18,11 +18,12 @@ export interface World {
   activeDeadlineSeconds?: number
   ttlSecondsAfterFinished?: number
   retryRequest?: string
-  inputs: 'Ready' | 'Waiting' | 'Invalid'
+  inputs: 'Ready' | 'Waiting' | 'Invalid' | 'Lost'
   artifactPresent: boolean
   reusable: boolean
   pollPeriodSeconds: number
   poolExists: boolean
+  poolName: string
   /** A bounded kind refuses another spec; one that goes on for ever starts anew. */
   bounded: boolean
   /** What the queue says of the attempt that status names at first. */
@@ -39,6 +40,7 @@ export const calm: World = {
   reusable: false,
   pollPeriodSeconds: 0,
   poolExists: true,
+  poolName: 'default',
   bounded: true,
   job: 'is absent',
 }
@@ -92,6 +94,7 @@ const pinned: RunStatus = {
   inputDigest: inputDigestFor('a', 'engine-a'),
   inputs: { dataset: 'sha256:dataset' },
   engine: 'engine-a',
+  pool: 'default',
 }
 const lost = { reason: 'WorkerLost', message: 'because' }
 const done = { completionTime: at(-50), artifact: { digest: made.digest, sizeBytes: 10, reused: false } }
@@ -180,7 +183,6 @@ export function look(world: World, status: RunStatus, queue: Queue, nowMs: numbe
     ...policy,
     now: nowMs,
     status,
-    poolName: 'default',
     engine,
     inputs: observedInputs(inputs),
     ...(inputDigest === undefined ? {} : { inputDigest }),
@@ -195,6 +197,7 @@ export function look(world: World, status: RunStatus, queue: Queue, nowMs: numbe
 
 function observedInputs(word: World['inputs']): RunObservation['inputs'] {
   if (word === 'Ready') return { state: 'Ready', digests: { dataset: 'sha256:dataset' } }
+  if (word === 'Lost') return { state: 'Lost', message: 'another one has taken its place' }
   if (word === 'Invalid') return { state: 'Invalid', message: 'name the same Dataset in both' }
   return { state: 'Waiting', message: 'Dataset is not Ready', waitingFor: [{ kind: 'Dataset', name: 'dataset' }] }
 }
