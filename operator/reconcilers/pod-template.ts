@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url'
 import type { KubernetesObject } from '../cluster/objects.ts'
 
 /** The parts of a built-in Pod that we read or write. */
@@ -23,6 +24,14 @@ export interface PodSettings {
   storeUri: string
   /** Added to every Pod of ours: proxies, credentials by reference, never secrets in clear text. */
   environment: readonly EnvironmentVariable[]
+  /** The cluster's default where absent. */
+  imagePullPolicy?: string
+  /** PersistentVolumeClaim of the Pod's namespace that is mounted where a `file:` store lies. */
+  storeClaim?: string
+  /** Secret of the Pod's namespace whose keys become variables: what an `s3:` store asks for. */
+  storeSecret?: string
+  /** ServiceAccounts by the name of the container; the namespace's default where absent. */
+  serviceAccounts?: Readonly<Record<string, string>>
 }
 
 export const environment = (name: string, value: string): EnvironmentVariable => ({ name, value })
@@ -44,14 +53,24 @@ export interface ContainerParts {
 /** A Pod of ours that keeps to the restricted Pod Security Standard. */
 export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings): Record<string, unknown> {
   const probe = (path: string) => ({ httpGet: { path, port: parts.port }, periodSeconds: 5, timeoutSeconds: 5 })
+  const { imagePullPolicy, storeClaim, storeSecret } = settings
+  const serviceAccountName = settings.serviceAccounts?.[parts.name]
   return {
+    ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 30,
-    securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      // A fresh volume belongs to root; going through the files of a large store at each start would take minutes.
+      ...(storeClaim === undefined ? {} : { fsGroup: 65532, fsGroupChangePolicy: 'OnRootMismatch' }),
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
     containers: [
       {
         name: parts.name,
         image: settings.image,
+        ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
         command: ['adloom'],
         args: parts.args,
         env: [
@@ -60,9 +79,12 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
           fieldEnvironment('NODE_NAME', 'spec.nodeName'),
           environment('ADLOOM_STORE', settings.storeUri),
           environment('ADLOOM_SCRATCH', scratchPath),
+          // The root file system is read-only.
+          environment('TMPDIR', scratchPath),
           ...parts.environment,
           ...settings.environment,
         ],
+        ...(storeSecret === undefined ? {} : { envFrom: [{ secretRef: { name: storeSecret } }] }),
         ports: [{ name: 'http', containerPort: parts.port, protocol: 'TCP' }],
         readinessProbe: { ...probe('/readyz'), periodSeconds: 1 },
         livenessProbe: { ...probe('/healthz'), failureThreshold: 6 },
@@ -71,10 +93,16 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         },
-        volumeMounts: [{ name: 'scratch', mountPath: scratchPath }],
+        volumeMounts: [
+          { name: 'scratch', mountPath: scratchPath },
+          ...(storeClaim === undefined ? [] : [{ name: 'store', mountPath: fileURLToPath(settings.storeUri) }]),
+        ],
       },
     ],
-    volumes: [{ name: 'scratch', emptyDir: {} }],
+    volumes: [
+      { name: 'scratch', emptyDir: {} },
+      ...(storeClaim === undefined ? [] : [{ name: 'store', persistentVolumeClaim: { claimName: storeClaim } }]),
+    ],
   }
 }
 

