@@ -15,8 +15,6 @@ const packages = {
   conntrack: 'conntrack',
   ip: 'iproute2',
   unshare: 'util-linux',
-  buildah: 'buildah',
-  debootstrap: 'debootstrap',
 } as const
 
 /** Installs what is missing of a node's programs, saying so. Needs root. */

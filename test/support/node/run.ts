@@ -2,10 +2,12 @@ import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { findRedisServer } from '../../../operator/cli/redis-server.ts'
 import { findNodeBinaries } from '../control-plane/binaries.ts'
 import { buildGoModule, cacheFolder, cacheRoot } from '../control-plane/build.ts'
 import type { Unavailable } from '../control-plane/unavailable.ts'
-import { writePodImage } from './images.ts'
+import { buildImage } from '../image.ts'
+import { writePodImage, writeRedisImage } from './images.ts'
 import { installPackages } from './packages.ts'
 import { announce, type Prepared } from './prepared.ts'
 import { programs } from './programs.ts'
@@ -47,9 +49,13 @@ async function prepare(traces: Traces): Promise<Prepared | Unavailable> {
   const cache = join(cacheRoot(process.env, homedir()), 'node-programs')
   const built = await buildGoModule(programs, { ...shared, cache })
   if ('reason' in built) return built
+  const redis = await findRedisServer(process.env, { install: true, report })
+  if ('missing' in redis) return { reason: redis.missing }
+  const image = await buildImage({ report })
+  if ('reason' in image) return image
   await mkdir(join(directory, 'tmp'))
-  const images = [await writePodImage(built.folder, directory)]
-  return { ...traces, binaries, programs: built.folder, images, image: '' }
+  const made = [await writePodImage(built.folder, directory), await writeRedisImage(redis.program, directory)]
+  return { ...traces, binaries, programs: built.folder, images: [...made, image.archive], image: image.name }
 }
 
 const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc']

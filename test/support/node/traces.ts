@@ -30,7 +30,10 @@ export async function makeTraces(): Promise<Traces> {
   const kept = Object.fromEntries(await Promise.all(sysctls.map(async (name) => [name, await readSysctl(name)])))
   await writeFile(join(directory, 'sysctls.json'), JSON.stringify(kept))
   const cgroup = basename(directory)
-  for (const hierarchy of await hierarchies()) await mkdir(join(hierarchy, cgroup))
+  // A hierarchy of v2 beside those of v1 has no controller that a Pod needs; the kubelet makes a folder there itself.
+  for (const hierarchy of await hierarchies()) {
+    if (basename(hierarchy) !== 'unified') await mkdir(join(hierarchy, cgroup))
+  }
   return { directory, cgroup }
 }
 
