@@ -9,6 +9,7 @@ const root = join(import.meta.dirname, '../..')
 export const chartFolder = join(root, 'charts/adloom')
 /** Namespace of releases in tests. */
 export const releaseNamespace = 'adloom-system'
+export const release = 'adloom'
 
 export type Values = Record<string, unknown>
 
@@ -42,7 +43,7 @@ export function helm(
 /** What `helm template` prints for values, beside those of the chart. */
 export function template(values: Values, given: { namespace?: string; chart?: string } = {}): Promise<HelmResult> {
   const { namespace = releaseNamespace, chart = chartFolder } = given
-  return helm(['template', 'adloom', chart, '--namespace', namespace, '--values', '-'], {
+  return helm(['template', release, chart, '--namespace', namespace, '--values', '-'], {
     input: JSON.stringify(values),
   })
 }

@@ -4,10 +4,17 @@ compares these rules with the requests of an operator that works.
 */}}
 {{- define "adloom.operatorRules" -}}
 {{- $kinds := include "adloom.kinds" . | fromJsonArray }}
-# Finalizers and the end of a run's time to live; never a spec.
 - apiGroups: [adloom.dev]
   resources: {{ $kinds | toJson }}
-  verbs: [list, watch, patch, delete]
+  verbs: [list, watch]
+# Finalizers of runs; never a spec.
+- apiGroups: [adloom.dev]
+  resources: {{ without $kinds "workerpools" "rankerdeployments" | toJson }}
+  verbs: [patch]
+# At the end of their ttlSecondsAfterFinished.
+- apiGroups: [adloom.dev]
+  resources: [evaluations, tokenizerbuilds, trainingruns]
+  verbs: [delete]
 - apiGroups: [adloom.dev]
   resources:
     {{- range $kinds }}
