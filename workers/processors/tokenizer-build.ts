@@ -2,6 +2,7 @@ import type { JobPayload, TokenizerSummary } from '../../crds/jobs.ts'
 import type { TokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
 import { openDataset } from '../data/dataset-reader.ts'
 import { type BuildOptions, buildTokenizer } from '../tokenizer/build.ts'
+import { codeShares } from '../tokenizer/code-shares.ts'
 import { writeTokenizer } from '../tokenizer/tokenizer.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
 
@@ -20,6 +21,9 @@ export async function processTokenizerBuild(
     items: built.itemCount,
     levels: built.codebookSizes.length,
     ...built.report,
+    codebooks: 'Learned',
+    codebooksReason: 'NothingToReuse',
+    codeShares: codeShares(built.codes, built.codebookSizes.length, built.codebookSizes[0], dataset),
   }
   await context.mayWrite()
   const artifact = await context.store.publish(
@@ -32,7 +36,8 @@ export async function processTokenizerBuild(
     },
     (directory) => writeTokenizer(directory, built, dataset.digest),
   )
-  context.log.info('Built a tokenizer', { ...summary, digest: artifact.digest })
+  const { codeShares: _shares, ...told } = summary
+  context.log.info('Built a tokenizer', { ...told, digest: artifact.digest })
   return { artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes }, summary }
 }
 
