@@ -3,6 +3,12 @@
 export const runFinalizer = 'adloom.dev/job'
 /** Tries a run that was given up once more; each new value is one request. */
 export const retryAnnotation = 'adloom.dev/retry'
+/** Asks a pipeline for a run; each new value is one request. */
+export const retrainAnnotation = 'adloom.dev/retrain'
+/** Promotes the candidate, or the digest that the value names. */
+export const promoteAnnotation = 'adloom.dev/promote'
+/** Stops what is under way. */
+export const abortAnnotation = 'adloom.dev/abort'
 /** Has an object looked at now; never restarts anything. */
 export const reconcileRequestAnnotation = 'reconcile.fluxcd.io/requestedAt'
 
@@ -14,6 +20,8 @@ export const labels = {
   component: 'app.kubernetes.io/component',
   pool: 'adloom.dev/worker-pool',
   ranker: 'adloom.dev/ranker',
+  pipeline: 'adloom.dev/pipeline',
+  pipelineRun: 'adloom.dev/pipeline-run',
 } as const
 
 /** Secret of each namespace with work in it; its key `url` is the address of Redis. */

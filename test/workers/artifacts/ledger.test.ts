@@ -16,6 +16,8 @@ describe('ledger', () => {
       { event: 'rejected', why: 'line\nbreak' },
     ])
     expect(await ledger.read('other')).toEqual([])
+    await ledger.append('more-ads', { event: 'promoted' })
+    expect(await ledger.namespaces()).toEqual(['ads', 'more-ads'])
   })
 
   test('torn anywhere in its last line, it loses that entry alone and takes new ones', async () => {
