@@ -13,6 +13,7 @@ import { Operator } from '../main.ts'
 import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager } from '../reconcilers/names.ts'
 import { createLog } from './log.ts'
+import { readText } from './read-text.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface OperatorCommand {
@@ -60,6 +61,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     ...(command.namespace === undefined ? {} : { namespace: command.namespace }),
     pods: { image: command.image, storeUri: command.store, environment: [] },
     defaultEngine: describeEngine(),
+    readMetrics: readText,
   })
   const { promise: told, resolve: tell } = Promise.withResolvers<string>()
   let leads = false
