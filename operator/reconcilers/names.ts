@@ -5,10 +5,14 @@ export const runFinalizer = 'adloom.dev/job'
 export const retryAnnotation = 'adloom.dev/retry'
 /** Asks a pipeline for a run; each new value is one request. */
 export const retrainAnnotation = 'adloom.dev/retrain'
-/** Promotes the candidate, or the digest that the value names. */
+/** Promotes a pipeline's candidate, or the digest that the value names; has a rollout take its model at once. */
 export const promoteAnnotation = 'adloom.dev/promote'
-/** Stops what is under way. */
+/** Stops what is under way: a pipeline's run, a rollout. */
 export const abortAnnotation = 'adloom.dev/abort'
+/** Ends the pause of a rollout. */
+export const approveAnnotation = 'adloom.dev/approve'
+/** How the local node's proxy divides the requests of a Service (operator/node/traffic-split.ts). */
+export const trafficAnnotation = 'adloom.dev/traffic'
 /** Has an object looked at now; never restarts anything. */
 export const reconcileRequestAnnotation = 'reconcile.fluxcd.io/requestedAt'
 
@@ -22,6 +26,8 @@ export const labels = {
   ranker: 'adloom.dev/ranker',
   pipeline: 'adloom.dev/pipeline',
   pipelineRun: 'adloom.dev/pipeline-run',
+  track: 'adloom.dev/track',
+  revision: 'adloom.dev/revision',
 } as const
 
 /** Secret of each namespace with work in it; its key `url` is the address of Redis. */
