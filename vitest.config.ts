@@ -5,6 +5,7 @@ export default defineConfig({
     pool: 'forks',
     // Two cores are the machine that the suite is sized for; ONNX Runtime and Redis share them.
     maxWorkers: 2,
+    globalSetup: './test/support/redis-setup.ts',
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       {
@@ -29,6 +30,16 @@ export default defineConfig({
           testTimeout: 180_000,
           // The first hook waits for a build that may have only begun.
           hookTimeout: 1_800_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'drills',
+          include: ['test/drills/**/*.test.ts'],
+          env: { ADLOOM_DRILL_API: 'real' },
+          setupFiles: './test/support/drill-setup.ts',
+          sequence: { groupOrder: 2 },
         },
       },
     ],
