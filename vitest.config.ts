@@ -5,6 +5,7 @@ export default defineConfig({
     pool: 'forks',
     // Two cores are the machine that the suite is sized for; ONNX Runtime and Redis share them.
     maxWorkers: 2,
+    globalSetup: './test/support/redis-setup.ts',
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [
       {
@@ -40,6 +41,16 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 600_000,
           hookTimeout: 600_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'drills',
+          include: ['test/drills/**/*.test.ts'],
+          env: { ADLOOM_DRILL_API: 'real' },
+          setupFiles: './test/support/drill-setup.ts',
+          sequence: { groupOrder: 2 },
         },
       },
     ],

@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest'
+import { beforeEach, expect, it, onTestFinished } from 'vitest'
 import { systemClock } from '../../operator/cluster/clock.ts'
 import { NotFoundError } from '../../operator/cluster/errors.ts'
 import { Informer } from '../../operator/cluster/informer.ts'
@@ -20,6 +20,11 @@ server.listen(8080, process.env.POD_IP)
 console.log('listening')
 `
 const field = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } })
+
+// A build that is under way is awaited here, where there is time for it.
+beforeEach(async (context) => {
+  await sharedControlPlane(context)
+})
 
 it('the local node plays kubelet to a real control plane', async (context) => {
   const { client, close } = connect((await sharedControlPlane(context)).kubeconfig)

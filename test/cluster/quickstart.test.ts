@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { expect, it, onTestFinished } from 'vitest'
+import { beforeEach, expect, it, onTestFinished } from 'vitest'
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 import type { RankAnswer } from '../../crds/rank.ts'
 import { type Manifest, readManifests } from '../../operator/cli/manifests.ts'
@@ -32,6 +32,11 @@ import { kstatus } from '../support/kstatus.ts'
 import { startRedis } from '../support/redis.ts'
 
 type StatusObject = KubernetesObject & { status?: { state?: string; conditions?: Condition[] } }
+
+// A build that is under way is awaited here, where there is time for it.
+beforeEach(async (context) => {
+  await sharedControlPlane(context)
+})
 
 it('the quickstart runs on a real control plane, outlives its operator and then rests', async (context) => {
   const { kubeconfig } = await sharedControlPlane(context)
@@ -94,7 +99,7 @@ it('the quickstart runs on a real control plane, outlives its operator and then 
   await quietFor(second, 2)
   const before = await read()
   second.writes.length = 0
-  await quietFor(second, 5)
+  await quietFor(second, 10)
   expect(second.writes).toEqual([])
   const after = await read()
   expect(after.map(({ metadata }) => metadata.resourceVersion)).toEqual(

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import {
   applyInputs,
@@ -8,6 +6,7 @@ import {
   awaitSucceeded,
   withLocalCluster,
   workerLog,
+  workerProcess,
 } from '../support/local-cluster.ts'
 
 test('a run whose worker is killed goes on from a checkpoint and ends with the same bytes', async (context) => {
@@ -18,9 +17,7 @@ test('a run whose worker is killed goes on from a checkpoint and ends with the s
     }
     const { worker } = await awaitStep(cluster, 'broken', 60)
     const pod = worker?.pod ?? ''
-    const pid = (await workerLog(cluster, 'broken', pod))[0]?.pid ?? 0
-    // Nobody else's process is ended by mistake: it must be one that this node has started.
-    expect(existsSync(join(cluster.directory, 'node/processes', `${pid}.json`))).toBe(true)
+    const pid = await workerProcess(cluster, 'broken', pod)
     process.kill(pid, 'SIGKILL')
 
     const [broken, unbroken] = await Promise.all([

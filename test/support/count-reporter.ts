@@ -6,8 +6,9 @@ export default class CountReporter implements Reporter {
     const counts = { passed: 0, failed: errors.length, skipped: 0 }
     for (const module of modules) {
       const tests = [...module.children.allTests()]
-      if (module.state() === 'failed' && !tests.some((test) => test.result().state === 'failed')) counts.failed++
-      for (const test of tests) count(test, counts)
+      const isSetUp = module.state() !== 'failed' || tests.some((test) => test.result().state === 'failed')
+      if (!isSetUp) counts.failed++
+      for (const test of tests) count(test, counts, isSetUp ? 'no reason given' : 'the set-up of its file failed')
     }
     // The default reporter writes its summary in the same tick; ours has to be the last line.
     setImmediate(() => {
@@ -16,14 +17,12 @@ export default class CountReporter implements Reporter {
   }
 }
 
-function count(test: TestCase, counts: { passed: number; failed: number; skipped: number }): void {
+function count(test: TestCase, counts: { passed: number; failed: number; skipped: number }, otherwise: string): void {
   const result = test.result()
   if (result.state === 'passed') counts.passed++
   else if (result.state === 'failed') counts.failed++
   else {
     counts.skipped++
-    console.log(
-      `skipped: ${test.fullName}: ${result.state === 'skipped' ? (result.note ?? 'no reason given') : 'not run'}`,
-    )
+    console.log(`skipped: ${test.fullName}: ${result.state === 'skipped' ? (result.note ?? otherwise) : 'not run'}`)
   }
 }

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import type { TestContext } from 'vitest'
@@ -9,12 +11,14 @@ import { apiVersion, resourceOf } from '../../crds/kind.ts'
 import { dataset } from '../../crds/kinds/dataset.ts'
 import { tokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
 import { type TrainingRun, trainingRun } from '../../crds/kinds/training-run.ts'
-import { workerPool } from '../../crds/kinds/worker-pool.ts'
+import { type WorkerPool, workerPool } from '../../crds/kinds/worker-pool.ts'
 import type { RunStatus } from '../../crds/run.ts'
 import { type LocalCluster, startLocalCluster } from '../../operator/cli/local-cluster.ts'
 import { NotFoundError } from '../../operator/cluster/errors.ts'
 import type { KubernetesObject, Resource } from '../../operator/cluster/objects.ts'
-import { NAMESPACE } from '../../operator/cluster/resources.ts'
+import { NAMESPACE, SERVICE_ACCOUNT } from '../../operator/cluster/resources.ts'
+import { defaultLogSettings, LogArchive } from '../../operator/node/log-archive.ts'
+import { type DrillApi, startDrillApi } from './drill-api.ts'
 import { fakeLog } from './fake-log.ts'
 import { startRedis, type TestRedis } from './redis.ts'
 
@@ -23,12 +27,13 @@ export interface TestCluster extends LocalCluster {
   directory: string
   redis: TestRedis
   log: ReturnType<typeof fakeLog>
-  /** Ends everything but Redis and starts it anew from what lies in the folder. */
+  api: DrillApi
+  /** Ends everything but Redis and a real API server, and starts it anew from what lies in the folder. */
   restart(): Promise<void>
 }
 
 /** What the steps of a drill need of a cluster. */
-export type DrillCluster = Pick<TestCluster, 'client' | 'redis' | 'prepareNamespace'>
+export type DrillCluster = Pick<TestCluster, 'api' | 'client' | 'directory' | 'redis' | 'prepareNamespace' | 'store'>
 
 export type Run = KubernetesObject & { status?: RunStatus & { state?: string } }
 
@@ -48,17 +53,22 @@ export async function withLocalCluster(
   const { REDIS_URL: given, ...environment } = process.env
   const redis = await startRedis(environment)
   if ('reason' in redis) return context.skip(redis.reason)
+  const api = await startDrillApi()
+  if ('reason' in api) return context.skip(api.reason)
   const directory = await mkdtemp(join(tmpdir(), 'adloom-drill-'))
   const log = fakeLog()
+  const { kubeconfig } = api
   try {
     process.env.REDIS_URL = redis.url
-    const start = (fresh: boolean) => startLocalCluster({ directory, fresh, log, report: () => undefined })
+    const start = (fresh: boolean) =>
+      startLocalCluster({ directory, fresh, log, report: () => undefined, ...(kubeconfig && { kubeconfig }) })
     let parts = await start(true)
     const cluster: TestCluster = {
       ...parts,
       directory,
       redis,
       log,
+      api,
       async restart() {
         await parts.stop()
         parts = await start(false)
@@ -73,17 +83,25 @@ export async function withLocalCluster(
   } finally {
     if (given === undefined) delete process.env.REDIS_URL
     else process.env.REDIS_URL = given
+    await api.stop()
     await redis.stop()
     await rm(directory, { recursive: true, force: true })
   }
 }
 
-/** A namespace with a pool of one worker, a simulated Dataset and its tokenizer. */
-export async function applyInputs(cluster: DrillCluster, namespace: string): Promise<void> {
+/** A namespace with a pool of one worker unless told otherwise, a simulated Dataset and its tokenizer. */
+export async function applyInputs(
+  cluster: DrillCluster,
+  namespace: string,
+  pool: Partial<WorkerPool['spec']> = { maxReplicas: 1 },
+): Promise<void> {
   await cluster.client.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+  // A real API server refuses Pods before its controller manager has made their account.
+  if (cluster.api.kubeconfig !== undefined)
+    await eventually('the namespace has its service account', () => hasServiceAccount(cluster, namespace))
   await cluster.prepareNamespace(namespace)
   const datasetRef = { name }
-  await apply(cluster, namespace, resourceOf(workerPool), { maxReplicas: 1 })
+  await apply(cluster, namespace, resourceOf(workerPool), pool)
   await apply(cluster, namespace, DATASET, { source: { simulation: { users: 400, items: 100, seed: 7 } } })
   await apply(cluster, namespace, TOKENIZER_BUILD, {
     datasetRef,
@@ -91,6 +109,11 @@ export async function applyInputs(cluster: DrillCluster, namespace: string): Pro
     levels: 2,
     codebookSize: 16,
   })
+}
+
+async function hasServiceAccount({ client }: DrillCluster, namespace: string): Promise<boolean> {
+  const { items } = await client.list(SERVICE_ACCOUNT, { namespace })
+  return items.length > 0
 }
 
 /** A TrainingRun of some ten seconds that writes a checkpoint every few hundred milliseconds. */
@@ -170,15 +193,24 @@ export async function eventually(what: string, condition: () => Promise<boolean>
 
 /** Lines that the worker's present process has written. */
 export async function workerLog(
-  cluster: DrillCluster,
+  { directory }: DrillCluster,
   namespace: string,
   pod: string,
-): Promise<{ pid: number; msg: string; step?: number }[]> {
-  const text = await cluster.client.read(`/api/v1/namespaces/${namespace}/pods/${pod}/log`)
-  return text
+): Promise<{ pid: number; msg: string; step?: number; reason?: string }[]> {
+  const archive = new LogArchive(join(directory, 'node/logs'), defaultLogSettings)
+  const lines = await text(archive.read({ namespace, pod }, () => undefined))
+  return lines
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line))
+}
+
+/** The process of a worker. @throws when it is none that the cluster's node has started: it shall get a signal */
+export async function workerProcess(cluster: DrillCluster, namespace: string, pod: string): Promise<number> {
+  const pid = (await workerLog(cluster, namespace, pod))[0]?.pid ?? 0
+  if (!existsSync(join(cluster.directory, 'node/processes', `${pid}.json`)))
+    throw new Error(`process ${pid} is not one of the node in ${cluster.directory}`)
+  return pid
 }
 
 /** What each worker of the namespace's pool says that it does. */

@@ -12,6 +12,16 @@ const CHUNK_ROWS = 2048
 
 /** @throws the signal's reason */
 export async function loadSimulation(database: Database, spec: SimulationSpec, signal?: AbortSignal): Promise<void> {
+  try {
+    await loadTables(database, spec, signal)
+  } catch (error) {
+    // Whatever DuckDB says of an interrupted appender, the cancellation is what happened.
+    signal?.throwIfAborted()
+    throw error
+  }
+}
+
+async function loadTables(database: Database, spec: SimulationSpec, signal: AbortSignal | undefined): Promise<void> {
   const simulation = simulate(spec)
   await database.run(CREATE_INTERACTION_ROWS)
   await database.run(CREATE_ITEM_ROWS)

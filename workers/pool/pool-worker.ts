@@ -137,7 +137,7 @@ export class PoolWorker {
   async #process(job: Job): Promise<JobResult> {
     const payload = job.data as JobPayload
     const id = job.id ?? ''
-    const { queue, pod, node, engine } = this.#options
+    const { queue, pod, node, engine, log } = this.#options
     if (payload.engine !== engine) throw asJobError({ ...engineMismatch(payload.engine, engine), engine })
     const startToken = randomUUID()
     await this.#redis.set(keys.startToken(queue, id), startToken, 'EX', 7 * 86_400)
@@ -153,10 +153,17 @@ export class PoolWorker {
       this.#options,
     )
     this.#held = { id, startToken, running }
+    const { kind, namespace, name, attempt } = payload
+    log.info('Takes a job', { kind, namespace, name, attempt })
     try {
       await this.#register(false)
       const end = await running.end
-      if ('failure' in end) throw asJobError({ ...end.failure, startToken })
+      if ('failure' in end) {
+        const { reason, message } = end.failure
+        log.warn('Ends the job without a result', { kind, namespace, name, attempt, reason, because: message })
+        throw asJobError({ ...end.failure, startToken })
+      }
+      log.info('Has done the job', { kind, namespace, name, attempt, artifact: end.outcome.artifact.digest })
       const { uid, inputDigest } = payload
       return { uid, inputDigest, startToken, ...end.outcome, worker: { pod, node } }
     } finally {
@@ -208,7 +215,7 @@ function remainingSeconds(update: ProgressUpdate, firstStep: number, elapsed: nu
 function engineMismatch(asked: string, own: string): JobFailure {
   return {
     reason: failureReasons.engineMismatch,
-    message: `the job asks for the engine "${asked}", this worker is "${own}"`,
+    message: `the job asks for the engine "${asked}", this worker is "${own}"; let all Pods of the pool run on one kind of CPU (spec.template)`,
     retryable: true,
   }
 }

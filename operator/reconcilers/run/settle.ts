@@ -38,11 +38,11 @@ function settleResult(draft: Draft, { result, startToken }: CompletedJob, attemp
 }
 
 function settleFailure(draft: Draft, failure: JobFailure, attempt: number): void {
-  if (!uncounted.includes(failure.reason)) countFailure(draft, failure, attempt)
-  else {
-    if (failure.reason === failureReasons.engineMismatch && failure.engine) draft.pin(failure.engine)
-    draft.nextAttempt(attempt)
-  }
+  const isOtherEngine = failure.reason === failureReasons.engineMismatch
+  if (isOtherEngine && failure.engine) draft.pin(failure.engine)
+  // A first attempt may have been made out for the wrong engine; a pool of two engines would swap for ever.
+  if (uncounted.includes(failure.reason) && !(isOtherEngine && attempt > 1)) draft.nextAttempt(attempt)
+  else countFailure(draft, failure, attempt)
 }
 
 function countFailure(draft: Draft, failure: JobFailure, attempt: number): void {

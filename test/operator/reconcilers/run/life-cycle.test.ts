@@ -132,6 +132,11 @@ const table: Record<string, [status: StatusWord, world: Partial<World>, expected
     { job: 'ended with its worker' },
     'reconciling Queued: remove 1, enqueue 2',
   ],
+  'another engine met again counts, as in a pool of two kinds': [
+    'trying again',
+    { job: 'met another engine' },
+    'reconciling Running: remove 2',
+  ],
   'another engine is looked at anew': ['active', { job: 'met another engine' }, 'reconciling Running: remove 1'],
   'a suspended run stops its job': ['active', { job: 'is worked on', suspend: true }, 'held Suspended: cancel 1'],
   'a resumed run starts its next attempt': ['suspended', {}, 'reconciling Queued: enqueue 2'],
