@@ -5,7 +5,7 @@ import { labels } from '../../operator/reconcilers/names.ts'
 import { isPodReady, type Pod } from '../../operator/reconcilers/pod-template.ts'
 import { type NodeAccess, sharedNode } from '../support/node/access.ts'
 import { installAdloom, rankUrl, systemNamespace } from './adloom.ts'
-import { applyQuickstart, RANKER_DEPLOYMENT, untilQuickstartReady } from './quickstart.ts'
+import { applySmallQuickstart, RANKER_DEPLOYMENT, untilQuickstartReady } from './quickstart.ts'
 import { startSteadyClient } from './steady-client.ts'
 import { until } from './until.ts'
 
@@ -15,7 +15,7 @@ const key = { namespace, name: 'quickstart' }
 it('100 requests a second are answered through an update, an eviction, a scale-in and the loss of the operator', async (context) => {
   const node = sharedNode(context)
   await installAdloom(node)
-  await applyQuickstart(node, namespace)
+  await applySmallQuickstart(node, namespace)
   await untilQuickstartReady(node, namespace)
   const change = (spec: object) => node.client.mergePatch(RANKER_DEPLOYMENT, key, { spec })
   await change({ replicas: 2 })
