@@ -7,7 +7,8 @@ import type { KubernetesObject } from '../cluster/objects.ts'
 import { digestsInLedger } from './ranker-pipeline/ledger.ts'
 
 interface Referrer extends KubernetesObject {
-  spec?: { model?: { digest?: string } }
+  /** The fields of all kinds that name an artifact by its digest. */
+  spec?: Partial<Record<'model' | 'champion' | 'warmStart' | 'reuse', { digest?: string }>>
   status?: RunStatus & PipelineModels & { revision?: string; wantedDigest?: string; servedDigest?: string }
 }
 
@@ -79,6 +80,9 @@ export class ArtifactCollector {
 export function referredDigests({ spec, status }: Referrer): string[] {
   return [
     spec?.model?.digest,
+    spec?.champion?.digest,
+    spec?.warmStart?.digest,
+    spec?.reuse?.digest,
     status?.artifact?.digest,
     status?.revision,
     status?.wantedDigest,
