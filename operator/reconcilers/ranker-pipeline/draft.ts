@@ -123,9 +123,24 @@ export class Draft {
     const cut = truncate(message, 1024)
     const completionTime = run.completionTime ?? timestamp(this.seen.now)
     this.updateRun(run, { state, message: cut, completionTime })
+    if (run.state === 'Running') this.#noteEnd(run, state, cut)
     this.#counts.finished.push(state)
     const good = ['Promoted', 'AwaitingApproval', 'Unchanged', 'Superseded', 'Aborted', 'Replaced'].includes(state)
     this.tell(good ? 'Normal' : 'Warning', state === 'Failed' ? 'RunFailed' : state, `${run.name}: ${cut}`)
+  }
+
+  #noteEnd({ number, dataset, model }: PipelineRun, state: PipelineRunState, reason: string): void {
+    const entry = {
+      type: 'Ended' as const,
+      pipeline: this.seen.name,
+      time: timestamp(this.seen.now),
+      run: number,
+      state,
+      reason,
+      ...(dataset === undefined ? {} : { dataset }),
+      ...(model === undefined ? {} : { digest: model }),
+    }
+    this.act({ do: 'ledger', entry })
   }
 
   /** The entry in the ledger comes before the status: a champion that status names is in the ledger too. */

@@ -1,4 +1,4 @@
-import type { Champion, PipelineModel, PipelineStatus } from '../../../crds/pipeline-status.ts'
+import type { Champion, PipelineModel, PipelineRunState, PipelineStatus } from '../../../crds/pipeline-status.ts'
 import type { JsonObject } from '../../../workers/artifacts/store.ts'
 
 /** What a pipeline leaves in the ledger: enough to find its champion again in a cluster rebuilt from Git. */
@@ -6,6 +6,7 @@ export type LedgerEntry = { pipeline: string; time: string } & (
   | ({ type: 'Promoted' } & PipelineModel & { approvedDigest?: string })
   | { type: 'Rejected'; digest: string; reason: string; message: string }
   | { type: 'Demoted'; digest: string; reason: string }
+  /** A run was started: counted only once it has ended, so that one that was lost with its cluster is made good. */
   | {
       type: 'Scheduled'
       run: number
@@ -15,29 +16,39 @@ export type LedgerEntry = { pipeline: string; time: string } & (
       schedules: NonNullable<PipelineStatus['lastScheduleTimes']>
       retrain?: string
     }
+  /** A run came to an end, well or badly. */
+  | { type: 'Ended'; run: number; state: PipelineRunState; reason: string; dataset?: string; digest?: string }
 )
 
 export const lineageLimit = 8
 export const rejectedLimit = 10
 
+type Started = Extract<LedgerEntry, { type: 'Scheduled' }>
+
 /** Entries of other pipelines and of a later Adloom are passed over. An entry that was written twice counts once. */
 export function statusFromLedger(entries: readonly JsonObject[], pipeline: string): Partial<PipelineStatus> {
   let status: Partial<PipelineStatus> = {}
-  for (const entry of entries) {
-    if (entry.pipeline === pipeline) status = after(status, entry as unknown as LedgerEntry)
+  const started = new Map<number, Started>()
+  for (const json of entries) {
+    if (json.pipeline !== pipeline) continue
+    const entry = json as unknown as LedgerEntry
+    if (entry.type === 'Scheduled') started.set(entry.run, entry)
+    else status = after(status, entry, started)
   }
   return status
 }
 
-function after(status: Partial<PipelineStatus>, entry: LedgerEntry): Partial<PipelineStatus> {
+function after(
+  status: Partial<PipelineStatus>,
+  entry: LedgerEntry,
+  started: ReadonlyMap<number, Started>,
+): Partial<PipelineStatus> {
   switch (entry.type) {
     case 'Promoted': {
       const { type: _, pipeline: __, time, approvedDigest, ...model } = entry
-      return {
-        ...withChampion(status, { ...model, promotedAt: time }),
-        lastRunNumber: Math.max(status.lastRunNumber ?? 0, model.run),
-        ...(approvedDigest === undefined ? {} : { lastHandledApproval: approvedDigest }),
-      }
+      const ended = withEnded(status, model.run, model.dataset, started.get(model.run))
+      const promoted = withChampion(ended, { ...model, promotedAt: time })
+      return approvedDigest === undefined ? promoted : { ...promoted, lastHandledApproval: approvedDigest }
     }
     case 'Rejected': {
       const { digest, reason, message, time } = entry
@@ -45,19 +56,31 @@ function after(status: Partial<PipelineStatus>, entry: LedgerEntry): Partial<Pip
     }
     case 'Demoted':
       return withoutChampion(status, entry.digest)
-    case 'Scheduled': {
-      const { run, dataset, template, time, schedules, retrain } = entry
-      return {
-        ...status,
-        lastRunNumber: Math.max(status.lastRunNumber ?? 0, run),
-        lastStartTime: time,
-        trained: { dataset, template },
-        ...(schedules.length ? { lastScheduleTimes: schedules } : {}),
-        ...(retrain === undefined ? {} : { lastHandledRetrain: retrain }),
-      }
-    }
+    case 'Ended':
+      // Neither has said its last word: the run is made again, and finds everything that it made.
+      if (entry.state === 'AwaitingApproval' || entry.state === 'Outdated') return status
+      return withEnded(status, entry.run, entry.dataset, started.get(entry.run))
     default:
       return status
+  }
+}
+
+/** What the newest run that ended was started for, and when. */
+function withEnded(
+  status: Partial<PipelineStatus>,
+  run: number,
+  dataset: string | undefined,
+  start: Started | undefined,
+): Partial<PipelineStatus> {
+  if (!start || run < (status.lastRunNumber ?? 0)) return status
+  const { schedules, retrain, template, time } = start
+  return {
+    ...status,
+    lastRunNumber: run,
+    lastStartTime: time,
+    trained: { dataset: dataset ?? start.dataset, template },
+    ...(schedules.length ? { lastScheduleTimes: schedules } : {}),
+    ...(retrain === undefined ? {} : { lastHandledRetrain: retrain }),
   }
 }
 

@@ -33,12 +33,24 @@ export function createPipelineReconciler(options: PipelineReconcilerOptions): Re
     const pipeline = options.get(key)
     if (!pipeline || pipeline.metadata.deletionTimestamp !== undefined) return done()
     const plan = planPipeline(await observe(pipeline, options))
-    for (const action of plan.actions) if (action.do === 'ledger') await perform(action, pipeline, options, context)
+    const entries = plan.actions.filter(({ do: what }) => what === 'ledger')
+    if (entries.length > 0 && (await isStale(pipeline, context))) return requeueAfter(staleMs)
+    for (const action of entries) await perform(action, pipeline, options, context)
     await writer.write(context.client, pipeline, nextStatus(pipeline, plan, options.clock.now()))
     tell(pipeline, plan, options)
     for (const action of plan.actions) if (action.do !== 'ledger') await perform(action, pipeline, options, context)
     return plan.requeueAfterMs === undefined ? done() : requeueAfter(plan.requeueAfterMs)
   }
+}
+
+/** Until the cache has caught up. */
+const staleMs = 200
+
+/** What is in the ledger stays there, so nothing goes in on the word of a cache that lags. */
+async function isStale({ metadata }: RankerPipeline, { client }: ReconcileContext): Promise<boolean> {
+  const { name, namespace = '', resourceVersion } = metadata
+  const current = await client.get(resourceOf(rankerPipeline), { namespace, name })
+  return current.metadata.resourceVersion !== resourceVersion
 }
 
 function nextStatus({ status, metadata }: RankerPipeline, plan: PipelinePlan, now: number): object {
