@@ -30,7 +30,7 @@ beforeAll(async () => {
   ])
   await linkDependencies(modules)
   command = join(target, packageJson.bin.adloom)
-}, 120_000)
+}, 600_000)
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 /** Those of production, as the lock file has them: what only tests need is not there. */
