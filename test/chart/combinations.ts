@@ -33,7 +33,6 @@ const meeting: Record<string, Switch> = {
 
 /** Each stands in a template of its own: the default and the other position are enough. */
 const apart: Record<string, Values> = {
-  'without definitions': { crds: { install: false } },
   'one replica': { operator: { replicas: 1 } },
   'without budget': { operator: { podDisruptionBudget: { enabled: false } } },
   'without roles': { aggregatedRoles: { enabled: false } },
@@ -96,6 +95,11 @@ export function combinations(): Combination[] {
       refused: names.namespaces === 'others' && names.store === 'claim',
     })),
     { name: 'nothing said', group: 'apart', values: {}, refused: false },
-    ...Object.entries(apart).map(([name, values]) => ({ name, group: 'apart', values, refused: false })),
+    ...Object.entries(apart).map(([name, values]) => ({
+      name,
+      group: 'apart',
+      values: { ...values, crds: { install: false } },
+      refused: false,
+    })),
   ]
 }
