@@ -9,12 +9,16 @@ compares these rules with the requests of an operator that works.
   verbs: [list, watch]
 # Finalizers of runs; never a spec.
 - apiGroups: [adloom.dev]
-  resources: {{ without $kinds "workerpools" "rankerdeployments" | toJson }}
+  resources: {{ without $kinds "workerpools" "rankerdeployments" "rankerpipelines" | toJson }}
   verbs: [patch]
-# At the end of their ttlSecondsAfterFinished.
+# At the end of their ttlSecondsAfterFinished; those of a pipeline are made and kept to its history limits.
 - apiGroups: [adloom.dev]
   resources: [evaluations, tokenizerbuilds, trainingruns]
-  verbs: [delete]
+  verbs: [create, delete]
+# Nothing goes into the ledger on the word of a cache that lags.
+- apiGroups: [adloom.dev]
+  resources: [rankerpipelines]
+  verbs: [get]
 - apiGroups: [adloom.dev]
   resources:
     {{- range $kinds }}
@@ -23,18 +27,21 @@ compares these rules with the requests of an operator that works.
   verbs: [patch]
 # Where the cluster enforces owner references (OwnerReferencesPermissionEnforcement).
 - apiGroups: [adloom.dev]
-  resources: [rankerdeployments/finalizers, workerpools/finalizers]
+  resources: [rankerdeployments/finalizers, rankerpipelines/finalizers, workerpools/finalizers]
   verbs: [update]
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, create, delete]
-# Server-side apply: create where there is none yet, else patch.
+# Server-side apply: create where there is none yet, else patch. A canary goes when its rollout ends.
 - apiGroups: [""]
   resources: [services]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch, create, patch, delete]
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
