@@ -73,7 +73,7 @@ export function startSteadyClient(url: string, options: SteadyClientOptions): St
       stopped = true
       await sending
       await Promise.all(underWay)
-      await dispatcher.close()
+      if (!dispatcher.closed) await dispatcher.close()
       return tally
     },
   }
