@@ -3,7 +3,7 @@
  * its own platform only: npm then leaves the other platforms' optional packages out of the lock, and `npm ci`
  * refuses it. Each left-out package is exact-pinned by its parent, so its entry follows from the parent's.
  *
- * Usage: npm install NAME && node .ci/complete-lock.ts
+ * Usage: npm install NAME && npx node .ci/complete-lock.ts
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 

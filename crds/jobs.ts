@@ -19,7 +19,10 @@ export interface JobPayload<Spec = unknown> {
   /** The engine that inputDigest was computed for; a worker with another one refuses (reason EngineMismatch). */
   engine: Engine
   spec: Spec
-  /** Digests of the pinned inputs by role: dataset, tokenizer, model. */
+  /**
+   * Digests of the pinned inputs by role: dataset, tokenizer, model; parent (warm start), reuse (an earlier tokenizer)
+   * and champion where the spec asks for them.
+   */
   inputs: Record<string, string>
 }
 
@@ -80,6 +83,8 @@ export interface DatasetSummary {
   interactions: number
   badRows: number
   badRowExamples: { file: string; line: number; reason: string }[]
+  /** Share of recent training interactions by hash bucket of the item id: a measure of drift, not for status. */
+  popularityShares: number[]
 }
 
 export interface TokenizerSummary {
@@ -88,6 +93,12 @@ export interface TokenizerSummary {
   collisionRate: number
   reconstructionError: number
   utilization: number[]
+  codebooks: 'Reused' | 'Learned'
+  codebooksReason: string
+  /** 0 to 100; only where there was something to reuse. */
+  unseenItemsPercent?: number
+  /** Share of training interactions by entry of the first level: a measure of drift, not for status. */
+  codeShares: number[]
 }
 
 export interface TrainingSummary {
@@ -96,6 +107,9 @@ export interface TrainingSummary {
   trainingLoss: number
   validationNdcg: number
   parameters: number
+  /** Digest of the model that training started from. */
+  parent?: string
+  warmStart?: { takenParameters: number; initialParameters: number; newItems: number }
 }
 
 export interface MeasuredMetric {
@@ -105,9 +119,19 @@ export interface MeasuredMetric {
   high: number
 }
 
+/** Model less champion. */
+export interface ChampionDifference {
+  metric: string
+  difference: number
+  low: number
+  high: number
+}
+
 export interface EvaluationSummary {
   cases: number
   metrics: MeasuredMetric[]
+  /** Only with a champion. */
+  comparison?: ChampionDifference[]
   gates: { name: string; passed: boolean; message: string }[]
 }
 

@@ -100,7 +100,10 @@ export const runStatus = <P extends TProperties>(properties: P) =>
       }),
     ),
     inputs: optional(
-      stringMap(8, 128, { description: 'Digests of the pinned inputs, by role: dataset, tokenizer, model.' }),
+      stringMap(8, 128, {
+        description:
+          'Digests of the pinned inputs, by role: dataset, tokenizer, model, parent (warm start), reuse (earlier tokenizer), champion.',
+      }),
     ),
     engine: optional(
       text(256, { description: 'Engine that inputDigest was computed for: versions, execution provider, CPU family.' }),

@@ -56,6 +56,11 @@ export const evaluation = defineKind({
   spec: object(
     {
       model: modelReference('What is measured.'),
+      champion: optional(
+        modelReference(
+          'Model that it is compared with, on the very same cases. Items are matched by id where it learned another revision; those that it does not know are never recommended by it.',
+        ),
+      ),
       datasetRef: reference({ description: 'Dataset that it is measured on.' }),
       split: enumeration(['Validation', 'Test'], { description: 'Part that is measured.', default: 'Test' }),
       cutoffs: setList(Type.Integer({ minimum: 1, maximum: 1000, format: 'int32' }), 8, {
@@ -94,6 +99,12 @@ export const evaluation = defineKind({
                   { description: 'Gain over a baseline, by the paired bootstrap.' },
                 ),
               ),
+              minDifferenceToChampion: optional(
+                signedDecimal({
+                  description:
+                    'Least value of the metric less that of the champion, by the paired bootstrap: -0.001 allows for a loss of so much, 0 for none. It needs champion.',
+                }),
+              ),
               judgedBy: enumeration(['IntervalBound', 'Estimate'], {
                 description:
                   'IntervalBound: the worse end of the 95 % interval must clear the gate. Estimate: the mean must.',
@@ -104,8 +115,8 @@ export const evaluation = defineKind({
               description: 'A condition for Passed.',
               rules: [
                 {
-                  rule: 'has(self.min) || has(self.max) || has(self.minRelativeToBaseline)',
-                  message: 'give at least one of min, max and minRelativeToBaseline',
+                  rule: 'has(self.min) || has(self.max) || has(self.minRelativeToBaseline) || has(self.minDifferenceToChampion)',
+                  message: 'give at least one of min, max, minRelativeToBaseline and minDifferenceToChampion',
                 },
                 {
                   rule: '!has(self.min) || !has(self.max) || double(self.min) <= double(self.max)',
@@ -133,6 +144,10 @@ export const evaluation = defineKind({
           rule: '!has(self.gates) || self.gates.all(g, !has(g.minRelativeToBaseline) || g.minRelativeToBaseline.baseline in self.baselines)',
           message: 'the baseline of every gate must be among baselines',
         },
+        {
+          rule: 'has(self.champion) || !has(self.gates) || self.gates.all(g, !has(g.minDifferenceToChampion))',
+          message: 'a gate with minDifferenceToChampion needs champion',
+        },
       ],
     },
   ),
@@ -143,7 +158,9 @@ export const evaluation = defineKind({
       keyedList(
         object(
           {
-            name: text(64, { description: 'Metric of the model, or `BASELINE Recall@10`.' }),
+            name: text(64, {
+              description: 'Metric of the model, or `BASELINE Recall@10`, or `Champion Recall@10`.',
+            }),
             value: text(32, { description: 'Mean.' }),
             low: text(32, { description: 'Lower end of the 95 % interval.' }),
             high: text(32, { description: 'Upper end of the 95 % interval.' }),
@@ -152,7 +169,23 @@ export const evaluation = defineKind({
         ),
         'name',
         128,
-        { description: 'Every metric of the model and of the baselines.' },
+        { description: 'Every metric of the model, the champion and the baselines.' },
+      ),
+    ),
+    comparison: optional(
+      keyedList(
+        object(
+          {
+            metric: text(16, { description: 'Metric.' }),
+            difference: text(32, { description: 'Model less champion.' }),
+            low: text(32, { description: 'Lower end of the 95 % interval.' }),
+            high: text(32, { description: 'Upper end of the 95 % interval.' }),
+          },
+          { description: 'The difference in one metric.' },
+        ),
+        'metric',
+        16,
+        { description: 'The model against the champion, by the paired bootstrap over the users of the cases.' },
       ),
     ),
     gates: optional(

@@ -9,7 +9,7 @@ import {
   stateColumn,
   ttlSecondsAfterFinished,
 } from '../run.ts'
-import { atomicList, decimal, enumeration, integer, object, optional, reference, text } from '../schema.ts'
+import { atomicList, decimal, digest, enumeration, integer, object, optional, reference, text } from '../schema.ts'
 
 const weight = decimal({
   description: 'How much these features count against the others; each kind has unit variance before it is weighted.',
@@ -77,6 +77,29 @@ export const tokenizerBuild = defineKind({
         default: 'Reassign',
       }),
       seed: integer(0, 2_147_483_647, { description: 'Seed of everything random.', default: 1 }),
+      reuse: optional(
+        object(
+          {
+            tokenizerRef: optional(reference({ description: 'Earlier TokenizerBuild.' })),
+            digest: optional(digest({ description: 'Artifact of an earlier TokenizerBuild in the store.' })),
+            maxUnseenItemsPercent: integer(0, 100, {
+              description:
+                'Codebooks are kept while at most this share of the items is not among those that they were learned from.',
+              default: 10,
+            }),
+          },
+          {
+            description:
+              'Keeps features and codebooks of an earlier tokenizer of the same features, levels, codebookSize, iterations, collisions and seed: known items keep their codes, new ones are coded by their content. Where that cannot be, everything is learned anew; status says which.',
+            rules: [
+              {
+                rule: 'has(self.tokenizerRef) != has(self.digest)',
+                message: 'give exactly one of tokenizerRef and digest',
+              },
+            ],
+          },
+        ),
+      ),
       ...runPolicy,
       ttlSecondsAfterFinished,
     },
@@ -91,6 +114,18 @@ export const tokenizerBuild = defineKind({
     reconstructionError: optional(
       text(32, { description: 'Squared distance of features and their codes, as a share of the variance.' }),
     ),
+    codebooks: optional(
+      enumeration(['Reused', 'Learned'], { description: 'Whether the codebooks are those of spec.reuse.' }),
+    ),
+    codebooksReason: optional(
+      text(64, {
+        description:
+          'Why: NothingToReuse (no spec.reuse), FewUnseenItems, TooManyUnseenItems, OptionsDiffer, NoContent (only what is taken together tells items apart), EmbeddingsDiffer, PathsExhausted.',
+      }),
+    ),
+    unseenItemsPercent: optional(
+      text(32, { description: 'Share of items that the codebooks of spec.reuse were not learned from.' }),
+    ),
     utilization: optional(
       atomicList(Type.String({ maxLength: 32 }), 64, { description: 'Share of entries in use, by level.' }),
     ),
@@ -101,6 +136,7 @@ export const tokenizerBuild = defineKind({
     progressColumn,
     { name: 'Items', type: 'integer', jsonPath: '.status.items' },
     { name: 'Collisions', type: 'string', jsonPath: '.status.collisionRate' },
+    { name: 'Codebooks', type: 'string', jsonPath: '.status.codebooks', priority: 1 },
     { name: 'Error', type: 'string', jsonPath: '.status.reconstructionError', priority: 1 },
     messageColumn,
   ],

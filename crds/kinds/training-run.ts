@@ -8,7 +8,8 @@ import {
   stateColumn,
   ttlSecondsAfterFinished,
 } from '../run.ts'
-import { boolean, decimal, enumeration, integer, object, optional, reference, text } from '../schema.ts'
+import { boolean, decimal, digest, enumeration, integer, object, optional, reference, text } from '../schema.ts'
+import { modelReference } from './evaluation.ts'
 
 /** Trains a ranker on the sequences of a Dataset in the codes of a tokenizer. */
 export const trainingRun = defineKind({
@@ -22,6 +23,11 @@ export const trainingRun = defineKind({
         description: 'Dataset whose training part is learned, and whose validation part decides when to stop.',
       }),
       tokenizerRef: reference({ description: 'TokenizerBuild of the same Dataset revision.' }),
+      warmStart: optional(
+        modelReference(
+          'Model whose weights training starts from; absent: from random ones. Its architecture and hiddenSize must be the same. What else does not fit starts as without it and is counted in status.',
+        ),
+      ),
       model: object(
         {
           architecture: enumeration(['DecoderOnly'], {
@@ -107,6 +113,22 @@ export const trainingRun = defineKind({
     trainingLoss: optional(text(32, { description: 'Mean loss of the last epoch, in nats a code.' })),
     validationNdcg: optional(text(32, { description: 'NDCG@10 of the kept epoch on the validation part.' })),
     parameters: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Parameters of the model.' })),
+    parent: optional(digest({ description: 'Model that training started from (spec.warmStart).' })),
+    warmStart: optional(
+      object(
+        {
+          takenParameters: integer(0, Number.MAX_SAFE_INTEGER, {
+            description: 'Parameters that started from those of the parent.',
+          }),
+          initialParameters: integer(0, Number.MAX_SAFE_INTEGER, {
+            description:
+              'Parameters that started as without a parent: those of new items, of other sizes, or of other codebooks.',
+          }),
+          newItems: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Items that the parent does not know.' }),
+        },
+        { description: 'What was taken from the parent.' },
+      ),
+    ),
   }),
   mutableOnceStarted: [...runPolicyFields, 'checkpointSteps'],
   columns: [

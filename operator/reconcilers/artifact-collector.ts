@@ -5,7 +5,8 @@ import type { Log } from '../cluster/log.ts'
 import type { KubernetesObject } from '../cluster/objects.ts'
 
 interface Referrer extends KubernetesObject {
-  spec?: { model?: { digest?: string } }
+  /** The fields of all kinds that name an artifact by its digest. */
+  spec?: Partial<Record<'model' | 'champion' | 'warmStart' | 'reuse', { digest?: string }>>
   status?: RunStatus & { revision?: string; wantedDigest?: string; servedDigest?: string }
 }
 
@@ -66,6 +67,9 @@ export class ArtifactCollector {
 export function referredDigests({ spec, status }: Referrer): string[] {
   return [
     spec?.model?.digest,
+    spec?.champion?.digest,
+    spec?.warmStart?.digest,
+    spec?.reuse?.digest,
     status?.artifact?.digest,
     status?.revision,
     status?.wantedDigest,

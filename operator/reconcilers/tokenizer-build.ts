@@ -1,29 +1,56 @@
 import type { TokenizerSummary } from '../../crds/jobs.ts'
 import { type TokenizerBuild, tokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
 import { decimal } from './decimal.ts'
-import { finishedProducer } from './run/inputs.ts'
-import type { RunKind } from './run/run-kind.ts'
+import { chosenArtifact, finishedProducer, waitsForItself } from './run/inputs.ts'
+import type { InputState } from './run/observation.ts'
+import type { Lookup, RunKind } from './run/run-kind.ts'
 
 export const tokenizerBuildRun: RunKind<TokenizerBuild> = {
   definition: tokenizerBuild,
   jobKind: 'TokenizerBuild',
   bounded: true,
-  referenceFields: ['datasetRef'],
-  dependencies: ({ spec }) => [{ kind: 'Dataset', name: spec.datasetRef.name }],
-  resolve({ spec, metadata }, lookup) {
-    const found = finishedProducer(lookup, 'Dataset', metadata.namespace ?? '', spec.datasetRef.name)
-    return 'not' in found ? found.not : { state: 'Ready', digests: { dataset: found.ready.digest } }
+  referenceFields: ['datasetRef', 'reuse.tokenizerRef', 'reuse.digest'],
+  dependencies(build) {
+    const earlier = earlierOf(build)
+    return [
+      { kind: 'Dataset', name: build.spec.datasetRef.name },
+      ...(earlier === undefined ? [] : [{ kind: 'TokenizerBuild', name: earlier }]),
+    ]
   },
+  resolve,
   inputsAreKnown: () => true,
   pollPeriodSeconds: () => 0,
   describe(artifact) {
-    const { items, levels, collisionRate, reconstructionError, utilization } = artifact.summary as TokenizerSummary
+    const summary = artifact.summary as TokenizerSummary
+    const { items, levels, collisionRate, reconstructionError, utilization } = summary
+    const { codebooks, codebooksReason, unseenItemsPercent } = summary
     return {
       items,
       levels,
       collisionRate: decimal(collisionRate),
       reconstructionError: decimal(reconstructionError),
       utilization: utilization.map(decimal),
+      codebooks,
+      codebooksReason,
+      ...(unseenItemsPercent === undefined ? {} : { unseenItemsPercent: decimal(unseenItemsPercent) }),
     }
   },
+}
+
+const earlierOf = ({ spec }: TokenizerBuild): string | undefined => spec.reuse?.tokenizerRef?.name
+
+function resolve(build: TokenizerBuild, lookup: Lookup): InputState {
+  const { spec, metadata } = build
+  const namespace = metadata.namespace ?? ''
+  const found = finishedProducer(lookup, 'Dataset', namespace, spec.datasetRef.name)
+  if ('not' in found) return found.not
+  const choice = spec.reuse && { digest: spec.reuse.digest, name: earlierOf(build) }
+  const reuse = chosenArtifact(lookup, 'TokenizerBuild', namespace, choice)
+  if ('not' in reuse) {
+    if (!waitsForItself(build, earlierOf, (name) => lookup('TokenizerBuild', namespace, name))) return reuse.not
+    const message = 'reuse.tokenizerRef leads back to this build; name a build that ends before this one, or a digest'
+    return { state: 'Invalid', message }
+  }
+  const digests = { dataset: found.ready.digest }
+  return { state: 'Ready', digests: reuse.ready === undefined ? digests : { ...digests, reuse: reuse.ready } }
 }

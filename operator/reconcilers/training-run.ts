@@ -2,45 +2,62 @@ import type { TrainingSummary } from '../../crds/jobs.ts'
 import type { TokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
 import { type TrainingRun, trainingRun } from '../../crds/kinds/training-run.ts'
 import { decimal } from './decimal.ts'
-import { finishedProducer } from './run/inputs.ts'
-import type { RunKind } from './run/run-kind.ts'
+import { chosenArtifact, finishedProducer, waitsForItself } from './run/inputs.ts'
+import type { InputState } from './run/observation.ts'
+import type { Lookup, RunKind } from './run/run-kind.ts'
 
 export const trainingRunRun: RunKind<TrainingRun> = {
   definition: trainingRun,
   jobKind: 'TrainingRun',
   bounded: true,
-  referenceFields: ['datasetRef', 'tokenizerRef'],
-  dependencies: ({ spec }) => [
-    { kind: 'Dataset', name: spec.datasetRef.name },
-    { kind: 'TokenizerBuild', name: spec.tokenizerRef.name },
-  ],
-  /** Learns the revision that the tokenizer coded: items are counted by their place in it. */
-  resolve({ spec, metadata }, lookup) {
-    const found = finishedProducer<TokenizerBuild>(
-      lookup,
-      'TokenizerBuild',
-      metadata.namespace ?? '',
-      spec.tokenizerRef.name,
-    )
-    if ('not' in found) return found.not
-    const tokenizer = found.ready
-    if (tokenizer.spec.datasetRef.name !== spec.datasetRef.name) {
-      const message = `TokenizerBuild "${spec.tokenizerRef.name}" codes Dataset "${tokenizer.spec.datasetRef.name}", but datasetRef names "${spec.datasetRef.name}"; name the same Dataset in both`
-      return { state: 'Invalid', message }
-    }
-    const dataset = tokenizer.status?.inputs?.dataset ?? ''
-    return { state: 'Ready', digests: { dataset, tokenizer: tokenizer.digest } }
+  referenceFields: ['datasetRef', 'tokenizerRef', 'warmStart'],
+  dependencies(run) {
+    const parent = parentOf(run)
+    return [
+      { kind: 'Dataset', name: run.spec.datasetRef.name },
+      { kind: 'TokenizerBuild', name: run.spec.tokenizerRef.name },
+      ...(parent === undefined ? [] : [{ kind: 'TrainingRun', name: parent }]),
+    ]
   },
+  resolve,
   inputsAreKnown: () => true,
   pollPeriodSeconds: () => 0,
   describe(artifact) {
-    const { epochs, bestEpoch, trainingLoss, validationNdcg, parameters } = artifact.summary as TrainingSummary
+    const { epochs, bestEpoch, trainingLoss, validationNdcg, parameters, parent, warmStart } =
+      artifact.summary as TrainingSummary
     return {
       epoch: epochs,
       bestEpoch,
       trainingLoss: decimal(trainingLoss),
       validationNdcg: decimal(validationNdcg),
       parameters,
+      ...(parent === undefined ? {} : { parent }),
+      ...(warmStart === undefined ? {} : { warmStart }),
     }
   },
+}
+
+const parentOf = ({ spec }: TrainingRun): string | undefined => spec.warmStart?.trainingRunRef?.name
+
+/** Learns the revision that the tokenizer coded: items are counted by their place in it. */
+function resolve(run: TrainingRun, lookup: Lookup): InputState {
+  const { spec, metadata } = run
+  const namespace = metadata.namespace ?? ''
+  const found = finishedProducer<TokenizerBuild>(lookup, 'TokenizerBuild', namespace, spec.tokenizerRef.name)
+  if ('not' in found) return found.not
+  const tokenizer = found.ready
+  if (tokenizer.spec.datasetRef.name !== spec.datasetRef.name) {
+    const message = `TokenizerBuild "${spec.tokenizerRef.name}" codes Dataset "${tokenizer.spec.datasetRef.name}", but datasetRef names "${spec.datasetRef.name}"; name the same Dataset in both`
+    return { state: 'Invalid', message }
+  }
+  const choice = spec.warmStart && { digest: spec.warmStart.digest, name: parentOf(run) }
+  const parent = chosenArtifact(lookup, 'TrainingRun', namespace, choice)
+  if ('not' in parent) {
+    if (!waitsForItself(run, parentOf, (name) => lookup('TrainingRun', namespace, name))) return parent.not
+    const message = 'warmStart.trainingRunRef leads back to this run; name a run that ends before this one, or a digest'
+    return { state: 'Invalid', message }
+  }
+  const dataset = tokenizer.status?.inputs?.dataset ?? ''
+  const digests = { dataset, tokenizer: tokenizer.digest }
+  return { state: 'Ready', digests: parent.ready === undefined ? digests : { ...digests, parent: parent.ready } }
 }

@@ -21,10 +21,11 @@ const temporal = (validationPercent: number, testPercent: number) => ({
 const gate = (fields: Record<string, unknown>) => ({ gates: [{ name: 'gate', metric: 'Recall@10', ...fields }] })
 
 const eitherModel = 'give exactly one of trainingRunRef and digest'
-const refusedModels = [
-  { change: { model: {} }, message: eitherModel },
-  { change: { model: { trainingRunRef: { name: 'run' }, digest } }, message: eitherModel },
+const refusedModelsIn = (field: string) => [
+  { change: { [field]: {} }, message: eitherModel },
+  { change: { [field]: { trainingRunRef: { name: 'run' }, digest } }, message: eitherModel },
 ]
+const eitherTokenizer = 'give exactly one of tokenizerRef and digest'
 
 /** One for each kind; every CEL rule of the kind has at least one change that it refuses. */
 export const kindExamples: Record<string, KindExample> = {
@@ -71,8 +72,17 @@ export const kindExamples: Record<string, KindExample> = {
   },
   TokenizerBuild: {
     spec: { datasetRef: { name: 'dataset' } },
-    refused: [{ change: { features: {} }, message: 'give at least one of text, collaborative and embedding' }],
-    accepted: [{ features: { embedding: {} } }, { features: { text: {}, collaborative: {}, embedding: {} } }],
+    refused: [
+      { change: { features: {} }, message: 'give at least one of text, collaborative and embedding' },
+      { change: { reuse: {} }, message: eitherTokenizer },
+      { change: { reuse: { tokenizerRef: { name: 'earlier' }, digest } }, message: eitherTokenizer },
+    ],
+    accepted: [
+      { features: { embedding: {} } },
+      { features: { text: {}, collaborative: {}, embedding: {} } },
+      { reuse: { tokenizerRef: { name: 'earlier' } } },
+      { reuse: { digest, maxUnseenItemsPercent: 0 } },
+    ],
     other: {
       datasetRef: { name: 'other' },
       features: { embedding: {} },
@@ -81,6 +91,7 @@ export const kindExamples: Record<string, KindExample> = {
       iterations: 31,
       collisions: 'AppendLevel',
       seed: 2,
+      reuse: { digest },
     },
   },
   TrainingRun: {
@@ -89,8 +100,14 @@ export const kindExamples: Record<string, KindExample> = {
       { change: { model: { hiddenSize: 30, heads: 4 } }, message: 'hiddenSize must be a multiple of heads' },
       { change: { model: { dropout: '1' } }, message: 'dropout must be below 1' },
       { change: { optimizer: { labelSmoothing: '1.0' } }, message: 'labelSmoothing must be below 1' },
+      ...refusedModelsIn('warmStart'),
     ],
-    accepted: [{ model: { hiddenSize: 32, heads: 4, dropout: '0.999' } }, { optimizer: { labelSmoothing: '0.99' } }],
+    accepted: [
+      { model: { hiddenSize: 32, heads: 4, dropout: '0.999' } },
+      { optimizer: { labelSmoothing: '0.99' } },
+      { warmStart: { trainingRunRef: { name: 'parent' } } },
+      { warmStart: { digest } },
+    ],
     other: {
       datasetRef: { name: 'other' },
       tokenizerRef: { name: 'other' },
@@ -99,13 +116,15 @@ export const kindExamples: Record<string, KindExample> = {
       maxEpochs: 21,
       earlyStopping: { patienceEpochs: 4 },
       seed: 2,
+      warmStart: { digest },
     },
   },
   Evaluation: {
     spec: { model: { trainingRunRef: { name: 'run' } }, datasetRef: { name: 'dataset' } },
     refused: [
-      ...refusedModels,
-      { change: gate({}), message: 'give at least one of min, max and minRelativeToBaseline' },
+      ...refusedModelsIn('model'),
+      ...refusedModelsIn('champion'),
+      { change: gate({}), message: 'give at least one of min, max, minRelativeToBaseline and' },
       { change: gate({ min: '0.2', max: '0.1' }), message: 'min must not exceed max' },
       {
         change: { gates: [{ name: 'gate', metric: 'Recall@20', min: '0' }] },
@@ -115,9 +134,14 @@ export const kindExamples: Record<string, KindExample> = {
         change: gate({ minRelativeToBaseline: { baseline: 'ItemCF', value: '0' } }),
         message: 'the baseline of every gate must be among baselines',
       },
+      {
+        change: gate({ minDifferenceToChampion: '0' }),
+        message: 'a gate with minDifferenceToChampion needs champion',
+      },
     ],
     accepted: [
       { model: { digest } },
+      { champion: { digest }, ...gate({ minDifferenceToChampion: '-0.001' }) },
       gate({ min: '-0.5', max: '-0.5' }),
       { cutoffs: [1, 1000], gates: [{ name: 'gate', metric: 'NDCG@1000', min: '0' }] },
       { baselines: ['ItemCF'], ...gate({ minRelativeToBaseline: { baseline: 'ItemCF', value: '0.1' } }) },
@@ -125,6 +149,7 @@ export const kindExamples: Record<string, KindExample> = {
     other: {
       model: { digest },
       datasetRef: { name: 'other' },
+      champion: { digest },
       split: 'Validation',
       cutoffs: [10],
       beamSize: 51,
@@ -136,7 +161,7 @@ export const kindExamples: Record<string, KindExample> = {
   },
   RankerDeployment: {
     spec: { model: { trainingRunRef: { name: 'run' } } },
-    refused: refusedModels,
+    refused: refusedModelsIn('model'),
     accepted: [{ model: { digest }, evaluationRef: { name: 'evaluation' } }],
   },
 }

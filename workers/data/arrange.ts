@@ -23,7 +23,8 @@ export interface Arrangement {
 /** Positions are stored as 32-bit numbers. */
 const MAX_EVENTS = 2 ** 32 - 1
 
-const GIVEN_ORDER = 'file_index, row_number, position'
+/** SQL: the order in which rows were given. */
+export const GIVEN_ORDER = 'file_index, row_number, position'
 
 /**
  * Makes the tables `events` (user_id, item_id, time_ms and the order given), `users` (user_index, user_id) and `items`

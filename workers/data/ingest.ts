@@ -9,6 +9,7 @@ import { type EventStatistics, writeEvents, writeItems, writeUsers } from './exp
 import { loadInteractions } from './load-interactions.ts'
 import { loadItems } from './load-items.ts'
 import { loadSimulation } from './load-simulation.ts'
+import { popularityShares } from './popularity-shares.ts'
 import { digestSource } from './source-digest.ts'
 import { findSourceFiles, type SourceFiles } from './source-files.ts'
 import { findSplitTimes } from './split.ts'
@@ -44,6 +45,7 @@ export interface DatasetCounts {
   interactions: number
   badRows: number
   badRowExamples: readonly BadRow[]
+  popularityShares: readonly number[]
 }
 
 export interface IngestResult extends DatasetCounts {
@@ -55,6 +57,7 @@ export interface IngestResult extends DatasetCounts {
 interface Ingested extends Arrangement, EventStatistics {
   badRows: number
   badRowExamples: readonly BadRow[]
+  popularityShares: readonly number[]
 }
 
 /**
@@ -94,8 +97,9 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
   })
   if (ingested === undefined) throw new Error('The store published a dataset without writing it')
   await options.store.recordInput(options.namespace, options.inputDigest, artifact.digest)
-  const { users, items, interactions, badRows, badRowExamples } = ingested
-  return { artifact, sourceDigest: before, users, items, interactions, badRows, badRowExamples }
+  const { users, items, interactions, badRows, badRowExamples, popularityShares } = ingested
+  const counts = { users, items, interactions, badRows, badRowExamples, popularityShares }
+  return { artifact, sourceDigest: before, ...counts }
 }
 
 async function checkedSourceDigest(
@@ -134,7 +138,13 @@ async function ingestInto(directory: string, database: Database, context: Ingest
     splitTimes,
     onProgress: (step) => progress({ phase: 'Writing', step, totalSteps: arrangement.interactions }),
   })
-  return { ...arrangement, ...statistics, badRows: badRows.count, badRowExamples: badRows.examples }
+  return {
+    ...arrangement,
+    ...statistics,
+    badRows: badRows.count,
+    badRowExamples: badRows.examples,
+    popularityShares: await popularityShares(database, { hasTimes: arrangement.hasTimes, splitTimes }),
+  }
 }
 
 function metadataOf(ingested: Ingested, sourceDigest: string): JsonObject {
@@ -147,6 +157,7 @@ function metadataOf(ingested: Ingested, sourceDigest: string): JsonObject {
       interactions,
       badRows,
       badRowExamples: badRowExamples.map((row) => ({ ...row })),
+      popularityShares: ingested.popularityShares,
     },
     splits: { train: ingested.train, validation: ingested.validation, test: ingested.test },
     duplicateInteractions: ingested.duplicateInteractions,

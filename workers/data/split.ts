@@ -26,6 +26,10 @@ export function leaveOneOut(length: number): Cut {
     : { trainEnd: length - 2, validationEnd: length - 1 }
 }
 
+/** SQL: trainEnd of leave-one-out, from a column that holds the length of the user's sequence. */
+export const trainingLength = (length: string): string =>
+  `CASE WHEN ${length} < ${LEAST_FOR_LEAVE_ONE_OUT} THEN ${length} ELSE ${length} - 2 END`
+
 /**
  * The times at which a temporal split cuts; undefined for leave-one-out. Shares are of all interactions, and events of
  * one instant stay on one side, so they hold as nearly as ties allow.

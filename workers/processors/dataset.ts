@@ -38,10 +38,15 @@ export async function processDataset(
     createdBy: { engine: payload.engine },
     provenance: { namespace, name: payload.name, finishedAt: context.now() },
   })
-  context.log.info('Pinned a revision', { ...summary, digest: artifact.digest })
+  const { popularityShares, ...told } = summary
+  context.log.info('Pinned a revision', { ...told, digest: artifact.digest })
   return {
     artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes },
-    summary: { ...summary, badRowExamples: summary.badRowExamples.map((row) => ({ ...row })) },
+    summary: {
+      ...told,
+      badRowExamples: told.badRowExamples.map((row) => ({ ...row })),
+      popularityShares: [...popularityShares],
+    },
   }
 }
 

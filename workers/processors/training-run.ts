@@ -10,6 +10,7 @@ import { modelKind, writeModelFiles } from '../ranker/model-artifact.ts'
 import {
   DivergedError,
   initialProgress,
+  progressFrom,
   Training,
   type TrainingOptions,
   type TrainingPorts,
@@ -18,6 +19,7 @@ import {
 import { openTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
 import { JobError } from './job-error.ts'
+import { type Inheritance, inherit } from './warm-start.ts'
 
 type Spec = TrainingRun['spec']
 
@@ -36,16 +38,20 @@ export async function processTrainingRun(
   const tokenizer = await openTokenizer(await context.store.open(inputs.tokenizer))
   checkInputs(dataset, tokenizer)
   const options = trainingOptions(spec, tokenizer, context.threads)
-  const { featureDimensions, contentDimensions: dimensions } = options.shape
-  const directions = principalDirections(tokenizer.features, featureDimensions, dimensions)
+  const { shape } = options
+  const inherited =
+    inputs.parent === undefined ? undefined : await inherit(inputs.parent, { spec, shape, dataset, tokenizer }, context)
+  const { featureDimensions, contentDimensions: dimensions } = shape
+  const directions = inherited?.directions ?? principalDirections(tokenizer.features, featureDimensions, dimensions)
   const catalogue = openCatalogue(tokenizer, { dimensions, directions })
   const validation = await Validation.create(dataset, catalogue, {
     ...options,
     users: spec.earlyStopping.validationUsers,
   })
   try {
-    const result = await train(payload, context, { dataset, catalogue, options, validation })
-    return await publish(payload, context, { dataset, catalogue, shape: options.shape, result })
+    const result = await train(payload, context, { dataset, catalogue, options, validation, inherited })
+    const { vocabulary } = tokenizer
+    return await publish(payload, context, { dataset, catalogue, shape, result, vocabulary, inherited })
   } finally {
     await validation.release()
   }
@@ -99,16 +105,18 @@ interface Task {
   readonly catalogue: Catalogue
   readonly options: TrainingOptions
   readonly validation: Validation
+  readonly inherited: Inheritance | undefined
 }
 
 async function train(payload: JobPayload<Spec>, context: ProcessorContext, task: Task): Promise<TrainingResult> {
   const checkpoints = context.store.checkpoints(payload.namespace, payload.inputDigest)
-  const { dataset, catalogue, options, validation } = task
+  const { dataset, catalogue, options, validation, inherited } = task
   if (validation.users === 0) context.log.warn('No user has a validation item: the last epoch is kept', {})
   const ports = portsOf(payload, context, validation)
   const training = new Training(options, catalogue, dataset, ports)
   const found = await checkpoints.latest()
-  const start = found === undefined ? initialProgress(options.shape, options.seed) : await readCheckpoint(found)
+  const first = inherited ? progressFrom(inherited.start.parameters) : initialProgress(options.shape, options.seed)
+  const start = found === undefined ? first : await readCheckpoint(found)
   if (found !== undefined) context.log.info('Goes on from a checkpoint', { step: found.step })
   try {
     return await training.run(start)
@@ -159,12 +167,14 @@ interface Trained {
   readonly catalogue: Catalogue
   readonly shape: RankerShape
   readonly result: TrainingResult
+  readonly vocabulary: string
+  readonly inherited: Inheritance | undefined
 }
 
 async function publish(
   payload: JobPayload<Spec>,
   context: ProcessorContext,
-  { dataset, catalogue, shape, result }: Trained,
+  { dataset, catalogue, shape, result, vocabulary, inherited }: Trained,
 ): Promise<ProcessorOutcome<TrainingSummary>> {
   const { bestEpoch, history, parameters } = result
   const best = history.find(({ epoch }) => epoch === bestEpoch)
@@ -174,7 +184,9 @@ async function publish(
     trainingLoss: best?.trainingLoss ?? 0,
     validationNdcg: best?.validationNdcg ?? 0,
     parameters: rankerLayout(shape).size,
+    ...(inherited && lineageOf(inherited)),
   }
+  const parent = inherited && { parent: inherited.parent }
   const description = {
     schemaVersion: 1,
     architecture: payload.spec.model.architecture,
@@ -182,6 +194,8 @@ async function publish(
     itemCount: catalogue.itemCount,
     datasetDigest: dataset.digest,
     tokenizerDigest: payload.inputs.tokenizer,
+    vocabulary,
+    ...parent,
     bestEpoch,
     history,
   } as const
@@ -191,11 +205,22 @@ async function publish(
       kind: modelKind,
       inputDigest: payload.inputDigest,
       createdBy: { engine: payload.engine },
-      metadata: { datasetDigest: dataset.digest, tokenizerDigest: payload.inputs.tokenizer, summary: { ...summary } },
+      metadata: {
+        datasetDigest: dataset.digest,
+        tokenizerDigest: payload.inputs.tokenizer,
+        vocabulary,
+        ...parent,
+        summary: { ...summary },
+      },
       provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
     },
     (directory) => writeModelFiles(directory, { description, parameters, items: catalogue, itemIds: dataset.itemIds }),
   )
   context.log.info('Trained a model', { ...summary, digest: artifact.digest })
   return { artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes }, summary }
+}
+
+function lineageOf({ parent, start }: Inheritance): Pick<TrainingSummary, 'parent' | 'warmStart'> {
+  const { takenParameters, initialParameters, newItems } = start
+  return { parent, warmStart: { takenParameters, initialParameters, newItems } }
 }

@@ -34,6 +34,17 @@ export const names = {
   level: (level: number, part: string) => `level.${level}.${part}`,
 } as const
 
+/**
+ * What the rows of a parameter stand for, so that they mean something in another model as well: items, by their index;
+ * or codes and features, by the vocabulary of the tokenizer. Undefined: neither.
+ */
+export const meaningOf = (name: string): 'items' | 'vocabulary' | undefined => {
+  if (name === names.embedding) return 'items'
+  const isOfVocabulary =
+    name === names.featureWeight || /^item\.code\.\d+$|^level\.\d+\.(bias|content|chosen)$/.test(name)
+  return isOfVocabulary ? 'vocabulary' : undefined
+}
+
 /** Small enough that tied output logits start near zero, as in GPT-2. */
 const embeddingDeviation = 0.02
 

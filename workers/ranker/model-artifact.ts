@@ -35,6 +35,10 @@ export interface ModelDescription {
   readonly itemCount: number
   readonly datasetDigest: string
   readonly tokenizerDigest: string
+  /** Of the tokenizer: what codes and features mean. */
+  readonly vocabulary: string
+  /** Digest of the model that training started from. */
+  readonly parent?: string
   readonly bestEpoch: number
   readonly history: readonly EpochMetrics[]
 }

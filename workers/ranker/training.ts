@@ -85,8 +85,12 @@ export class DivergedError extends Error {
 }
 
 /** A state before the first step. */
-export const initialProgress = (shape: RankerShape, seed: number): Progress => ({
-  optimizer: freshState(initialParameters(rankerLayout(shape), seed)),
+export const initialProgress = (shape: RankerShape, seed: number): Progress =>
+  progressFrom(initialParameters(rankerLayout(shape), seed))
+
+/** A state before the first step that starts from these parameters, with a fresh optimiser. */
+export const progressFrom = (parameters: Float32Array): Progress => ({
+  optimizer: freshState(parameters),
   epoch: 1,
   batch: 0,
   lossSum: 0,

@@ -33,6 +33,10 @@ export interface BuiltTokenizer {
   readonly codes: Uint16Array
   /** By level, an appended one included. */
   readonly codebookSizes: readonly number[]
+  /** What codebooks and features were learned with. */
+  readonly options: BuildOptions
+  /** [items], 1 where the codebooks were learned from the item: all of them, unless they are those of another build. */
+  readonly learned: Uint8Array
   readonly report: BuildReport
 }
 
@@ -68,6 +72,8 @@ export async function buildTokenizer(
       codebooks,
       codes: unique.codes,
       codebookSizes: unique.sizes,
+      options,
+      learned: new Uint8Array(dataset.itemCount).fill(1),
       report: {
         collisionRate: collisionRate(codes, options.levels),
         reconstructionError,

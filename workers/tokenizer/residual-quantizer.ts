@@ -57,20 +57,26 @@ export async function quantizeResiduals(points: Float32Array, options: Quantizer
     subtractCentroids(residuals, clustering.centroids, clustering.codes, dimensions)
     for (let point = 0; point < count; point++) codes[point * levels + level] = clustering.codes[point]
   }
-  const spread = squaredSum(points)
   return {
     codebooks: { dimensions, sizes: Array.from({ length: levels }, () => size), data },
     codes,
-    reconstructionError: spread === 0 ? 0 : squaredSum(residuals) / spread,
+    reconstructionError: errorShare(residuals, points),
   }
 }
 
 /** Nearest codes [points, levels] by learned codebooks, level by level. */
-export async function encodeNearest(
+export const encodeNearest = async (
   points: Float32Array,
   codebooks: Codebooks,
   nearest: NearestCentroids,
-): Promise<Uint16Array> {
+): Promise<Uint16Array> => (await quantize(points, codebooks, nearest)).codes
+
+/** As encodeNearest, with what the codes leave over. */
+export async function quantize(
+  points: Float32Array,
+  codebooks: Codebooks,
+  nearest: NearestCentroids,
+): Promise<Omit<Quantization, 'codebooks'>> {
   const { dimensions, sizes } = codebooks
   const levels = sizes.length
   const residuals = points.slice()
@@ -83,7 +89,7 @@ export async function encodeNearest(
       codes[point * levels + level] = code
     })
   }
-  return codes
+  return { codes, reconstructionError: errorShare(residuals, points) }
 }
 
 /** Share of the entries in use, by level. */
@@ -106,6 +112,11 @@ function subtractCentroids(
     const to = point * dimensions
     for (let index = 0; index < dimensions; index++) residuals[to + index] -= centroids[from + index]
   }
+}
+
+function errorShare(residuals: Float32Array, points: Float32Array): number {
+  const spread = squaredSum(points)
+  return spread === 0 ? 0 : squaredSum(residuals) / spread
 }
 
 function squaredSum(values: Float32Array): number {

@@ -2,13 +2,16 @@
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { BuildReport, BuiltTokenizer } from './build.ts'
+import type { BuildOptions, BuildReport, BuiltTokenizer } from './build.ts'
 import type { FeatureBlock, FeatureModel } from './features.ts'
 import type { Codebooks } from './residual-quantizer.ts'
+import { vocabularyOf } from './vocabulary.ts'
 
 export interface Tokenizer {
   /** Artifact of the Dataset whose items, by index, are coded. */
   readonly datasetDigest: string
+  /** Digest of what codes and features mean: codebooks and feature transform. */
+  readonly vocabulary: string
   readonly itemCount: number
   /** Codes of an item, an appended level included. */
   readonly levels: number
@@ -23,6 +26,16 @@ export interface Tokenizer {
   readonly codebooks: Codebooks
 }
 
+/** With what another build needs to go on with the same codebooks. */
+export interface EarlierTokenizer extends Tokenizer {
+  readonly featureModel: FeatureModel
+  readonly options: BuildOptions
+  /** Id by item index. */
+  readonly itemIds: readonly string[]
+  /** [items], 1 where the codebooks were learned from the item. */
+  readonly learned: Uint8Array
+}
+
 /** A verified artifact, as far as it is read here. */
 export interface ReadableArtifact {
   path(file: string): string
@@ -31,6 +44,8 @@ export interface ReadableArtifact {
 interface Description {
   readonly schemaVersion: 1
   readonly datasetDigest: string
+  readonly vocabulary: string
+  readonly options: BuildOptions
   readonly itemCount: number
   readonly codebookSizes: readonly number[]
   readonly learnedSizes: readonly number[]
@@ -52,20 +67,28 @@ const files = {
   idf: 'idf.f32',
   projection: 'projection.f32',
   ridge: 'ridge.f32',
+  itemIds: 'items.jsonl',
+  learned: 'learned.u8',
 }
 
-type NumberArray = Uint16Array | Uint32Array | Float32Array
+type NumberArray = Uint8Array | Uint16Array | Uint32Array | Float32Array
 
 const bytesOf = ({ buffer, byteOffset, byteLength }: NumberArray): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength)
 
 /** Writes the files of the artifact into an empty folder; equal tokenizers give equal bytes. */
-export async function writeTokenizer(directory: string, built: BuiltTokenizer, datasetDigest: string): Promise<void> {
+export async function writeTokenizer(
+  directory: string,
+  built: BuiltTokenizer,
+  { digest: datasetDigest, itemIds }: { readonly digest: string; readonly itemIds: readonly string[] },
+): Promise<void> {
   const { featureModel, codebooks } = built
   const { text, ridge } = featureModel
   const description: Description = {
     schemaVersion: 1,
     datasetDigest,
+    vocabulary: vocabularyOf(codebooks, featureModel),
+    options: built.options,
     itemCount: built.itemCount,
     codebookSizes: built.codebookSizes,
     learnedSizes: codebooks.sizes,
@@ -82,20 +105,23 @@ export async function writeTokenizer(directory: string, built: BuiltTokenizer, d
     [files.codebooks, codebooks.data],
     [files.features, built.features],
     [files.centers, centers],
+    [files.learned, built.learned],
   ]
   if (text !== undefined) {
     arrays.push([files.terms, text.terms], [files.idf, text.idf], [files.projection, text.weights])
   }
   if (ridge !== undefined) arrays.push([files.ridge, ridge.weights])
   for (const [file, array] of arrays) await writeFile(join(directory, file), bytesOf(array))
+  await writeFile(join(directory, files.itemIds), itemIds.map((id) => `${JSON.stringify(id)}\n`).join(''))
   await writeFile(join(directory, files.description), `${JSON.stringify(description, null, 2)}\n`)
 }
 
 export async function openTokenizer(artifact: ReadableArtifact): Promise<Tokenizer> {
   const description = await readDescription(artifact)
-  const { datasetDigest, itemCount, codebookSizes, featureDimensions } = description
+  const { datasetDigest, vocabulary, itemCount, codebookSizes, featureDimensions } = description
   return {
     datasetDigest,
+    vocabulary,
     itemCount,
     levels: codebookSizes.length,
     codebookSizes,
@@ -129,6 +155,21 @@ export async function openFeatureModel(artifact: ReadableArtifact): Promise<Feat
       weights: await readFloat32(artifact, files.projection),
     },
     ridge: ridge && { ...ridge, weights: await readFloat32(artifact, files.ridge) },
+  }
+}
+
+export async function openEarlierTokenizer(artifact: ReadableArtifact): Promise<EarlierTokenizer> {
+  const { options, itemCount } = await readDescription(artifact)
+  const ids = await readFile(artifact.path(files.itemIds), 'utf8')
+  return {
+    ...(await openTokenizer(artifact)),
+    featureModel: await openFeatureModel(artifact),
+    options,
+    itemIds: ids
+      .split('\n')
+      .slice(0, itemCount)
+      .map((line) => JSON.parse(line) as string),
+    learned: new Uint8Array(await readArrayBuffer(artifact, files.learned)),
   }
 }
 

@@ -29,3 +29,42 @@ export function finishedProducer<T extends Producer>(
     return waitFor(`${kind} "${name}" is not Ready (${status?.state ?? 'not seen yet'})`)
   return { ready: { ...found, digest } }
 }
+
+/** An artifact that spec names by its digest, or by the object that makes it. */
+export interface ArtifactChoice {
+  readonly digest?: string | undefined
+  /** Name of the object. */
+  readonly name?: string | undefined
+}
+
+/** The digest of what an optional field names; undefined where the field is absent. */
+export function chosenArtifact(
+  lookup: Lookup,
+  kind: string,
+  namespace: string,
+  choice: ArtifactChoice | undefined,
+): Resolved<string | undefined> {
+  if (choice?.name === undefined) return { ready: choice?.digest }
+  const found = finishedProducer(lookup, kind, namespace, choice.name)
+  return 'not' in found ? found : { ready: found.ready.digest }
+}
+
+/**
+ * Whether an object waits for itself: in a circle of objects of one kind, each of which names the next, none would ever
+ * start. Call it only for one that has to wait: what is finished waits for nobody.
+ */
+export function waitsForItself<O extends KubernetesObject>(
+  object: O,
+  nextOf: (object: O) => string | undefined,
+  find: (name: string) => O | undefined,
+): boolean {
+  const seen = new Set<string>()
+  let name = nextOf(object)
+  while (name !== undefined && !seen.has(name)) {
+    if (name === object.metadata.name) return true
+    seen.add(name)
+    const next = find(name)
+    name = next && nextOf(next)
+  }
+  return false
+}

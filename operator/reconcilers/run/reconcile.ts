@@ -133,7 +133,7 @@ async function observeInputs(object: RunObject, status: RunStatus, options: RunR
       const message = `artifact ${digest} (${role}) is not whole in the store, and ${present.digests[role]} has taken its place; create the run again to work on that`
       return { state: 'Lost', message }
     }
-    const message = `artifact ${digest} (${role}) is not whole in the store; it is made again by what made it`
+    const message = `artifact ${digest} (${role}) is not whole in the store; this goes on once what made it has made it again`
     return { state: 'Waiting', message, waitingFor: kind.dependencies(object), lookAgainMs: missingArtifactMs }
   }
   return inputs

@@ -27,7 +27,9 @@ export interface RunKind<O extends RunObject = RunObject> {
   jobKind: JobKind
   /** A bounded run says Succeeded; a Dataset goes on for ever. */
   bounded: boolean
-  /** Fields of spec that name inputs: their digests stand for them in the input digest. */
+  /**
+   * Fields of spec that name inputs, `a.b` for a field of a field: their digests stand for them in the input digest.
+   */
   referenceFields: readonly string[]
   /** Objects that this one waits for. */
   dependencies(object: O): { kind: string; name: string }[]
@@ -42,9 +44,21 @@ export interface RunKind<O extends RunObject = RunObject> {
 
 /** The spec as the job gets it: without run policy and without references. */
 export function jobSpec(kind: RunKind, object: RunObject): Record<string, unknown> {
-  const left = new Set([...runPolicyFields, ...kind.referenceFields])
-  return Object.fromEntries(Object.entries(object.spec).filter(([field]) => !left.has(field)))
+  return without(object.spec, [...runPolicyFields, ...kind.referenceFields])
 }
+
+function without(fields: object, left: readonly string[]): Record<string, unknown> {
+  const kept = Object.entries(fields).filter(([field]) => !left.includes(field))
+  return Object.fromEntries(
+    kept.map(([field, value]) => {
+      const inner = left.filter((path) => path.startsWith(`${field}.`)).map((path) => path.slice(field.length + 1))
+      return [field, inner.length > 0 && isRecord(value) ? without(value, inner) : value]
+    }),
+  )
+}
+
+const isRecord = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** Digest of what decides the result: fields that may be edited while a run is on are no part of it. */
 export function inputDigestOf(

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { TokenizerBuild } from '../../../crds/kinds/tokenizer-build.ts'
 import { toJobFailure } from '../../../workers/processors/job-error.ts'
 import { processTokenizerBuild } from '../../../workers/processors/tokenizer-build.ts'
-import { openTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
+import { openEarlierTokenizer, openTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
 import { payloadOf, publishDataset, type TestContext, testContext } from './support.ts'
 
 const spec: TokenizerBuild['spec'] = {
@@ -48,6 +48,8 @@ describe('a TokenizerBuild', () => {
     })
     expect(tokenizer).toMatchObject({ datasetDigest: dataset.digest, itemCount: 15, levels: 2 })
     expect(outcome.summary).toMatchObject({ items: 15, levels: 2, utilization: [1, expect.any(Number)] })
+    expect(outcome.summary).toMatchObject({ codebooks: 'Learned', codebooksReason: 'NothingToReuse' })
+    expect(outcome.summary.codeShares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 12)
     expect(context.updates.at(-1)).toEqual({ phase: 'Collisions', step: 20, totalSteps: 20 })
   })
 
@@ -74,5 +76,53 @@ describe('a TokenizerBuild', () => {
       retryable: false,
       message: expect.stringContaining('spec.features.embedding'),
     })
+  })
+})
+
+describe('a TokenizerBuild that reuses an earlier one', () => {
+  const more = [...items, { id: '15', text: 'nail red 15', attributes: ['Group 0'] }]
+  const reuse = (maxUnseenItemsPercent: number) => ({ digest: `sha256:${'0'.repeat(64)}`, maxUnseenItemsPercent })
+
+  async function next(context: TestContext, earlier: string, changed: Partial<TokenizerBuild['spec']>) {
+    const { digest } = await publishDataset(context, { sequences: [...sequences, [0, 1, 2, 15, 3]], items: more })
+    const payload = payloadOf('TokenizerBuild', { ...spec, ...changed }, { dataset: digest, reuse: earlier })
+    const { artifact, summary } = await processTokenizerBuild(payload, context)
+    const opened = await context.store.open(artifact.digest)
+    return { summary, manifest: opened.manifest, tokenizer: await openEarlierTokenizer(opened) }
+  }
+
+  const codesById = ({ itemIds, codes, levels }: Awaited<ReturnType<typeof openEarlierTokenizer>>) =>
+    Object.fromEntries(itemIds.map((id, item) => [id, codes.slice(item * levels, (item + 1) * levels).join('-')]))
+
+  test('keeps the codes of known items through a new numbering, and says so', async () => {
+    const context = await testContext()
+    const first = (await build(context)).outcome.artifact.digest
+    const before = await openEarlierTokenizer(await context.store.open(first))
+    const { summary, manifest, tokenizer } = await next(context, first, { reuse: reuse(10) })
+    expect(summary).toMatchObject({ codebooks: 'Reused', codebooksReason: 'FewUnseenItems', unseenItemsPercent: 6.25 })
+    // The new item stands among the others, so that places of known ones have moved.
+    expect(tokenizer.itemIds.indexOf('15')).toBeLessThan(15)
+    expect(codesById(tokenizer)).toMatchObject(codesById(before))
+    expect(tokenizer.vocabulary).toBe(before.vocabulary)
+    expect(manifest.metadata).toMatchObject({ parent: first, vocabulary: before.vocabulary })
+  })
+
+  test('learns anew, and says why, beyond the limit or with other options', async () => {
+    const context = await testContext()
+    const first = (await build(context)).outcome.artifact.digest
+    const before = await openTokenizer(await context.store.open(first))
+    const beyond = await next(context, first, { reuse: reuse(6) })
+    expect(beyond.summary).toMatchObject({ codebooks: 'Learned', codebooksReason: 'TooManyUnseenItems' })
+    expect(beyond.tokenizer.vocabulary).not.toBe(before.vocabulary)
+    const other = await next(context, first, { reuse: reuse(10), seed: 2 })
+    expect(other.summary).toMatchObject({ codebooks: 'Learned', codebooksReason: 'OptionsDiffer' })
+    expect(beyond.tokenizer.learned).toEqual(new Uint8Array(16).fill(1))
+  })
+
+  test('refuses what is no tokenizer', async () => {
+    const context = await testContext()
+    const { digest } = await publishDataset(context, { sequences, items })
+    const running = next(context, digest, { reuse: reuse(10) })
+    await expect(running).rejects.toMatchObject({ reason: 'NotATokenizer', retryable: false })
   })
 })

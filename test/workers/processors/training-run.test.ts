@@ -51,7 +51,7 @@ beforeAll(async () => {
     seed: 1,
   })
   const request = { kind: 'Tokenizer', inputDigest: digestOf(2), metadata: {} }
-  const tokenizer = await store.publish(request, (directory) => writeTokenizer(directory, built, digest))
+  const tokenizer = await store.publish(request, (directory) => writeTokenizer(directory, built, dataset))
   inputs = { dataset: digest, tokenizer: tokenizer.digest }
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))

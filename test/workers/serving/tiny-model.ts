@@ -72,7 +72,7 @@ export async function trainTinyModel({ users = 60, items = 40 } = {}): Promise<T
     seed: 1,
   })
   const tokenizer = await store.publish({ kind: 'Tokenizer', inputDigest: digestOf(2), metadata: {} }, (directory) =>
-    writeTokenizer(directory, built, dataset.digest),
+    writeTokenizer(directory, built, dataset),
   )
   const { artifact } = await processTrainingRun(
     {

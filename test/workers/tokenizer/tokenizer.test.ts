@@ -5,6 +5,7 @@ import { type BuildOptions, type BuiltTokenizer, buildTokenizer } from '../../..
 import { encode, encodeNewItems } from '../../../workers/tokenizer/encoder.ts'
 import { openBuildReport, openTokenizer, writeTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
 import { buildTrie } from '../../../workers/tokenizer/trie.ts'
+import { vocabularyOf } from '../../../workers/tokenizer/vocabulary.ts'
 import { temporaryFolder } from '../artifacts/support.ts'
 import { groupedDataset, normals, smallBuild, type TestDataset, testDataset } from './support.ts'
 
@@ -13,7 +14,7 @@ const digest = `sha256:${'0'.repeat(64)}`
 async function written(built: BuiltTokenizer): Promise<{ folder: string; path: (file: string) => string }> {
   const folder = join(await temporaryFolder(), 'tokenizer')
   await mkdir(folder)
-  await writeTokenizer(folder, built, digest)
+  await writeTokenizer(folder, built, { digest, itemIds: Array.from(built.learned, (_, item) => String(item)) })
   return { folder, path: (file) => join(folder, file) }
 }
 
@@ -121,6 +122,7 @@ describe('the artifact', () => {
     const tokenizer = await openTokenizer(artifact)
     expect(tokenizer).toEqual({
       datasetDigest: digest,
+      vocabulary: vocabularyOf(built.codebooks, built.featureModel),
       itemCount: 160,
       levels: 3,
       codebookSizes: [8, 8, 8],

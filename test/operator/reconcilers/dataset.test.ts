@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest'
+import type { DatasetSummary } from '../../../crds/jobs.ts'
+import { datasetRun } from '../../../operator/reconcilers/dataset.ts'
+import { digestOf } from './support.ts'
+
+const summary: DatasetSummary = {
+  sourceDigest: digestOf('5'),
+  users: 2,
+  items: 3,
+  interactions: 4,
+  badRows: 0,
+  badRowExamples: [],
+  popularityShares: [1],
+}
+const describe = (digest: string, status: object, now: number) =>
+  datasetRun.describe({ digest, sizeBytes: 1, summary }, { observedGeneration: 1, ...status }, now) as Record<
+    string,
+    unknown
+  >
+
+test('a poll that finds the same keeps the revision and its time; a change gives a new one', () => {
+  const first = describe(digestOf('a'), {}, 1000)
+  const again = describe(digestOf('a'), first, 2000)
+  expect(again).toMatchObject({ revision: digestOf('a'), revisionTime: first.revisionTime })
+  expect(again.lastPollTime).not.toBe(first.lastPollTime)
+  const changed = describe(digestOf('b'), again, 3000)
+  expect(changed.revision).toBe(digestOf('b'))
+  expect(changed.revisionTime).toBe(changed.lastPollTime)
+})
+
+test('status holds no measure of drift', () => {
+  expect(describe(digestOf('a'), {}, 0)).not.toHaveProperty('popularityShares')
+})

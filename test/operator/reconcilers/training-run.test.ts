@@ -1,0 +1,87 @@
+import { describe, expect, test } from 'vitest'
+import type { TrainingRun } from '../../../crds/kinds/training-run.ts'
+import type { KubernetesObject } from '../../../operator/cluster/objects.ts'
+import { inputDigestOf, type RunKind } from '../../../operator/reconcilers/run/run-kind.ts'
+import { trainingRunRun } from '../../../operator/reconcilers/training-run.ts'
+import { digestOf, lookupIn, objectOf } from './support.ts'
+
+const tokenizer = objectOf<KubernetesObject>(
+  'TokenizerBuild',
+  'tokens',
+  { datasetRef: { name: 'logs' } },
+  { digest: digestOf('b'), inputs: { dataset: digestOf('a') } },
+)
+
+const runOf = (name: string, warmStart?: TrainingRun['spec']['warmStart'], digest?: string): TrainingRun =>
+  objectOf(
+    'TrainingRun',
+    name,
+    { datasetRef: { name: 'logs' }, tokenizerRef: { name: 'tokens' }, ...(warmStart && { warmStart }) },
+    digest === undefined ? {} : { digest },
+  )
+const from = (name: string) => ({ trainingRunRef: { name } })
+const resolve = (run: TrainingRun, others: readonly KubernetesObject[] = []) =>
+  trainingRunRun.resolve(run, lookupIn([tokenizer, run, ...others]))
+
+describe('the inputs of a TrainingRun', () => {
+  const cold = { dataset: digestOf('a'), tokenizer: digestOf('b') }
+
+  test('are those of its tokenizer, and no parent without warmStart', () => {
+    expect(resolve(runOf('child'))).toEqual({ state: 'Ready', digests: cold })
+  })
+
+  test('hold the parent that warmStart names, by a digest or by a run', () => {
+    const digests = { ...cold, parent: digestOf('c') }
+    expect(resolve(runOf('child', { digest: digestOf('c') }))).toEqual({ state: 'Ready', digests })
+    const parent = runOf('parent', undefined, digestOf('c'))
+    expect(resolve(runOf('child', from('parent')), [parent])).toEqual({ state: 'Ready', digests })
+  })
+
+  test('wait for a parent that is not there, or not Ready', () => {
+    const waitingFor = [{ kind: 'TrainingRun', name: 'parent' }]
+    for (const others of [[], [runOf('parent')]])
+      expect(resolve(runOf('child', from('parent')), others)).toMatchObject({ state: 'Waiting', waitingFor })
+    expect(trainingRunRun.dependencies(runOf('child', from('parent')))).toContainEqual(waitingFor[0])
+  })
+
+  test('are refused where runs wait for each other in a circle', () => {
+    expect(resolve(runOf('child', from('child')))).toMatchObject({ state: 'Invalid' })
+    const circle = [runOf('one', from('two')), runOf('two', from('child'))]
+    expect(resolve(runOf('child', from('one')), circle)).toMatchObject({
+      state: 'Invalid',
+      message: expect.stringContaining('warmStart.trainingRunRef'),
+    })
+    // One that only leads into a circle waits for it.
+    expect(resolve(runOf('outside', from('child')), [...circle, runOf('child', from('one'))])).toMatchObject({
+      state: 'Waiting',
+    })
+  })
+
+  test('are no circle once the parent has finished', () => {
+    const parent = runOf('parent', from('child'), digestOf('c'))
+    expect(resolve(runOf('child', from('parent')), [parent])).toMatchObject({ state: 'Ready' })
+  })
+
+  test('decide the input digest: another parent is another result, another name of it is not', () => {
+    const kind = trainingRunRun as unknown as RunKind
+    const of = (run: TrainingRun, parent: string) => inputDigestOf(kind, run, { ...cold, parent }, 'engine')
+    const byName = of(runOf('child', from('parent')), digestOf('c'))
+    expect(of(runOf('child', { digest: digestOf('c') }), digestOf('c'))).toBe(byName)
+    expect(of(runOf('child', from('parent')), digestOf('d'))).not.toBe(byName)
+  })
+})
+
+test('status tells the parent and what was taken from it, and nothing of either after a cold start', () => {
+  const summary = { epochs: 2, bestEpoch: 1, trainingLoss: 1, validationNdcg: 0.5, parameters: 10 }
+  const artifact = { digest: digestOf('e'), sizeBytes: 1 }
+  const status = { observedGeneration: 1 }
+  const lineage = { parent: digestOf('c'), warmStart: { takenParameters: 8, initialParameters: 2, newItems: 1 } }
+  const warm = trainingRunRun.describe({ ...artifact, summary: { ...summary, ...lineage } }, status, 0)
+  expect(warm).toMatchObject(lineage)
+  const cold = trainingRunRun.describe({ ...artifact, summary }, status, 0)
+  expect(Object.keys(cold).sort()).toEqual(
+    Object.keys(summary)
+      .map((key) => (key === 'epochs' ? 'epoch' : key))
+      .sort(),
+  )
+})
