@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeEngine } from '../../workers/artifacts/engine.ts'
-import { openFileStore } from '../../workers/artifacts/file-store.ts'
+import { openStore } from '../../workers/artifacts/open-store.ts'
 import type { ArtifactStore } from '../../workers/artifacts/store.ts'
 import { type Client, createClient } from '../cluster/client.ts'
 import { systemClock } from '../cluster/clock.ts'
@@ -90,7 +90,7 @@ async function startParts(options: LocalClusterOptions, parts: Stoppable[]): Pro
   const storePath = join(directory, 'store')
   mkdirSync(storePath, { recursive: true })
   const storeUri = pathToFileURL(storePath).href
-  const store = openFileStore(storeUri)
+  const store = openStore(storeUri)
   const services = await startNode(options, api, parts)
 
   const queue = new BullmqQueue({

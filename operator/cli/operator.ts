@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { describeEngine } from '../../workers/artifacts/engine.ts'
-import { openFileStore } from '../../workers/artifacts/file-store.ts'
+import { openStore } from '../../workers/artifacts/open-store.ts'
 import { createClient } from '../cluster/client.ts'
 import { systemClock } from '../cluster/clock.ts'
 import { createHttpTransport, loadKubeConfig } from '../cluster/http-transport.ts'
@@ -50,7 +50,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
   const operator = new Operator({
     client: createClient({ ...options, transport: work.transport, server: work.server }),
     queue,
-    store: openFileStore(command.store),
+    store: openStore(command.store),
     clock,
     random,
     log,
