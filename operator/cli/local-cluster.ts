@@ -25,6 +25,7 @@ import type { Service } from '../node/service-backends.ts'
 import { ServiceProxy } from '../node/service-proxy.ts'
 import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager, redisSecret } from '../reconcilers/names.ts'
+import { storeEnvironment } from '../reconcilers/pod-template.ts'
 import { installDefinitions } from './crds.ts'
 import { podLogHandler } from './pod-log.ts'
 import { findRedisServer, startRedisServer } from './redis-server.ts'
@@ -110,7 +111,7 @@ async function startParts(options: LocalClusterOptions, parts: Stoppable[]): Pro
     metrics: new OperatorMetrics(),
     instance: hostname(),
     newId: randomUUID,
-    pods: { image: 'adloom:local', storeUri, environment: [] },
+    pods: { image: 'adloom:local', storeUri, environment: storeEnvironment(process.env) },
     defaultEngine: describeEngine(),
   })
   operator.start()

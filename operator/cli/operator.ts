@@ -12,6 +12,7 @@ import { type Stoppable, stopInOrder } from '../control/shutdown.ts'
 import { Operator } from '../main.ts'
 import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager } from '../reconcilers/names.ts'
+import { storeEnvironment } from '../reconcilers/pod-template.ts'
 import { createLog } from './log.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -58,7 +59,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     instance: identity,
     newId: randomUUID,
     ...(command.namespace === undefined ? {} : { namespace: command.namespace }),
-    pods: { image: command.image, storeUri: command.store, environment: [] },
+    pods: { image: command.image, storeUri: command.store, environment: storeEnvironment(process.env) },
     defaultEngine: describeEngine(),
   })
   const { promise: told, resolve: tell } = Promise.withResolvers<string>()
