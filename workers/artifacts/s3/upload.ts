@@ -38,7 +38,9 @@ async function uploadInParts(
   place: { Bucket: string; Key: string },
   file: { handle: FileHandle; size: number },
 ): Promise<void> {
-  const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand(place))
+  // Named at every step: a server refuses parts whose checksums it was not told of, and an end that lacks them.
+  const ChecksumAlgorithm = 'CRC32'
+  const { UploadId } = await client.send(new sdk.CreateMultipartUploadCommand({ ...place, ChecksumAlgorithm }))
   const partSize = partSizeOf(file.size)
   const parts: CompletedPart[] = []
   let next = 0
@@ -49,7 +51,8 @@ async function uploadInParts(
       next += partSize
       const PartNumber = start / partSize + 1
       const Body = await readPart(file.handle, start, Math.min(partSize, file.size - start))
-      const sent = await client.send(new sdk.UploadPartCommand({ ...place, UploadId, PartNumber, Body }))
+      const part = { ...place, UploadId, PartNumber, Body, ChecksumAlgorithm } as const
+      const sent = await client.send(new sdk.UploadPartCommand(part))
       parts.push({ PartNumber, ETag: sent.ETag, ...checksumsOf(sent) })
     }
   }
@@ -70,7 +73,7 @@ async function uploadInParts(
   }
 }
 
-/** A server that keeps checksums of parts wants to see them again at the end. */
+/** Older servers answer without. */
 function checksumsOf({ ChecksumCRC32 }: { ChecksumCRC32?: string | undefined }): Partial<CompletedPart> {
   return ChecksumCRC32 === undefined ? {} : { ChecksumCRC32 }
 }
