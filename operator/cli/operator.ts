@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { describeEngine } from '../../workers/artifacts/engine.ts'
-import { openFileStore } from '../../workers/artifacts/file-store.ts'
+import { openStore } from '../../workers/artifacts/open-store.ts'
 import { createClient } from '../cluster/client.ts'
 import { systemClock } from '../cluster/clock.ts'
 import { createHttpTransport, loadKubeConfig } from '../cluster/http-transport.ts'
@@ -12,6 +12,7 @@ import { type Stoppable, stopInOrder } from '../control/shutdown.ts'
 import { Operator } from '../main.ts'
 import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager } from '../reconcilers/names.ts'
+import { storeEnvironment } from '../reconcilers/pod-template.ts'
 import { createLog } from './log.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -50,7 +51,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
   const operator = new Operator({
     client: createClient({ ...options, transport: work.transport, server: work.server }),
     queue,
-    store: openFileStore(command.store),
+    store: openStore(command.store),
     clock,
     random,
     log,
@@ -58,7 +59,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     instance: identity,
     newId: randomUUID,
     ...(command.namespace === undefined ? {} : { namespace: command.namespace }),
-    pods: { image: command.image, storeUri: command.store, environment: [] },
+    pods: { image: command.image, storeUri: command.store, environment: storeEnvironment(process.env) },
     defaultEngine: describeEngine(),
   })
   const { promise: told, resolve: tell } = Promise.withResolvers<string>()

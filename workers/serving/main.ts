@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
-import { openFileStore } from '../artifacts/file-store.ts'
+import { openStore } from '../artifacts/open-store.ts'
 import type { Timers } from './micro-batcher.ts'
 import { Ranker } from './ranker.ts'
 import { loadModel } from './served-model.ts'
@@ -44,7 +44,7 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
   const url = await app.listen({ host: settings.host, port: serving.port })
   logger.info({ url, name, digest }, 'Loads the model')
   try {
-    const store = openFileStore(settings.storeUri)
+    const store = openStore(settings.storeUri)
     ranker.use(await loadModel(digest, { ...serving, store, threads }))
   } catch (error) {
     await app.close()
