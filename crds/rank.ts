@@ -52,7 +52,17 @@ export const skippedReasons = ['UnknownItem', 'UnknownUser', 'Duplicate'] as con
 export const rankAnswer = Type.Object({
   requestId: Type.String(),
   model: Type.Object({ name: Type.String(), digest: Type.String(), revision: Type.String() }),
-  entries: Type.Array(Type.Object({ position: Type.Integer(), item: Type.String(), score: Type.Number() })),
+  entries: Type.Array(
+    Type.Object({
+      position: Type.Integer(),
+      item: Type.String(),
+      score: Type.Number(),
+      /** Probability that this item came here, given those before it; only with spec.serving.exploration. */
+      propensity: Type.Optional(Type.Number()),
+    }),
+  ),
+  /** Natural logarithm of the probability of the whole list; only with spec.serving.exploration. */
+  logPropensity: Type.Optional(Type.Number()),
   skipped: Type.Array(Type.Object({ id: Type.String(), reason: Type.String() })),
   timings: Type.Object({ queueMilliseconds: Type.Number(), decodeMilliseconds: Type.Number() }),
 })

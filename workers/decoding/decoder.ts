@@ -2,6 +2,7 @@
 
 import { type RankerShape, rankerLayout } from '../ranker/architecture.ts'
 import type { Catalogue } from '../ranker/catalogue.ts'
+import type { ExecutionProvider } from '../tensor/execution-provider.ts'
 import type { Graph } from '../tensor/graph.ts'
 import { writeModel } from '../tensor/onnx-writer.ts'
 import { constantParameters, parametersOf } from '../tensor/parameters.ts'
@@ -36,6 +37,8 @@ export interface DecoderOptions {
   readonly maxBatch: number
   /** Whether runs happen in a thread of their own, for callers whose event loop must go on. */
   readonly ownThread?: boolean
+  /** Where runs happen; CPU where absent. */
+  readonly provider?: ExecutionProvider
 }
 
 type Runner = Pick<Session, 'run' | 'release'> | Pick<SessionThread, 'run' | 'release'>
@@ -174,7 +177,8 @@ export class BeamDecoder {
 
   #createSession(beamSize: number): Promise<Runner> {
     const model = writeModel(beamSearchGraph(this.#shape, this.#catalogue, beamSize, this.#weights))
-    const { threads, ownThread = false } = this.#options
-    return ownThread ? SessionThread.create(model, { threads }) : Session.create(model, { threads })
+    const { threads, ownThread = false, provider = 'CPU' } = this.#options
+    const options = { threads, provider }
+    return ownThread ? SessionThread.create(model, options) : Session.create(model, options)
   }
 }

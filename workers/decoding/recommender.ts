@@ -2,6 +2,7 @@
 
 import type { ArtifactStore } from '../artifacts/store.ts'
 import { openModel, type RankerModel } from '../ranker/model-artifact.ts'
+import type { ExecutionProvider } from '../tensor/execution-provider.ts'
 import { BeamDecoder, type DecodedList, type DecodeRequest } from './decoder.ts'
 
 export const defaultBeamSize = 50
@@ -30,13 +31,16 @@ export interface RecommenderOptions {
   readonly maxBatch?: number
   /** Whether decoding runs in a thread of its own, for callers whose event loop must go on. */
   readonly ownThread?: boolean
+  /** Where decoding runs; CPU where absent. */
+  readonly provider?: ExecutionProvider
 }
 
 /** Opens a model by its digest, with the session of its usual beam loaded. */
 export const openRecommender = async (digest: string, options: RecommenderOptions): Promise<ModelRecommender> => {
   const { store, threads, beamSize = defaultBeamSize, cutoff = 1, maxBatch = defaultBatch, ownThread = false } = options
+  const { provider = 'CPU' } = options
   const model = await openModel(await store.open(digest))
-  const widths = { threads, maxBatch, ownThread, beamSize: Math.max(beamSize, cutoff) }
+  const widths = { threads, maxBatch, ownThread, provider, beamSize: Math.max(beamSize, cutoff) }
   const decoder = await BeamDecoder.create(model.shape, model.catalogue, model.parameters, widths)
   return {
     name: digest,

@@ -1,16 +1,25 @@
+import type { Server } from 'node:http'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { pino } from 'pino'
+import { type Logger, pino } from 'pino'
+import { openLogStore } from '../artifacts/log-store.ts'
 import { openStore } from '../artifacts/open-store.ts'
+import { chooseProvider } from './choose-provider.ts'
+import { Feedback } from './feedback.ts'
+import { FeedbackLog } from './feedback-log.ts'
 import type { Timers } from './micro-batcher.ts'
 import { Ranker } from './ranker.ts'
 import { loadModel } from './served-model.ts'
-import { buildServer } from './server.ts'
-import { readSettings } from './settings.ts'
+import { buildServer, keepAliveMilliseconds } from './server.ts'
+import { readSettings, type ServingSettings } from './settings.ts'
 
 /** So long a server that was told to end takes new requests, until every proxy has seen that it is not ready. */
 const lameDuckMilliseconds = 1000
-/** Less than the grace period of the Pod, so that the end is ours and clean. */
-const drainLimitMilliseconds = 25_000
+/** From then on until nobody holds a connection: each answer closes its own, and idle ones grow no older than this. */
+const connectionsLimitMilliseconds = keepAliveMilliseconds
+/** Together with the above less than the grace period of a Pod (30 s), so that the end is ours and clean. */
+const drainLimitMilliseconds = 18_000
+const flushLimitMilliseconds = 4000
 
 export interface RunningServer {
   readonly url: string
@@ -33,21 +42,27 @@ export const systemTimers: Timers = {
 export async function startServing(environment: NodeJS.ProcessEnv): Promise<RunningServer> {
   const logger = pino({ level: environment.ADLOOM_LOG_LEVEL ?? 'info' })
   const settings = readSettings(environment)
-  const { name, digest, serving, threads } = settings
+  const { name, digest, serving, threads, eventsToken } = settings
+  const provider = await chooseProvider(serving, logger)
   const ranker = new Ranker(settings, systemTimers)
   let draining = false
   const app = buildServer({
     ranker,
+    eventsToken,
     draining: () => draining,
     logError: (message, error) => logger.error(error, message),
   })
   const url = await app.listen({ host: settings.host, port: serving.port })
   logger.info({ url, name, digest }, 'Loads the model')
+  let log: FeedbackLog | undefined
   try {
+    log = await openFeedback(ranker, settings, logger)
     const store = openStore(settings.storeUri)
-    ranker.use(await loadModel(digest, { ...serving, store, threads }))
+    ranker.use(await loadModel(digest, { ...serving, store, threads, provider }))
+    ranker.metrics.executionProvider.set({ provider }, 1)
   } catch (error) {
     await app.close()
+    await log?.stop(AbortSignal.timeout(flushLimitMilliseconds))
     throw error
   }
   logger.info({ url, name, digest }, 'Serves')
@@ -55,14 +70,56 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
     draining = true
     logger.info('Drains')
     await sleep(lameDuckMilliseconds)
+    await untilUnconnected(app.server, connectionsLimitMilliseconds)
     const limit = setTimeout(() => app.server.closeAllConnections(), drainLimitMilliseconds)
     await app.close()
     clearTimeout(limit)
+    await log?.stop(AbortSignal.timeout(flushLimitMilliseconds))
     await ranker.release()
     logger.info('Ends')
   }
   let ended: Promise<void> | undefined
   return { url, stop: () => (ended ??= end()) }
+}
+
+/** Starts to note answers and events; undefined where the spec does not ask for it. */
+async function openFeedback(
+  ranker: Ranker,
+  settings: ServingSettings,
+  logger: Logger,
+): Promise<FeedbackLog | undefined> {
+  const { namespace, name, pod, scratch, serving, storeUri } = settings
+  if (serving.feedback === undefined) return undefined
+  const { metrics } = ranker
+  const now = () => Date.now()
+  const log = new FeedbackLog({
+    ...serving.feedback,
+    spool: join(scratch, 'feedback'),
+    store: openLogStore(storeUri),
+    prefix: `feedback/${namespace}/${name}`,
+    writer: pod.slice(-60),
+    timers: systemTimers,
+    now,
+    events: {
+      onDropped: (stream, count) => metrics.feedbackDropped.inc({ stream }, count),
+      onPublished: (stream) => metrics.feedbackFiles.inc({ stream }),
+      onPublishFailed: (error) => {
+        metrics.feedbackFailures.inc()
+        logger.warn(error, 'A file of feedback cannot be put into the store; it is tried again')
+      },
+      onWriteFailed: (error) => logger.error(error, 'Feedback cannot be written'),
+    },
+  })
+  await log.start()
+  ranker.noteIn(new Feedback({ settings, log, metrics, now }))
+  return log
+}
+
+/** Until no client holds a connection, or the time is over. */
+async function untilUnconnected(server: Server, limitMilliseconds: number): Promise<void> {
+  const deadline = performance.now() + limitMilliseconds
+  const connections = () => new Promise<number>((resolve) => server.getConnections((_, count) => resolve(count ?? 0)))
+  while ((await connections()) > 0 && performance.now() < deadline) await sleep(20)
 }
 
 /** Until the process is told to end; also while the model still loads. */

@@ -1,8 +1,8 @@
 // Checks the body of /v1/rank against its schema and points at what is wrong.
 
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { Ajv } from 'ajv'
 import { type RankRequest, rankBody } from '../../crds/rank.ts'
-import { HttpError } from './http-error.ts'
+import { checked, invalid } from './schema-fault.ts'
 
 export interface RankCall {
   readonly requests: readonly RankRequest[]
@@ -32,23 +32,4 @@ export function readRankCall(body: unknown, limits: RankLimits): RankCall {
     if (slots > limits.beamSize)
       throw invalid(`${isList ? `/${index}` : ''}/slots`, `must be <= ${limits.beamSize} (spec.serving.beamSize)`)
   return { requests, isList }
-}
-
-function checked<T>(validate: ValidateFunction<T>, body: unknown): T {
-  if (validate(body)) return body
-  const [error] = validate.errors ?? []
-  throw error === undefined ? invalid('', 'is invalid') : invalid(pointerOf(error), messageOf(error))
-}
-
-const invalid = (field: string, problem: string): HttpError =>
-  new HttpError(400, 'InvalidRequest', `${field === '' ? 'the body' : field} ${problem}`, { field })
-
-/** The unknown field itself where that is what is wrong, not the object around it. */
-function pointerOf({ instancePath, params, keyword }: ErrorObject): string {
-  if (keyword !== 'additionalProperties') return instancePath
-  return `${instancePath}/${String(params.additionalProperty).replaceAll('~', '~0').replaceAll('/', '~1')}`
-}
-
-function messageOf({ message = 'is invalid', keyword }: ErrorObject): string {
-  return keyword === 'additionalProperties' ? 'is no field that is known' : message
 }

@@ -3,6 +3,9 @@
 import { randomUUID } from 'node:crypto'
 import type { RankAnswer, RankRequest } from '../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
+import { Random } from '../tensor/random.ts'
+import { type ChosenList, chooseList, type ExplorationPolicy } from './exploration.ts'
+import type { Feedback } from './feedback.ts'
 import { unavailable } from './http-error.ts'
 import { createMetrics } from './metrics.ts'
 import { MicroBatcher, type Timers } from './micro-batcher.ts'
@@ -13,16 +16,30 @@ import type { ServingSettings } from './settings.ts'
 /** So many runs that fail one after another mean that the decoder will not come back. */
 const maxFailures = 3
 
+interface Answered {
+  readonly requestId: string
+  readonly list: DecodedList & Partial<ChosenList>
+  readonly timings: RankAnswer['timings']
+  readonly model: ServedModel
+}
+
 export class Ranker {
   readonly settings: Pick<ServingSettings, 'name' | 'digest' | 'revision' | 'serving'>
   readonly metrics = createMetrics(() => this.#batcher.length)
   readonly #batcher: MicroBatcher<DecodeRequest, DecodedList>
+  readonly #exploration: ExplorationPolicy | undefined
   #model: ServedModel | undefined
+  #feedback: Feedback | undefined
   #failures = 0
   #lastFailure = ''
 
   constructor(settings: Ranker['settings'], timers: Timers) {
     this.settings = settings
+    const { exploration } = settings.serving
+    this.#exploration = exploration && {
+      temperature: Number(exploration.temperature),
+      share: exploration.sharePercent / 100,
+    }
     this.#batcher = new MicroBatcher((requests) => this.#loaded().decode(requests), settings.serving, timers, {
       onRun: (size, milliseconds, error) => this.#observe(size, milliseconds, error),
     })
@@ -46,21 +63,32 @@ export class Ranker {
     this.metrics.modelInfo.set({ name, digest: model.digest, revision }, 1)
   }
 
+  /** Where answers and events are noted; undefined where nobody asked for it. */
+  get feedback(): Feedback | undefined {
+    return this.#feedback
+  }
+
+  noteIn(feedback: Feedback): void {
+    this.#feedback = feedback
+  }
+
   /**
    * Answers in the order of the requests.
    * @throws HttpError 503 before a model is loaded, QueueFullError, RequestTimeoutError, what the decoder throws
    */
   async rank(requests: readonly RankRequest[], signal?: AbortSignal): Promise<RankAnswer[]> {
     const model = this.#loaded()
-    const { beamSize } = this.settings.serving
-    const resolved = requests.map((request) => resolveRequest(request, model, beamSize))
-    const answers = await this.#batcher.submit(
+    const options = { beamSize: this.settings.serving.beamSize, wholeBeam: this.#exploration !== undefined }
+    const resolved = requests.map((request) => resolveRequest(request, model, options))
+    const decoded = await this.#batcher.submit(
       resolved.map(({ decode }) => decode),
       signal,
     )
-    return answers.map(({ answer, ...timings }, index) =>
-      this.#answer(requests[index], resolved[index], listEntries(answer, model.itemIds), timings),
-    )
+    return decoded.map(({ answer, ...timings }, index) => {
+      const requestId = requests[index].requestId ?? randomUUID()
+      const list = this.#choose(answer, resolved[index], requestId)
+      return this.#answer(requests[index], resolved[index], { requestId, list, timings, model })
+    })
   }
 
   async release(): Promise<void> {
@@ -68,21 +96,45 @@ export class Ranker {
     this.#model = undefined
   }
 
+  #choose(beam: DecodedList, { slots }: ResolvedRequest, requestId: string): DecodedList & Partial<ChosenList> {
+    if (this.#exploration === undefined) return beam
+    // By the name as well: two rankers that see one request do not explore in step.
+    return chooseList(beam, slots, this.#exploration, new Random('exploration', this.settings.name, requestId))
+  }
+
   #answer(
     request: RankRequest,
-    { skipped }: ResolvedRequest,
-    entries: RankAnswer['entries'],
-    timings: RankAnswer['timings'],
-  ): RankAnswer {
-    if (entries.length === 0) this.metrics.emptyLists.inc()
+    { skipped, decode, slots }: ResolvedRequest,
+    { requestId, list, timings, model }: Answered,
+  ) {
     const { name, digest, revision } = this.settings
-    return {
-      requestId: request.requestId ?? randomUUID(),
+    const { itemIds } = model
+    const answer: RankAnswer = {
+      requestId,
       model: { name, digest, revision },
-      entries,
+      entries: listEntries(list, itemIds),
+      ...(list.logList === undefined ? {} : { logPropensity: list.logList }),
       skipped,
       timings,
     }
+    this.#count(list)
+    this.#feedback?.answered({
+      answer,
+      user: request.user?.id,
+      history: decode.history,
+      candidates: decode.candidates?.length,
+      slots,
+      drawn: list.drawn,
+      itemIds,
+    })
+    return answer
+  }
+
+  #count({ scores, drawn }: DecodedList & Partial<ChosenList>): void {
+    this.metrics.lists.inc()
+    if (scores.length === 0) this.metrics.emptyLists.inc()
+    else this.metrics.score.observe(scores[0])
+    if (drawn) this.metrics.exploredLists.inc()
   }
 
   #loaded(): ServedModel {

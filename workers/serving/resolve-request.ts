@@ -2,6 +2,7 @@
 
 import { defaultSlots, type RankAnswer, type RankRequest, type skippedReasons } from '../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
+import type { Propensities } from './exploration.ts'
 import type { ServedModel } from './served-model.ts'
 
 type Skipped = { id: string; reason: (typeof skippedReasons)[number] }
@@ -11,23 +12,34 @@ export const maxSkippedListed = 100
 
 export interface ResolvedRequest {
   readonly decode: DecodeRequest
+  /** Length of the list that is answered. */
+  readonly slots: number
   readonly skipped: Skipped[]
 }
 
 type Lookup = Pick<ServedModel, 'findItem' | 'historyOf'>
 
-/** @param beamSize longest list that is answered; the default length yields to it */
-export function resolveRequest(request: RankRequest, model: Lookup, beamSize: number): ResolvedRequest {
+export interface ResolveOptions {
+  /** Longest list that is answered; the default length yields to it. */
+  readonly beamSize: number
+  /** Whether the whole beam is decoded, to choose the list from it. */
+  readonly wholeBeam: boolean
+}
+
+export function resolveRequest(request: RankRequest, model: Lookup, options: ResolveOptions): ResolvedRequest {
+  const { beamSize, wholeBeam } = options
   const skipped: Skipped[] = []
   const skip = (id: string, reason: Skipped['reason']) => {
     if (skipped.length < maxSkippedListed) skipped.push({ id, reason })
   }
   const history = resolveHistory(request.user, model, skip)
   const organic = request.candidates?.organic
+  const slots = request.slots ?? Math.min(beamSize, defaultSlots)
   return {
+    slots,
     decode: {
       history,
-      count: request.slots ?? Math.min(beamSize, defaultSlots),
+      count: wholeBeam ? beamSize : slots,
       ...(organic === undefined ? {} : { candidates: resolveCandidates(organic, model, skip) }),
       ...(request.includeSeen ? {} : { excluded: history }),
     },
@@ -68,6 +80,14 @@ function knownItems(ids: readonly string[], model: Lookup, skip: Skip): number[]
   return items
 }
 
-export function listEntries({ items, scores }: DecodedList, itemIds: readonly string[]): RankAnswer['entries'] {
-  return Array.from(items, (item, index) => ({ position: index + 1, item: itemIds[item], score: scores[index] }))
+export function listEntries(
+  { items, scores, entries }: DecodedList & Partial<Propensities>,
+  itemIds: readonly string[],
+): RankAnswer['entries'] {
+  return Array.from(items, (item, index) => ({
+    position: index + 1,
+    item: itemIds[item],
+    score: scores[index],
+    ...(entries === undefined ? {} : { propensity: entries[index] }),
+  }))
 }

@@ -3,6 +3,7 @@
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
+import type { ExecutionProvider } from '../tensor/execution-provider.ts'
 import { openHistorySnapshot } from './history-snapshot.ts'
 
 /** What answering needs of a model. */
@@ -21,6 +22,7 @@ export interface ServedModel {
 export interface LoadOptions {
   readonly store: Pick<ArtifactStore, 'open'>
   readonly threads: number
+  readonly provider?: ExecutionProvider
   /** Longest list that will be asked for. */
   readonly beamSize: number
   readonly maxBatchSize: number
@@ -31,10 +33,11 @@ export interface LoadOptions {
  * @throws ArtifactNotFoundError, CorruptArtifactError
  */
 export async function loadModel(digest: string, options: LoadOptions): Promise<ServedModel> {
-  const { store, threads, beamSize, maxBatchSize } = options
+  const { store, threads, beamSize, maxBatchSize, provider = 'CPU' } = options
   const recommender = await openRecommender(digest, {
     store,
     threads,
+    provider,
     beamSize,
     maxBatch: maxBatchSize,
     ownThread: true,

@@ -1,35 +1,43 @@
 // The HTTP surface of a ranker: /v1/rank, probes, metrics and the health routes of the Open Inference Protocol.
 
 import type { Duplex } from 'node:stream'
-import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify, type HTTPMethods } from 'fastify'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import packageJson from '../../package.json' with { type: 'json' }
+import { requireToken } from './bearer-token.ts'
+import { readEvents } from './events-body.ts'
 import { HttpError, toHttpError } from './http-error.ts'
 import { readRankCall } from './rank-body.ts'
 import type { Ranker } from './ranker.ts'
+import { route } from './route.ts'
 
 export interface ServerOptions {
   readonly ranker: Ranker
   /** Whether the process is about to end: it answers, but wants no more. */
   readonly draining: () => boolean
+  /** That callers of /v1/events must send; absent: none. */
+  readonly eventsToken?: string | undefined
   /** What goes wrong here, by a line. */
   readonly logError: (message: string, error: unknown) => void
 }
 
 export const bodyLimitBytes = 4 * 1024 * 1024
+/**
+ * An idle connection is closed after so long. Clients are told, and use none that is older: so whoever waits this long
+ * while it ends cuts nobody off.
+ */
+export const keepAliveMilliseconds = 5000
 /** A body that takes longer to arrive is given up. */
 const receiveTimeoutMilliseconds = 30_000
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
 
 /** Not in RFC 9110; what nginx logs for a client that closed before its answer. */
 const clientLeft = 499
-
-type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown
 
 /** A server that does not listen yet. */
 export function buildServer(options: ServerOptions): FastifyInstance {
   const app = fastify({
     bodyLimit: bodyLimitBytes,
     requestTimeout: receiveTimeoutMilliseconds,
+    keepAliveTimeout: keepAliveMilliseconds,
     forceCloseConnections: 'idle',
     // Who has sent a request over a connection that is still open gets its answer.
     return503OnClosing: false,
@@ -45,6 +53,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     reply.status(404).send(new HttpError(404, 'NotFound', `no route ${method} ${url.slice(0, 200)}`).body),
   )
   addRank(app, options)
+  addEvents(app, options)
   addProbes(app, options)
   addInferenceProtocol(app, options)
   return app
@@ -70,22 +79,6 @@ function refuseConnection({ code = '' }: NodeJS.ErrnoException, socket: Duplex):
   socket.end(`HTTP/1.1 ${status} ${reason}\r\n${headers.join('\r\n')}\r\n\r\n${body}`)
 }
 
-/** One method of a path; the others are answered 405. */
-function route(app: FastifyInstance, allowed: 'GET' | 'POST', url: string, handler: Handler): void {
-  const accepted: HTTPMethods[] = allowed === 'GET' ? ['GET', 'HEAD'] : ['POST']
-  const allow = accepted.join(', ')
-  app.route({ method: accepted, url, handler: async (request, reply) => handler(request, reply) })
-  app.route({
-    method: methods.filter((method) => !accepted.includes(method)),
-    url,
-    // Before the body is looked at, which may be of any type.
-    onRequest: async () => {
-      throw new HttpError(405, 'MethodNotAllowed', `${url} is asked by ${allow}`, { headers: { allow } })
-    },
-    handler: () => {},
-  })
-}
-
 function sendError({ logError }: ServerOptions, error: unknown, reply: FastifyReply): FastifyReply {
   const refused = toHttpError(error)
   if (refused !== undefined) return reply.status(refused.status).headers(refused.headers).send(refused.body)
@@ -108,6 +101,7 @@ function addRank(app: FastifyInstance, { ranker }: ServerOptions): void {
       if (!reply.raw.writableFinished) aborter.abort(gone)
     }
     reply.raw.once('close', closed)
+    metrics.inFlight.inc()
     try {
       const answers = await ranker.rank(call.requests, aborter.signal)
       return call.isList ? answers : answers[0]
@@ -117,9 +111,32 @@ function addRank(app: FastifyInstance, { ranker }: ServerOptions): void {
       metrics.requests.inc({ code: String(clientLeft) })
       return reply.status(clientLeft).send()
     } finally {
+      metrics.inFlight.dec()
       reply.raw.off('close', closed)
     }
   })
+}
+
+function addEvents(app: FastifyInstance, { ranker, eventsToken }: ServerOptions): void {
+  const feedback = () => {
+    if (ranker.feedback !== undefined) return ranker.feedback
+    throw new HttpError(404, 'FeedbackOff', 'this ranker takes no events; set spec.serving.feedback')
+  }
+  // Before the body is read: who may not send events makes no work.
+  const mayEnter = (request: FastifyRequest) => {
+    feedback()
+    if (eventsToken !== undefined) requireToken(request.headers.authorization, eventsToken)
+  }
+  route(
+    app,
+    'POST',
+    '/v1/events',
+    (request, reply) => {
+      const taker = feedback()
+      return reply.status(202).send(taker.take(readEvents(request.body, taker.now())))
+    },
+    mayEnter,
+  )
 }
 
 function readiness({ ranker, draining }: ServerOptions) {

@@ -1,6 +1,7 @@
 // What a serving process is told by its Pod.
 
-import { availableParallelism } from 'node:os'
+import { availableParallelism, hostname, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { type RankerDeployment, rankerDeployment } from '../../crds/kinds/ranker-deployment.ts'
 
@@ -8,7 +9,10 @@ export type ServingSpec = RankerDeployment['spec']['serving']
 
 export interface ServingSettings {
   /** Of the RankerDeployment. */
+  readonly namespace: string
   readonly name: string
+  /** This Pod. */
+  readonly pod: string
   /** Digest of the model that is wanted. */
   readonly digest: string
   /** Names model and settings together; comes back in answers. */
@@ -18,6 +22,10 @@ export interface ServingSettings {
   readonly serving: ServingSpec
   /** Threads of decoding. */
   readonly threads: number
+  /** Folder of this Pod alone, which a restart of the process survives. */
+  readonly scratch: string
+  /** That callers of /v1/events must send; undefined where none is asked. */
+  readonly eventsToken: string | undefined
 }
 
 const defaultHost = '127.0.0.1'
@@ -26,14 +34,31 @@ const defaultHost = '127.0.0.1'
 export function readSettings(environment: NodeJS.ProcessEnv): ServingSettings {
   const serving = readServing(environment.ADLOOM_SERVING ?? '{}')
   return {
+    namespace: environment.ADLOOM_NAMESPACE || 'default',
     name: required(environment, 'ADLOOM_NAME'),
+    pod: environment.POD_NAME || hostname(),
     digest: required(environment, 'ADLOOM_MODEL'),
     revision: environment.ADLOOM_REVISION ?? '',
     storeUri: required(environment, 'ADLOOM_STORE'),
     host: environment.POD_IP || defaultHost,
     serving,
     threads: serving.threads || availableParallelism(),
+    scratch: environment.ADLOOM_SCRATCH || join(tmpdir(), `adloom-${process.pid}`),
+    eventsToken: eventsToken(serving, environment),
   }
+}
+
+/** An empty token would let everybody in. */
+function eventsToken({ feedback }: ServingSpec, environment: NodeJS.ProcessEnv): string | undefined {
+  const reference = feedback?.tokenSecretRef
+  if (reference === undefined) return undefined
+  // `kubectl create secret --from-file` keeps the line break at the end of a file.
+  const token = environment.ADLOOM_EVENTS_TOKEN?.trim()
+  if (token) return token
+  const { name, key } = reference
+  throw new Error(
+    `the token of /v1/events is empty: give key ${key} of Secret ${name} a value (spec.serving.feedback.tokenSecretRef)`,
+  )
 }
 
 function readServing(text: string): ServingSpec {

@@ -1,4 +1,4 @@
-// An ONNX Runtime session on CPU. Its `run` blocks the JavaScript thread that calls it although it returns a promise:
+// An ONNX Runtime session. Its `run` blocks the JavaScript thread that calls it although it returns a promise:
 // a thread that has other duties uses SessionThread.
 
 import { InferenceSession, Tensor } from 'onnxruntime-node'
@@ -9,6 +9,8 @@ import { sizeOf } from './shapes.ts'
 export interface SessionOptions {
   /** Threads of the operators. Each session has a pool of its own, so let one work at a time. */
   readonly threads: number
+  /** Where it computes; CPU where absent. What a GPU cannot do is done on the CPU all the same. */
+  readonly provider?: 'CPU' | 'CUDA'
   /** Writes a Chrome trace to a file whose name starts so, when the session is released. */
   readonly profilePrefix?: string
   /** The file that the model refers to, where it was written so. */
@@ -44,9 +46,10 @@ export class Session {
   }
 
   /** @throws what ONNX Runtime has against the model */
-  static async create(model: Uint8Array, { threads, profilePrefix, weights }: SessionOptions): Promise<Session> {
+  static async create(model: Uint8Array, options: SessionOptions): Promise<Session> {
+    const { threads, provider = 'CPU', profilePrefix, weights } = options
     const session = await InferenceSession.create(model, {
-      executionProviders: ['cpu'],
+      executionProviders: provider === 'CUDA' ? ['cuda', 'cpu'] : ['cpu'],
       intraOpNumThreads: threads,
       // Plans one block for all activations of a run; without it a step needs a third less memory and no more time.
       enableMemPattern: false,

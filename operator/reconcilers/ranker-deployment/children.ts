@@ -3,7 +3,13 @@ import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { KubernetesObject } from '../../cluster/objects.ts'
 import { fieldManager, labels } from '../names.ts'
-import { environment, mergeOver, type PodSettings, restrictedPodSpec } from '../pod-template.ts'
+import {
+  type EnvironmentVariable,
+  environment,
+  mergeOver,
+  type PodSettings,
+  restrictedPodSpec,
+} from '../pod-template.ts'
 
 export const modelAnnotation = 'adloom.dev/model-digest'
 
@@ -53,6 +59,9 @@ function childMetadata(ranker: RankerDeployment) {
 export const revisionOf = (ranker: RankerDeployment, model: string): string =>
   digestOf({ model, serving: ranker.spec.serving }).slice('sha256:'.length, 'sha256:'.length + 10)
 
+const eventsToken = (secretKeyRef: { name: string; key: string } | undefined): EnvironmentVariable[] =>
+  secretKeyRef === undefined ? [] : [{ name: 'ADLOOM_EVENTS_TOKEN', valueFrom: { secretKeyRef } }]
+
 export function buildDeployment(ranker: RankerDeployment, model: string, settings: PodSettings): KubernetesObject {
   const { spec, metadata } = ranker
   const own = restrictedPodSpec(
@@ -61,10 +70,12 @@ export function buildDeployment(ranker: RankerDeployment, model: string, setting
       args: ['serve'],
       port: spec.serving.port,
       environment: [
+        environment('ADLOOM_NAMESPACE', metadata.namespace ?? ''),
         environment('ADLOOM_NAME', metadata.name),
         environment('ADLOOM_MODEL', model),
         environment('ADLOOM_REVISION', revisionOf(ranker, model)),
         environment('ADLOOM_SERVING', JSON.stringify(spec.serving)),
+        ...eventsToken(spec.serving.feedback?.tokenSecretRef),
       ],
     },
     settings,

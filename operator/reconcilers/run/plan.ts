@@ -66,6 +66,8 @@ function conclude(draft: Draft): RunPlan {
     return halted(draft, 'the spec changed', reasons.specChanged, message)
   }
   if (draft.isFinished && !pollIsDue(draft)) return concluded(draft)
+  // What could not be read then may be whole now: logs that a ranker has only begun to write, rows that were mended.
+  if (draft.isFinished && draft.status.failure?.final) draft.begin()
   if (suspend) return suspended(draft)
   if (inputs.state === 'Lost') return halted(draft, 'an input is gone', reasons.inputLost, inputs.message)
   if (inputs.state === 'Invalid') return draft.plan(stalled(reasons.invalidSpec, inputs.message))
@@ -99,10 +101,12 @@ function lookAgainAtOnce(draft: Draft): RunPlan {
 }
 
 function pollIsDue(draft: Draft): boolean {
-  const { pollPeriodSeconds, now, suspend } = draft.seen
-  if (pollPeriodSeconds === 0 || suspend || draft.status.failure?.final) return false
-  return now >= pollMs(draft)
+  return polls(draft) && draft.seen.now >= pollMs(draft)
 }
+
+/** A deadline is a word of the user's, that only the user takes back. */
+const polls = ({ status: { failure }, seen: { pollPeriodSeconds, suspend } }: Draft): boolean =>
+  pollPeriodSeconds > 0 && !suspend && failure?.reason !== reasons.deadlineExceeded
 
 const pollMs = ({ status, seen }: Draft): number =>
   Date.parse(status.completionTime ?? '') + seen.pollPeriodSeconds * 1000
@@ -172,11 +176,10 @@ function deadlineExceeded(draft: Draft): RunPlan {
 function concluded(draft: Draft): RunPlan {
   const { failure, completionTime } = draft.status
   const plan = failure?.final ? draft.plan(stalled(failure.reason, failure.message)) : draft.plan(succeeded(draft))
-  const { ttlSecondsAfterFinished: ttl, now, pollPeriodSeconds, suspend } = draft.seen
+  const { ttlSecondsAfterFinished: ttl, now } = draft.seen
   const ends = Date.parse(completionTime ?? '') + (ttl ?? Number.POSITIVE_INFINITY) * 1000
   if (ends <= now) return { ...plan, actions: [...plan.actions, { do: 'deleteObject' }] }
-  const polls = pollPeriodSeconds > 0 && !suspend && !failure?.final ? pollMs(draft) : Number.POSITIVE_INFINITY
-  const next = Math.min(ends, polls)
+  const next = Math.min(ends, polls(draft) ? pollMs(draft) : Number.POSITIVE_INFINITY)
   return Number.isFinite(next) ? { ...plan, requeueAfterMs: next - now } : plan
 }
 

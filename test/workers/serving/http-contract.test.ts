@@ -5,10 +5,11 @@ import { systemTimers } from '../../../workers/serving/main.ts'
 import { Ranker } from '../../../workers/serving/ranker.ts'
 import type { ServedModel } from '../../../workers/serving/served-model.ts'
 import { bodyLimitBytes, buildServer } from '../../../workers/serving/server.ts'
+import type { ServingSpec } from '../../../workers/serving/settings.ts'
 
 const wanted = `sha256:${'a'.repeat(64)}`
 const itemIds = ['a', 'b', 'c', 'd']
-const serving = {
+const serving: ServingSpec = {
   port: 8080,
   beamSize: 50,
   maxBatchSize: 1,
@@ -16,6 +17,8 @@ const serving = {
   maxQueueLength: 300,
   requestTimeoutMilliseconds: 5000,
   threads: 1,
+  executionProvider: 'CPU',
+  onMissingProvider: 'Fail',
 }
 const open: FastifyInstance[] = []
 

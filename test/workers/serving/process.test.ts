@@ -21,7 +21,7 @@ beforeAll(async () => {
   tiny = await trainTinyModel()
   dataset = await openDataset(await tiny.store.open(tiny.datasetDigest))
   evaluated = await openRecommender(tiny.digest, { store: tiny.store, threads: 1, beamSize })
-})
+}, 60_000)
 
 afterAll(async () => {
   for (const child of started) if (child.exitCode === null) child.kill('SIGKILL')
@@ -108,7 +108,7 @@ describe('a served model', () => {
     server = await serve()
     histories = dataset.userIds.map((_, user) => sequenceOf(dataset, user))
     await ready(server)
-  })
+  }, 60_000)
 
   afterAll(() => server?.child.kill('SIGTERM'))
 

@@ -10,12 +10,13 @@ const lookup = {
   historyOf: (user: string) => (user === 'anna' ? Uint32Array.of(3, 1) : undefined),
 }
 const resolve = (request: Parameters<typeof resolveRequest>[0], beamSize = 50) =>
-  resolveRequest(request, lookup, beamSize)
+  resolveRequest(request, lookup, { beamSize, wholeBeam: false })
 
 describe('a request', () => {
   it('of nobody is decoded from an empty history over the whole catalogue', () => {
     expect(resolve({})).toEqual({
       decode: { history: new Uint32Array(0), excluded: new Uint32Array(0), count: 10 },
+      slots: 10,
       skipped: [],
     })
   })
@@ -23,6 +24,11 @@ describe('a request', () => {
   it('asks for as many items as the beam can give when it names no length', () => {
     expect(resolve({}, 3).decode.count).toBe(3)
     expect(resolve({ slots: 2 }, 3).decode.count).toBe(2)
+  })
+
+  it('has the whole beam decoded where its list is chosen from it', () => {
+    const { decode, slots } = resolveRequest({ slots: 2 }, lookup, { beamSize: 7, wholeBeam: true })
+    expect([decode.count, slots]).toEqual([7, 2])
   })
 
   it('of a known user has the history of the snapshot, unless it brings its own', () => {

@@ -25,6 +25,8 @@ const serving: ServingSpec = {
   maxQueueLength: 8,
   requestTimeoutMilliseconds: 60_000,
   threads: 1,
+  executionProvider: 'CPU',
+  onMissingProvider: 'Fail',
 }
 
 interface SceneOptions {
@@ -313,7 +315,13 @@ it('metrics count calls, batches, empty lists and name the model', async () => {
     'adloom_rank_batch_size_sum 2',
     'adloom_rank_batch_size_count 1',
     'adloom_rank_decode_seconds_count 1',
+    'adloom_rank_lists_total 2',
     'adloom_rank_empty_lists_total 1',
+    'adloom_rank_in_flight 0',
+    'adloom_rank_score_count 1',
+    'adloom_rank_score_bucket{le="-1"} 0',
+    'adloom_rank_score_bucket{le="0"} 1',
+    'adloom_events_total{type="click"} 0',
     'adloom_rank_queue_length 0',
     'adloom_model_info{name="feed",digest="sha256:1",revision="r1"} 1',
   ])

@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest'
 import { readSettings } from '../../../workers/serving/settings.ts'
 
 const environment = {
+  ADLOOM_NAMESPACE: 'shop',
   ADLOOM_NAME: 'feed',
+  POD_NAME: 'feed-1',
+  ADLOOM_SCRATCH: '/scratch',
   ADLOOM_MODEL: 'sha256:1',
   ADLOOM_REVISION: 'r1',
   ADLOOM_STORE: 'file:///store',
@@ -13,7 +16,10 @@ const environment = {
 describe('settings', () => {
   it('are those of the Pod, with the defaults of the kind', () => {
     expect(readSettings({ ...environment, ADLOOM_SERVING: '{"port":9000,"threads":3}' })).toEqual({
+      namespace: 'shop',
       name: 'feed',
+      pod: 'feed-1',
+      scratch: '/scratch',
       digest: 'sha256:1',
       revision: 'r1',
       storeUri: 'file:///store',
@@ -27,6 +33,8 @@ describe('settings', () => {
         maxQueueLength: 1024,
         requestTimeoutMilliseconds: 5000,
         threads: 3,
+        executionProvider: 'CPU',
+        onMissingProvider: 'Fail',
       },
     })
   })
@@ -34,6 +42,42 @@ describe('settings', () => {
   it('decode with all CPUs and listen on loopback when nothing else is said', () => {
     const { threads, host } = readSettings({ ...environment, POD_IP: undefined })
     expect([threads, host]).toEqual([availableParallelism(), '127.0.0.1'])
+  })
+
+  const feedback = { tokenSecretRef: { name: 'feed-events', key: 'token' } }
+  const withFeedback = { ...environment, ADLOOM_SERVING: JSON.stringify({ feedback }) }
+
+  it('take the token of events from the Secret, and refuse an empty one rather than let everybody in', () => {
+    expect(readSettings({ ...withFeedback, ADLOOM_EVENTS_TOKEN: 'secret\n' }).eventsToken).toBe('secret')
+    for (const token of [undefined, '', ' \n'])
+      expect(() => readSettings({ ...withFeedback, ADLOOM_EVENTS_TOKEN: token })).toThrow(
+        'give key token of Secret feed-events a value',
+      )
+    expect(readSettings({ ...environment, ADLOOM_EVENTS_TOKEN: 'unasked' }).eventsToken).toBeUndefined()
+  })
+
+  it('have the defaults of feedback and exploration where these are asked for', () => {
+    const asked = { feedback: {}, exploration: { temperature: '0.5' } }
+    expect(readSettings({ ...environment, ADLOOM_SERVING: JSON.stringify(asked) }).serving).toMatchObject({
+      feedback: {
+        history: 'Digest',
+        rotateSeconds: 60,
+        maxFileBytes: 67_108_864,
+        maxQueueLength: 10_000,
+        recentEntries: 200_000,
+      },
+      exploration: { temperature: '0.5', sharePercent: 10 },
+    })
+  })
+
+  it.each(['0', '0.0', '000', '.5', '-1', '1e3', '', '1.', '0.'])('refuse the temperature %j', (temperature) => {
+    const text = JSON.stringify({ exploration: { temperature } })
+    expect(() => readSettings({ ...environment, ADLOOM_SERVING: text })).toThrow('/exploration/temperature')
+  })
+
+  it.each(['1', '0.5', '10', '00.01', '2.50', '101'])('take the temperature %j', (temperature) => {
+    const text = JSON.stringify({ exploration: { temperature } })
+    expect(readSettings({ ...environment, ADLOOM_SERVING: text }).serving.exploration?.temperature).toBe(temperature)
   })
 
   it('refuse what is missing or out of range, and name it', () => {

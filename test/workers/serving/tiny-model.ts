@@ -53,10 +53,18 @@ const spec: TrainingRun['spec'] = {
   backoffLimit: 0,
 }
 
-/** A model trained in a moment on a small simulation, in a store of its own. */
-export async function trainTinyModel({ users = 60, items = 40 } = {}): Promise<TinyModel> {
+export interface TinyModelOptions {
+  readonly users?: number
+  readonly items?: number
+  /** One of its own where absent. */
+  readonly store?: ArtifactStore
+}
+
+/** A model trained in a moment on a small simulation. */
+export async function trainTinyModel(options: TinyModelOptions = {}): Promise<TinyModel> {
+  const { users = 60, items = 40 } = options
   const folder = await mkdtemp(join(tmpdir(), 'tiny-model-'))
-  const store = openFileStore(join(folder, 'store'))
+  const store = options.store ?? openFileStore(join(folder, 'store'))
   const simulation = { users, items, interests: 4, interactionsPerUser: 8, driftPercent: 0, seed: 3 }
   const ingested = await ingestDataset(
     { source: { simulation }, split: { strategy: 'LeaveOneOut' }, minInteractionsPerUser: 1 },

@@ -193,6 +193,16 @@ const table: Record<string, [status: StatusWord, world: Partial<World>, expected
     { pollPeriodSeconds: 30, bounded: false },
     'ready Succeeded: enqueue 2',
   ],
+  'a source that could not be read is looked at again': [
+    'given up',
+    { pollPeriodSeconds: 30, bounded: false },
+    'reconciling Queued: enqueue 2',
+  ],
+  'a source is left alone after a deadline': [
+    'ended by its deadline',
+    { pollPeriodSeconds: 30, bounded: false },
+    'stalled DeadlineExceeded:',
+  ],
   'a suspended Dataset keeps what it pinned': [
     'looking for new data',
     { suspend: true, pollPeriodSeconds: 30, bounded: false },

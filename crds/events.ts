@@ -1,0 +1,88 @@
+import { type Static, Type } from 'typebox'
+
+/** What crosses HTTP at `POST /v1/events`: docs/serving.md says what becomes of it. All ids are opaque strings. */
+
+const id = (description: string) => Type.String({ description, minLength: 1, maxLength: 256 })
+
+export const eventTypes = ['impression', 'click', 'conversion'] as const
+export type EventType = (typeof eventTypes)[number]
+
+export const maxEventsPerCall = 1000
+/** Far above any value in any currency, far below where a sum of doubles loses cents. */
+export const maxEventValue = 1e9
+
+export const feedbackEvent = Type.Object(
+  {
+    type: Type.Unsafe<EventType>({ type: 'string', enum: [...eventTypes], description: 'What the user did.' }),
+    requestId: id('Of the answer that showed the item.'),
+    item: Type.Optional(id('Item; needed where position is absent.')),
+    position: Type.Optional(
+      Type.Integer({
+        description: 'Its place in the list, from 1; needed where item is absent.',
+        minimum: 1,
+        maximum: 1000,
+      }),
+    ),
+    user: Type.Optional(id('User; absent: that of the request, where this Pod answered it lately.')),
+    time: Type.Optional(
+      Type.String({ description: 'When it happened (RFC 3339); absent: now.', maxLength: 40, format: 'date-time' }),
+    ),
+    value: Type.Optional(Type.Number({ description: 'Worth of a conversion.', minimum: 0, maximum: maxEventValue })),
+  },
+  { additionalProperties: false, description: 'One event.' },
+)
+
+export const eventsBody = Type.Union([
+  feedbackEvent,
+  Type.Array(feedbackEvent, { minItems: 1, maxItems: maxEventsPerCall }),
+])
+
+export type FeedbackEvent = Static<typeof feedbackEvent>
+
+export interface EventsAnswer {
+  accepted: number
+  /** Of these, how many name a request that this Pod does not remember: another one answered it, or long ago. */
+  unknownRequests: number
+}
+
+/** Folders of `feedback/NAMESPACE/NAME` in the store; below each a folder a day, in it files of JSON Lines. */
+export const feedbackStreams = ['requests', 'impressions', 'clicks', 'conversions', 'unattributed'] as const
+export type FeedbackStream = (typeof feedbackStreams)[number]
+
+/** A line of `requests`. */
+export interface RequestRecord {
+  requestId: string
+  /** RFC 3339. */
+  time: string
+  user?: string
+  /** Item ids, oldest first, of the history that was decoded; or the SHA-256 of their canonical JSON. */
+  history?: string[]
+  historyDigest?: string
+  /** Absent: every item of the catalogue was eligible. */
+  candidates?: number
+  slots: number
+  entries: { position: number; item: string; score: number; propensity?: number }[]
+  /** Natural logarithm of the probability of the whole list; only with exploration. */
+  logPropensity?: number
+  exploration?: { temperature: string; sharePercent: number; drawn: boolean }
+  model: string
+  revision: string
+}
+
+/** A line of `impressions`, `clicks` and `conversions`; in `unattributed` user or item are absent. */
+export interface EventRecord {
+  type: EventType
+  requestId: string
+  time: string
+  user?: string
+  item?: string
+  position?: number
+  score?: number
+  /** Of the item at its position, given those before it. */
+  propensity?: number
+  value?: number
+  /** Whether this Pod remembered the request. */
+  known: boolean
+  model: string
+  revision: string
+}

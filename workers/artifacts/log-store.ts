@@ -1,0 +1,42 @@
+/** Finished log files in the store: no artifacts, as they have no digest of their own; Datasets read them by a glob. */
+
+import * as nodeFilesystem from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { syncFile, syncFolder } from './filesystem.ts'
+import { layoutOf } from './layout.ts'
+import { checkedFilePath } from './names.ts'
+import { withStaging } from './staging.ts'
+
+export interface LogStore {
+  /**
+   * Puts a copy of the file under `key`, whole or not at all. Again with the same key and bytes it changes nothing, so
+   * it can be repeated when its answer was lost.
+   * @throws StoreFullError, InvalidNameError
+   */
+  publish(key: string, file: string): Promise<void>
+}
+
+/** @param location of the artifact store: an absolute path or a `file:///` URI */
+export function openLogStore(location: string): LogStore {
+  const scheme = /^([a-z][a-z0-9+.-]*):/.exec(location)?.[1] ?? 'file'
+  if (scheme !== 'file')
+    throw new Error(
+      `logs cannot be written into a store of ${scheme}: yet; use file:, or leave spec.serving.feedback out`,
+    )
+  const root = location.startsWith('file:') ? fileURLToPath(location) : resolve(location)
+  return { publish: (key, file) => publish(root, key, file) }
+}
+
+async function publish(root: string, key: string, file: string): Promise<void> {
+  const place = join(root, checkedFilePath(key))
+  await withStaging(nodeFilesystem, layoutOf(root), async (folder) => {
+    const copy = join(folder, 'log')
+    await nodeFilesystem.copyFile(file, copy)
+    await syncFile(nodeFilesystem, copy)
+    const created = await nodeFilesystem.mkdir(dirname(place), { recursive: true })
+    if (created !== undefined) await syncFolder(nodeFilesystem, dirname(created))
+    await nodeFilesystem.rename(copy, place)
+    await syncFolder(nodeFilesystem, dirname(place))
+  })
+}
