@@ -12,7 +12,9 @@ export function generatedFiles(): Map<string, string> {
   const files = new Map<string, string>()
   for (const definition of kinds) {
     const yaml = stringify(customResourceDefinition(definition), { lineWidth: 120, aliasDuplicateObjects: false })
-    files.set(`crds/manifests/${definition.plural}.yaml`, `# ${notice}\n${yaml}`)
+    // Helm reads nothing outside of the chart.
+    for (const folder of ['crds/manifests', 'charts/adloom/files/crds'])
+      files.set(`${folder}/${definition.plural}.yaml`, `# ${notice}\n${yaml}`)
     files.set(
       `docs/reference/${definition.kind.toLowerCase()}.md`,
       `<!-- ${notice} -->\n\n${referencePage(definition)}`,

@@ -29,9 +29,23 @@ program
   .command('operator')
   .description('Run the operator against a Kubernetes API server')
   .option('--kubeconfig <path>', 'API server; default: KUBECONFIG, ~/.kube/config, or the Pod’s own account')
-  .option('-n, --namespace <name>', 'only objects of this namespace; default: all')
+  .addOption(
+    new Option('-n, --namespace <name>', 'only objects of this namespace; may be repeated; default: all').argParser(
+      (name, before: string[] = []) => [...before, name],
+    ),
+  )
   .requiredOption('--store <uri>', 'artifact store as operator and Pods see it, such as file:///var/lib/adloom/store')
+  .option('--store-claim <name>', 'PersistentVolumeClaim of each namespace that Pods mount where a file: store lies')
+  .option('--store-secret <name>', 'Secret of each namespace whose keys are variables of Pods: keys of an s3: store')
   .option('--image <name>', 'image of worker and serving Pods', `adloom:${packageJson.version}`)
+  .option('--image-pull-policy <policy>', 'of worker and serving Pods; default: the cluster’s')
+  .option('--worker-service-account <name>', 'of worker Pods; default: the namespace’s own')
+  .option('--ranker-service-account <name>', 'of serving Pods; default: the namespace’s own')
+  .addOption(
+    new Option('--pod-env <name=value>', 'variable of worker and serving Pods; may be repeated').argParser(
+      (pair, before: string[] = []) => [...before, pair],
+    ),
+  )
   .option('--lease-namespace <name>', 'namespace of the leader Lease', 'adloom-system')
   .option('--no-leader-elect', 'run without a Lease: only where a second operator is impossible')
   .option('--health-host <address>', 'where /healthz, /readyz and /metrics are served', '127.0.0.1')

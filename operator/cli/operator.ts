@@ -12,15 +12,21 @@ import { type Stoppable, stopInOrder } from '../control/shutdown.ts'
 import { Operator } from '../main.ts'
 import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager } from '../reconcilers/names.ts'
-import { storeEnvironment } from '../reconcilers/pod-template.ts'
+import { type EnvironmentVariable, type PodSettings, storeEnvironment } from '../reconcilers/pod-template.ts'
 import { createLog } from './log.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface OperatorCommand {
   kubeconfig?: string
-  namespace?: string
+  namespace?: string[]
   store: string
+  storeClaim?: string
+  storeSecret?: string
   image: string
+  imagePullPolicy?: string
+  workerServiceAccount?: string
+  rankerServiceAccount?: string
+  podEnv?: string[]
   leaseNamespace: string
   leaderElect: boolean
   healthHost: string
@@ -48,7 +54,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     now: clock.now,
     onError: (error) => log.warn({ err: error }, 'Redis connection failed'),
   })
-  const operator = new Operator({
+  const shared = {
     client: createClient({ ...options, transport: work.transport, server: work.server }),
     queue,
     store: openStore(command.store),
@@ -58,17 +64,20 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     metrics,
     instance: identity,
     newId: randomUUID,
-    ...(command.namespace === undefined ? {} : { namespace: command.namespace }),
-    pods: { image: command.image, storeUri: command.store, environment: storeEnvironment(process.env) },
+    pods: podSettings(command),
     defaultEngine: describeEngine(),
-  })
+  }
+  // A Role gives rights in one namespace, and a watch is of one or of all.
+  const operators = command.namespace?.map((namespace) => new Operator({ ...shared, namespace })) ?? [
+    new Operator(shared),
+  ]
   const { promise: told, resolve: tell } = Promise.withResolvers<string>()
   let leads = false
   const lead = () => {
     leads = true
     metrics.leads(fieldManager, true)
     log.info({ identity }, 'Operator leads')
-    operator.start()
+    for (const operator of operators) operator.start()
   }
   const elector = new LeaderElector({
     client: createClient({ ...options, transport: election.transport, server: election.server }),
@@ -85,7 +94,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     port: command.healthPort,
     registry: metrics.registry,
     // A standby is as ready as it can be: it takes over when it has to.
-    waitsFor: () => (leads ? operator.waitsFor() : []),
+    waitsFor: () => (leads ? operators.flatMap((operator) => operator.waitsFor()) : []),
   })
   log.info({ url: health.url }, 'Serves health and metrics')
   process.once('SIGTERM', () => tell('SIGTERM'))
@@ -94,11 +103,37 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
   else lead()
   log.info({ because: await told }, 'Operator ends')
   const parts: Stoppable[] = [
-    { name: 'operator', stop: () => operator.stop() },
+    { name: 'operator', stop: async () => void (await Promise.all(operators.map((operator) => operator.stop()))) },
     { name: 'election', stop: () => elector.stop() },
     { name: 'queue', stop: () => queue.close() },
     { name: 'health', stop: () => health.stop() },
     { name: 'connections', stop: async () => void (await Promise.all([work.close(), election.close()])) },
   ]
   await stopInOrder(parts, { clock, log, deadlineMs: stopDeadlineMs })
+}
+
+/** What worker and serving Pods get from the command line of the operator. */
+export function podSettings(command: OperatorCommand): PodSettings {
+  const { image, store, storeClaim, storeSecret, imagePullPolicy } = command
+  if (storeClaim !== undefined && !store.startsWith('file:'))
+    throw new UsageError('--store-claim goes with a file: store: it is mounted where the store lies')
+  const accounts = { worker: command.workerServiceAccount, ranker: command.rankerServiceAccount }
+  const serviceAccounts = Object.fromEntries(
+    Object.entries(accounts).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  )
+  return {
+    image,
+    storeUri: store,
+    environment: [...storeEnvironment(process.env), ...(command.podEnv ?? []).map(parseVariable)],
+    serviceAccounts,
+    ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
+    ...(storeClaim === undefined ? {} : { storeClaim }),
+    ...(storeSecret === undefined ? {} : { storeSecret }),
+  }
+}
+
+function parseVariable(pair: string): EnvironmentVariable {
+  const equals = pair.indexOf('=')
+  if (equals < 1) throw new UsageError(`--pod-env ${pair} is no NAME=VALUE`)
+  return { name: pair.slice(0, equals), value: pair.slice(equals + 1) }
 }

@@ -13,7 +13,8 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60
  */
 export class OperatorMetrics {
   readonly registry = new Registry()
-  readonly #queues = new Map<string, { queue: WorkQueue; workers: number }>()
+  /** By name; several where there is an operator for each of several namespaces. */
+  readonly #queues = new Map<string, { queue: WorkQueue; workers: number }[]>()
   readonly #informers: Informer<KubernetesObject>[] = []
   readonly #reconciles
   readonly #errors
@@ -100,7 +101,7 @@ export class OperatorMetrics {
   }
 
   watchQueue(name: string, queue: WorkQueue, workers: number): void {
-    this.#queues.set(name, { queue, workers })
+    this.#queues.set(name, [...(this.#queues.get(name) ?? []), { queue, workers }])
   }
 
   watchInformer<T extends KubernetesObject>(informer: Informer<T>): void {
@@ -112,25 +113,32 @@ export class OperatorMetrics {
   }
 
   #queueGauges(): void {
-    const gauges: Record<string, [label: string, help: string, value: (queue: WorkQueue, workers: number) => number]> =
-      {
-        workqueue_depth: ['name', 'Keys that wait', (queue) => queue.depth],
-        workqueue_unfinished_work_seconds: ['name', 'Time spent so far on keys now worked on', (queue) => sum(queue)],
-        workqueue_longest_running_processor_seconds: [
-          'name',
-          'Time spent so far on the key worked on longest',
-          (queue) => Math.max(0, ...queue.runningSeconds()),
-        ],
-        controller_runtime_max_concurrent_reconciles: ['controller', 'Workers', (_, workers) => workers],
-      }
-    for (const [name, [label, help, value]] of Object.entries(gauges)) {
+    type Value = (queue: WorkQueue, workers: number) => number
+    const gauges: Record<string, [label: string, help: string, over: (values: number[]) => number, value: Value]> = {
+      workqueue_depth: ['name', 'Keys that wait', sum, (queue) => queue.depth],
+      workqueue_unfinished_work_seconds: [
+        'name',
+        'Time spent so far on keys now worked on',
+        sum,
+        (queue) => sum(queue.runningSeconds()),
+      ],
+      workqueue_longest_running_processor_seconds: [
+        'name',
+        'Time spent so far on the key worked on longest',
+        (values) => Math.max(...values),
+        (queue) => Math.max(0, ...queue.runningSeconds()),
+      ],
+      controller_runtime_max_concurrent_reconciles: ['controller', 'Workers', sum, (_, workers) => workers],
+    }
+    for (const [name, [label, help, over, value]] of Object.entries(gauges)) {
       const gauge: Gauge = new Gauge({
         name,
         help,
         labelNames: [label],
         registers: [this.registry],
         collect: () => {
-          for (const [queue, one] of this.#queues) gauge.set({ [label]: queue }, value(one.queue, one.workers))
+          for (const [queue, all] of this.#queues)
+            gauge.set({ [label]: queue }, over(all.map((one) => value(one.queue, one.workers))))
         },
       })
     }
@@ -159,14 +167,23 @@ export class OperatorMetrics {
       help: 'Objects in the cache',
       labelNames,
       registers,
-      collect: () => each((labels, stats) => objects.set(labels, stats.objects)),
+      collect: () => {
+        objects.reset()
+        each((labels, stats) => objects.inc(labels, stats.objects))
+      },
     })
     const age: Gauge = new Gauge({
       name: 'adloom_informer_last_event_age_seconds',
-      help: 'Time since the last event, bookmark or list',
+      help: 'Time since the last event, bookmark or list; the longest of several namespaces',
       labelNames,
       registers,
-      collect: () => each((labels, { lastEventAgeMs: ms }) => ms !== undefined && age.set(labels, ms / 1000)),
+      collect: () => {
+        const oldest = new Map<string, number>()
+        each(({ resource }, { lastEventAgeMs: ms }) => {
+          if (ms !== undefined) oldest.set(resource, Math.max(ms / 1000, oldest.get(resource) ?? 0))
+        })
+        for (const [resource, seconds] of oldest) age.set({ resource }, seconds)
+      },
     })
   }
 }
@@ -184,6 +201,6 @@ const INFORMER_COUNTS = {
   handlerErrors: 'Event handlers that threw',
 }
 
-function sum(queue: WorkQueue): number {
-  return queue.runningSeconds().reduce((total, seconds) => total + seconds, 0)
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0)
 }

@@ -20,4 +20,4 @@ export const labels = {
 export const redisSecret = { name: 'adloom-redis', key: 'url' } as const
 
 /** Secret of a namespace whose keys are the variables of an S3 client (AWS_ACCESS_KEY_ID, ...); it may be absent. */
-export const storeSecret = 'adloom-store'
+export const defaultStoreSecret = 'adloom-store'

@@ -1,6 +1,7 @@
+import { fileURLToPath } from 'node:url'
 import { isDeepStrictEqual } from 'node:util'
 import type { KubernetesObject } from '../cluster/objects.ts'
-import { storeSecret } from './names.ts'
+import { defaultStoreSecret } from './names.ts'
 
 /** The parts of a built-in Pod that we read or write. */
 export interface Pod extends KubernetesObject {
@@ -25,6 +26,14 @@ export interface PodSettings {
   storeUri: string
   /** Added to every Pod of ours: proxies, credentials by reference, never secrets in clear text. */
   environment: readonly EnvironmentVariable[]
+  /** The cluster's default where absent. */
+  imagePullPolicy?: string
+  /** PersistentVolumeClaim of the Pod's namespace that is mounted where a `file:` store lies. */
+  storeClaim?: string
+  /** Secret of the Pod's namespace whose keys become variables: what an `s3:` store asks for. */
+  storeSecret?: string
+  /** ServiceAccounts by the name of the container; the namespace's default where absent. */
+  serviceAccounts?: Readonly<Record<string, string>>
 }
 
 export const environment = (name: string, value: string): EnvironmentVariable => ({ name, value })
@@ -59,14 +68,24 @@ export interface ContainerParts {
 /** A Pod of ours that keeps to the restricted Pod Security Standard. */
 export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings): Record<string, unknown> {
   const probe = (path: string) => ({ httpGet: { path, port: parts.port }, periodSeconds: 5, timeoutSeconds: 5 })
+  const { imagePullPolicy, storeClaim, storeSecret = defaultStoreSecret } = settings
+  const serviceAccountName = settings.serviceAccounts?.[parts.name]
   return {
+    ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
     automountServiceAccountToken: false,
     terminationGracePeriodSeconds: 30,
-    securityContext: { runAsNonRoot: true, runAsUser: 65532, seccompProfile: { type: 'RuntimeDefault' } },
+    securityContext: {
+      runAsNonRoot: true,
+      runAsUser: 65532,
+      // A fresh volume belongs to root; going through the files of a large store at each start would take minutes.
+      ...(storeClaim === undefined ? {} : { fsGroup: 65532, fsGroupChangePolicy: 'OnRootMismatch' }),
+      seccompProfile: { type: 'RuntimeDefault' },
+    },
     containers: [
       {
         name: parts.name,
         image: settings.image,
+        ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
         command: ['adloom'],
         args: parts.args,
         // Credentials by a Secret, if there is one; else by the identity of spec.serviceAccountName.
@@ -77,6 +96,8 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
           fieldEnvironment('NODE_NAME', 'spec.nodeName'),
           environment('ADLOOM_STORE', settings.storeUri),
           environment('ADLOOM_SCRATCH', scratchPath),
+          // The root file system is read-only.
+          environment('TMPDIR', scratchPath),
           ...parts.environment,
           ...settings.environment,
         ],
@@ -88,10 +109,16 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
           readOnlyRootFilesystem: true,
           capabilities: { drop: ['ALL'] },
         },
-        volumeMounts: [{ name: 'scratch', mountPath: scratchPath }],
+        volumeMounts: [
+          { name: 'scratch', mountPath: scratchPath },
+          ...(storeClaim === undefined ? [] : [{ name: 'store', mountPath: fileURLToPath(settings.storeUri) }]),
+        ],
       },
     ],
-    volumes: [{ name: 'scratch', emptyDir: {} }],
+    volumes: [
+      { name: 'scratch', emptyDir: {} },
+      ...(storeClaim === undefined ? [] : [{ name: 'store', persistentVolumeClaim: { claimName: storeClaim } }]),
+    ],
   }
 }
 

