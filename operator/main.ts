@@ -20,12 +20,14 @@ import { evaluationRun } from './reconcilers/evaluation.ts'
 import { fieldManager, labels } from './reconcilers/names.ts'
 import type { Pod, PodSettings } from './reconcilers/pod-template.ts'
 import type { Deployment, Service } from './reconcilers/ranker-deployment/children.ts'
+import type { RankerPipeline } from './reconcilers/ranker-deployment/pipeline.ts'
 import { createRankerDeploymentReconciler } from './reconcilers/ranker-deployment/reconcile.ts'
 import { createRunReconciler } from './reconcilers/run/reconcile.ts'
 import type { Lookup, RunKind, RunObject } from './reconcilers/run/run-kind.ts'
 import { tokenizerBuildRun } from './reconcilers/tokenizer-build.ts'
 import { trainingRunRun } from './reconcilers/training-run.ts'
 import { createWorkerPoolReconciler } from './reconcilers/worker-pool/reconcile.ts'
+import { type ReadText, Scraper } from './rollout/scraper.ts'
 
 export interface OperatorOptions {
   client: Client
@@ -42,6 +44,10 @@ export interface OperatorOptions {
   namespace?: string
   pods: PodSettings
   defaultEngine: string
+  /** Reads metrics of Pods and asks Prometheus; absent: an analysis cannot measure, and says so. */
+  readMetrics?: ReadText
+  /** Something proxies Services by the annotation adloom.dev/traffic, as the local node does. */
+  weightedServices?: boolean
   resyncMs?: number
   collectPeriodMs?: number
   artifactRetentionMs?: number
@@ -59,11 +65,16 @@ export class Operator {
   readonly #controllers = new Map<string, Controller>()
   readonly #events: EventRecorder
   readonly #collector: ArtifactCollector
+  readonly #scraper: Scraper | undefined
   #forget: (() => void) | undefined
 
   constructor(options: OperatorOptions) {
     const { client, clock, log } = options
     this.#options = options
+    const { readMetrics } = options
+    this.#scraper =
+      readMetrics &&
+      new Scraper({ read: readMetrics, clock, log, wake: (key) => this.#wake(rankerDeployment.kind, key) })
     this.#events = new EventRecorder({
       client,
       clock,
@@ -111,6 +122,7 @@ export class Operator {
 
   async stop(): Promise<void> {
     this.#forget?.()
+    this.#scraper?.stop()
     await this.#collector.stop()
     await Promise.all([...this.#controllers.values()].map((controller) => controller.stop()))
     await Promise.all([...this.#informers.values()].map((informer) => informer.stop()))
@@ -146,7 +158,8 @@ export class Operator {
   }
 
   readonly #lookup: Lookup = <T extends KubernetesObject>(kind: string, namespace: string, name: string) =>
-    this.#informer<T>(kind).get({ namespace, name })
+    // A kind that nothing informs of is not served here.
+    (this.#informers.get(kind) as unknown as Informer<T> | undefined)?.get({ namespace, name })
 
   readonly #wake = (kind: string, key: string) => this.#controllers.get(kind)?.enqueue(key)
 
@@ -219,6 +232,8 @@ export class Operator {
       events: this.#events,
       clock,
       podSettings,
+      hasWeightedServices: this.#options.weightedServices ?? false,
+      ...(this.#scraper ? { scraper: this.#scraper } : {}),
     })
     const triggers = [
       primary(informer),
@@ -226,6 +241,7 @@ export class Operator {
       owned(services, resource),
       this.#dependents('TrainingRun', informer),
       this.#dependents('Evaluation', informer),
+      ...(this.#informers.has('RankerPipeline') ? [this.#followers(informer)] : []),
     ]
     this.#control(rankerDeployment.kind, reconcile, triggers, 2)
   }
@@ -241,6 +257,15 @@ export class Operator {
       this.#informer<RunObject>(kind),
       (object) => dependents.byIndex(dependencyIndex, scoped(object, `${kind}/${object.metadata.name}`)).map(keyOf),
       changed,
+    )
+  }
+
+  /** Has those looked at again that follow a pipeline whose champion is another one now. */
+  #followers(rankers: Informer<RankerDeployment>): Trigger {
+    return mapped(
+      this.#informer<RankerPipeline>('RankerPipeline'),
+      (object) => rankers.byIndex(dependencyIndex, scoped(object, `RankerPipeline/${object.metadata.name}`)).map(keyOf),
+      (before, after) => before.status?.champion?.digest !== after.status?.champion?.digest,
     )
   }
 
@@ -278,6 +303,7 @@ function runIndexes(kind: RunKind): Record<string, (object: RunObject) => string
 function rankerDependencies({ spec }: RankerDeployment): string[] {
   return [
     ...(spec.model.trainingRunRef ? [`TrainingRun/${spec.model.trainingRunRef.name}`] : []),
+    ...(spec.model.pipelineRef ? [`RankerPipeline/${spec.model.pipelineRef.name}`] : []),
     ...(spec.evaluationRef ? [`Evaluation/${spec.evaluationRef.name}`] : []),
   ]
 }

@@ -1,9 +1,26 @@
 import { defineKind, type ObjectOf } from '../kind.ts'
 import { podTemplate } from '../pod-template.ts'
+import { rolloutSpec, rolloutStatus } from '../rollout.ts'
 import { messageColumn, stateColumn } from '../run.ts'
 import { boolean, digest, integer, object, optional, reference, statusOf, text } from '../schema.ts'
 import { serving } from '../serving.ts'
-import { modelReference } from './evaluation.ts'
+
+const servedModel = object(
+  {
+    trainingRunRef: optional(reference({ description: 'TrainingRun whose artifact is served.' })),
+    digest: optional(digest({ description: 'Artifact of a TrainingRun in the store.' })),
+    pipelineRef: optional(reference({ description: 'RankerPipeline whose champion is served, whichever it is.' })),
+  },
+  {
+    description: 'What is served.',
+    rules: [
+      {
+        rule: '[has(self.trainingRunRef), has(self.digest), has(self.pipelineRef)].exists_one(given, given)',
+        message: 'give exactly one of trainingRunRef, digest and pipelineRef',
+      },
+    ],
+  },
+)
 
 /** Serves a model over HTTP. */
 export const rankerDeployment = defineKind({
@@ -11,10 +28,10 @@ export const rankerDeployment = defineKind({
   plural: 'rankerdeployments',
   shortNames: ['rd'],
   description:
-    'Serves a model over HTTP: a Deployment and a Service of the same name. Available says that something serves, Ready that the wanted model does.',
+    'Serves a model over HTTP: a Deployment and a Service of the same name. Available says that something serves, Ready that the wanted model does. A new model takes over by the steps of spec.rollout.',
   spec: object(
     {
-      model: modelReference('What is served.'),
+      model: servedModel,
       evaluationRef: optional(
         reference({ description: 'Evaluation of this very model that must be Passed before it is served.' }),
       ),
@@ -23,10 +40,10 @@ export const rankerDeployment = defineKind({
       ),
       suspend: boolean({ description: 'Leaves what serves as it is, whatever else changes.', default: false }),
       progressDeadlineSeconds: integer(1, 86_400, {
-        description:
-          'A rollout that makes no progress for this long is reported as Stalled; what served goes on serving.',
+        description: 'A rollout that makes no progress for this long is aborted: what served before goes on serving.',
         default: 600,
       }),
+      rollout: rolloutSpec,
       serving,
       template: podTemplate(
         'PodSpec merged over the default one; the container named `ranker` is the server.',
@@ -37,7 +54,8 @@ export const rankerDeployment = defineKind({
   ),
   status: statusOf({
     wantedDigest: optional(digest({ description: 'Model that is wanted.' })),
-    servedDigest: optional(digest({ description: 'Model that all ready Pods have loaded.' })),
+    servedDigest: optional(digest({ description: 'Model that all ready Pods of stable have loaded.' })),
+    ...rolloutStatus,
     replicas: optional(integer(0, 1_000_000, { description: 'Pods.' })),
     readyReplicas: optional(integer(0, 1_000_000, { description: 'Pods that answer.' })),
     selector: optional(text(1024, { description: 'Label selector of the Pods.' })),
@@ -52,6 +70,8 @@ export const rankerDeployment = defineKind({
     stateColumn,
     { name: 'Available', type: 'string', jsonPath: '.status.conditions[?(@.type=="Available")].status' },
     { name: 'Ready Pods', type: 'integer', jsonPath: '.status.readyReplicas' },
+    { name: 'Step', type: 'integer', jsonPath: '.status.rollout.step' },
+    { name: 'Weight', type: 'integer', jsonPath: '.status.rollout.actualWeight' },
     { name: 'URL', type: 'string', jsonPath: '.status.url' },
     messageColumn,
   ],

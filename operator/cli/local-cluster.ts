@@ -28,6 +28,7 @@ import { fieldManager, redisSecret } from '../reconcilers/names.ts'
 import { storeEnvironment } from '../reconcilers/pod-template.ts'
 import { installDefinitions } from './crds.ts'
 import { podLogHandler } from './pod-log.ts'
+import { readText } from './read-text.ts'
 import { findRedisServer, startRedisServer } from './redis-server.ts'
 import { projectRoot } from './replace-process.ts'
 import { UsageError } from './usage-error.ts'
@@ -113,6 +114,8 @@ async function startParts(options: LocalClusterOptions, parts: Stoppable[]): Pro
     newId: randomUUID,
     pods: { image: 'adloom:local', storeUri, environment: storeEnvironment(process.env) },
     defaultEngine: describeEngine(),
+    readMetrics: readText,
+    weightedServices: true,
   })
   operator.start()
   parts.push({ name: 'operator', stop: () => operator.stop() })

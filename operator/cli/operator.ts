@@ -14,6 +14,7 @@ import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager } from '../reconcilers/names.ts'
 import { type EnvironmentVariable, type PodSettings, storeEnvironment } from '../reconcilers/pod-template.ts'
 import { createLog } from './log.ts'
+import { readText } from './read-text.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface OperatorCommand {
@@ -66,6 +67,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     newId: randomUUID,
     pods: podSettings(command),
     defaultEngine: describeEngine(),
+    readMetrics: readText,
   }
   // A Role gives rights in one namespace, and a watch is of one or of all.
   const operators = command.namespace?.map((namespace) => new Operator({ ...shared, namespace })) ?? [

@@ -16,6 +16,8 @@ export interface ServicePort {
   port: number
   targetPort?: number | string
   protocol?: string
+  /** `http`: requests are proxied one by one (KEP-2433). */
+  appProtocol?: string
 }
 
 export interface LoadBalancerStatus {

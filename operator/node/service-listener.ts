@@ -1,5 +1,6 @@
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { Log } from '../cluster/log.ts'
+import { listenOrTakeAnother } from './listen.ts'
 import type { Backend, Balancer } from './service-backends.ts'
 
 export interface ListenerOptions {
@@ -30,17 +31,9 @@ export class ServiceListener {
   }
 
   /** Resolves with the port that it listens on. */
-  async listen(): Promise<number> {
+  listen(): Promise<number> {
     const { host, port, log } = this.#options
-    try {
-      return await this.#listenOn(port)
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException
-      if (code !== 'EADDRINUSE' && code !== 'EACCES') throw error
-      const taken = await this.#listenOn(0)
-      log.warn({ host, port, taken, code }, 'Port of a Service cannot be had, another is taken')
-      return taken
-    }
+    return listenOrTakeAnother(this.#server, { host, port }, log)
   }
 
   /** Takes no more connections; those that are open may finish. */
@@ -52,17 +45,6 @@ export class ServiceListener {
   destroy(): void {
     this.close()
     for (const socket of this.#sockets) socket.destroy()
-  }
-
-  #listenOn(port: number): Promise<number> {
-    return new Promise((resolve, reject) => {
-      const refuse = (error: Error) => reject(error)
-      this.#server.once('error', refuse)
-      this.#server.listen({ host: this.#options.host, port }, () => {
-        this.#server.off('error', refuse)
-        resolve((this.#server.address() as AddressInfo).port)
-      })
-    })
   }
 
   async #forward(client: Socket): Promise<void> {

@@ -1,11 +1,13 @@
 import type { Client } from '../cluster/client.ts'
-import { type Clock, sleep } from '../cluster/clock.ts'
+import { type Clock, type Random, sleep } from '../cluster/clock.ts'
 import type { Informer } from '../cluster/informer.ts'
 import type { Log } from '../cluster/log.ts'
 import { SERVICE } from '../cluster/resources.ts'
+import { type Destinations, HttpForwarder } from './http-forwarder.ts'
 import { canBindLoopbackRange, LoopbackAddresses } from './loopback-addresses.ts'
 import type { Pod } from './pod.ts'
 import {
+  type Backend,
   type LoadBalancerStatus,
   RoundRobin,
   readyBackends,
@@ -14,11 +16,14 @@ import {
 } from './service-backends.ts'
 import { ServiceListener } from './service-listener.ts'
 import { StatusWriter } from './status-writer.ts'
+import { groupsOf, parseTrafficSplit, TRAFFIC_ANNOTATION } from './traffic-split.ts'
 
 export interface ServiceProxyOptions {
   client: Pick<Client, 'mergePatch'>
   clock: Clock
   log: Log
+  /** Divides requests by weight. */
+  random?: Random
   /** Started and stopped by their owner. */
   services: Informer<Service>
   pods: Informer<Pod>
@@ -33,7 +38,7 @@ export interface ServiceAddress {
 
 interface ProxiedPort {
   servicePort: ServicePort
-  listener: ServiceListener
+  listener: ServiceListener | HttpForwarder
   port: number
 }
 
@@ -48,11 +53,13 @@ interface ProxiedService {
 
 /** Longer than a connection on the loopback takes from being chosen to being accepted. */
 const SETTLE_MILLISECONDS = 50
+const DRAIN_MILLISECONDS = 10_000
 
 /**
  * Makes Services with a selector reachable on a loopback address of their own, each on its own ports, and says in
  * status.loadBalancer.ingress where. (A real API server takes that for type LoadBalancer only; serviceAddress always
- * knows.) Where a system binds 127.0.0.1 only, all share it and get free ports.
+ * knows.) Requests to a port whose appProtocol is http are divided one by one, by the weights of traffic-split.ts;
+ * other connections go to a Pod as a whole. Where a system binds 127.0.0.1 only, all share it and get free ports.
  */
 export class ServiceProxy {
   readonly #options: ServiceProxyOptions
@@ -108,12 +115,23 @@ export class ServiceProxy {
   }
 
   /**
-   * Sends the Pod no new connection from now on, and resolves when those it was just chosen for have arrived. Given to
-   * the node as `beforeStop`: the API tells of a deletion too late for that.
+   * Sends the Pod no new connection from now on, and resolves when those it was just chosen for have arrived, and its HTTP
+   * requests are answered, for ten seconds at most. Given to the node as `beforeStop`: the API tells of a deletion too late
+   * for that.
    */
   async drain(pod: Pod): Promise<void> {
-    this.#draining.add(pod.metadata.uid ?? '')
-    if (this.#proxied.size > 0) await sleep(this.#options.clock, SETTLE_MILLISECONDS)
+    const { uid = '' } = pod.metadata
+    const { clock } = this.#options
+    this.#draining.add(uid)
+    if (this.#proxied.size === 0) return
+    await sleep(clock, SETTLE_MILLISECONDS)
+    const listeners = [...this.#proxied.values()].flatMap(({ ports }) => [...ports.values()])
+    const idle = listeners.map(({ listener }) =>
+      listener instanceof HttpForwarder ? listener.whenIdle(uid) : undefined,
+    )
+    const over = new AbortController()
+    await Promise.race([Promise.all(idle), sleep(clock, DRAIN_MILLISECONDS, over.signal)])
+    over.abort()
   }
 
   #sync(service: Service): void {
@@ -155,7 +173,12 @@ export class ServiceProxy {
   async #listen(proxied: ProxiedService): Promise<void> {
     const wanted = (proxied.service.spec.ports ?? []).filter(isTcp)
     for (const [number, { listener }] of proxied.ports) {
-      if (wanted.some(({ port }) => port === number)) continue
+      if (
+        wanted.some(
+          ({ port, appProtocol }) => port === number && isHttp(appProtocol) === listener instanceof HttpForwarder,
+        )
+      )
+        continue
       proxied.ports.delete(number)
       listener.close()
     }
@@ -169,22 +192,34 @@ export class ServiceProxy {
   }
 
   async #open(proxied: ProxiedService, servicePort: ServicePort): Promise<void> {
-    const { pods, log } = this.#options
-    const { namespace } = proxied.service.metadata
-    const listener = new ServiceListener({
-      host: proxied.host,
-      port: this.#ownAddresses ? servicePort.port : 0,
-      balancer: new RoundRobin(),
-      log,
-      backends: () => {
-        const current = proxied.ports.get(servicePort.port)?.servicePort ?? servicePort
-        const usable = pods.list(namespace).filter((pod) => !this.#draining.has(pod.metadata.uid ?? ''))
-        return readyBackends(proxied.service, current, usable)
-      },
-    })
+    const { log, random = Math.random } = this.#options
+    const where = { host: proxied.host, port: this.#ownAddresses ? servicePort.port : 0, log }
+    const backends = () => this.#backends(proxied, servicePort)
+    const listener = isHttp(servicePort.appProtocol)
+      ? new HttpForwarder({ ...where, random, destinations: () => this.#destinations(proxied, servicePort) })
+      : new ServiceListener({ ...where, balancer: new RoundRobin(), backends })
     proxied.ports.set(servicePort.port, { servicePort, listener, port: await listener.listen() })
   }
+
+  #backends(proxied: ProxiedService, opened: ServicePort): Backend[] {
+    const { namespace } = proxied.service.metadata
+    const current = proxied.ports.get(opened.port)?.servicePort ?? opened
+    const usable = this.#options.pods.list(namespace).filter((pod) => !this.#draining.has(pod.metadata.uid ?? ''))
+    return readyBackends(proxied.service, current, usable)
+  }
+
+  #destinations(proxied: ProxiedService, opened: ServicePort): Destinations {
+    const { annotations, namespace } = proxied.service.metadata
+    const split = parseTrafficSplit(annotations?.[TRAFFIC_ANNOTATION])
+    const backends = this.#backends(proxied, opened)
+    if (!split) return { backends, groups: new Map() }
+    return { backends, split, groups: groupsOf(this.#options.pods.list(namespace), split.label) }
+  }
 }
+
+/** As Kubernetes names it, or as a name of IANA. */
+const isHttp = (appProtocol: string | undefined): boolean =>
+  appProtocol === 'http' || appProtocol === 'kubernetes.io/http'
 
 function isProxied({ metadata, spec }: Service): boolean {
   const selects = Object.keys(spec.selector ?? {}).length > 0

@@ -3,6 +3,12 @@
 export const runFinalizer = 'adloom.dev/job'
 /** Tries a run that was given up once more; each new value is one request. */
 export const retryAnnotation = 'adloom.dev/retry'
+/** Requests about a rollout, each new value once: give it up, take the model at once, end a pause. */
+export const abortAnnotation = 'adloom.dev/abort'
+export const promoteAnnotation = 'adloom.dev/promote'
+export const approveAnnotation = 'adloom.dev/approve'
+/** How the local node's proxy divides the requests of a Service (operator/node/traffic-split.ts). */
+export const trafficAnnotation = 'adloom.dev/traffic'
 /** Has an object looked at now; never restarts anything. */
 export const reconcileRequestAnnotation = 'reconcile.fluxcd.io/requestedAt'
 
@@ -14,6 +20,8 @@ export const labels = {
   component: 'app.kubernetes.io/component',
   pool: 'adloom.dev/worker-pool',
   ranker: 'adloom.dev/ranker',
+  track: 'adloom.dev/track',
+  revision: 'adloom.dev/revision',
 } as const
 
 /** Secret of each namespace with work in it; its key `url` is the address of Redis. */

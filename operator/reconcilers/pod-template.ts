@@ -8,6 +8,7 @@ export interface Pod extends KubernetesObject {
   spec?: { nodeName?: string }
   status?: {
     phase?: 'Pending' | 'Running' | 'Succeeded' | 'Failed' | 'Unknown'
+    podIP?: string
     message?: string
     conditions?: { type: string; status: string; reason?: string; message?: string }[]
     containerStatuses?: { name: string; state?: { waiting?: { reason?: string; message?: string } } }[]

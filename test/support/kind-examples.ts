@@ -21,11 +21,17 @@ const temporal = (validationPercent: number, testPercent: number) => ({
 const gate = (fields: Record<string, unknown>) => ({ gates: [{ name: 'gate', metric: 'Recall@10', ...fields }] })
 
 const eitherModel = 'give exactly one of trainingRunRef and digest'
-const refusedModelsIn = (field: string) => [
-  { change: { [field]: {} }, message: eitherModel },
-  { change: { [field]: { trainingRunRef: { name: 'run' }, digest } }, message: eitherModel },
+const refusedModelsIn = (field: string, message = eitherModel) => [
+  { change: { [field]: {} }, message },
+  { change: { [field]: { trainingRunRef: { name: 'run' }, digest } }, message },
 ]
 const eitherTokenizer = 'give exactly one of tokenizerRef and digest'
+const steps = (...given: object[]) => ({ rollout: { steps: given } })
+const metric = (fields: Record<string, unknown>) =>
+  steps({ analysis: { metrics: [{ name: 'metric', type: 'ErrorRate', max: '0.01', ...fields }] } })
+const prometheus = { url: 'http://prometheus:9090', query: 'up' }
+const oneNumber = 'are one number: bound them by max and min'
+const oneStep = 'give exactly one of setWeight, pause and analysis'
 
 /** One for each kind; every CEL rule of the kind has at least one change that it refuses. */
 export const kindExamples: Record<string, KindExample> = {
@@ -161,7 +167,26 @@ export const kindExamples: Record<string, KindExample> = {
   },
   RankerDeployment: {
     spec: { model: { trainingRunRef: { name: 'run' } } },
-    refused: refusedModelsIn('model'),
-    accepted: [{ model: { digest }, evaluationRef: { name: 'evaluation' } }],
+    refused: [
+      ...refusedModelsIn('model', 'give exactly one of trainingRunRef, digest and pipelineRef'),
+      { change: steps({}), message: oneStep },
+      { change: steps({ setWeight: 10, pause: {} }), message: oneStep },
+      { change: steps({ analysis: { metrics: [] } }), message: 'an analysis needs at least one metric' },
+      { change: metric({ max: undefined }), message: 'give at least one of max, min' },
+      { change: metric({ min: '0.1' }), message: 'min must not exceed max' },
+      { change: metric({ type: 'Prometheus' }), message: 'prometheus goes with type Prometheus' },
+      { change: metric({ prometheus }), message: 'prometheus goes with type Prometheus' },
+      { change: metric({ type: 'Prometheus', prometheus, maxDifferenceToStable: '0' }), message: oneNumber },
+      { change: metric({ type: 'ScoreDistribution', minRelativeToStable: '1' }), message: oneNumber },
+      { change: { rollout: { shadow: { percent: 10 } } }, message: 'shadow needs steps' },
+    ],
+    accepted: [
+      { model: { digest }, evaluationRef: { name: 'evaluation' } },
+      { model: { pipelineRef: { name: 'pipeline' } } },
+      steps({ setWeight: 0 }, { pause: {} }, { setWeight: 100 }, { pause: { durationSeconds: 1 } }),
+      metric({ min: '0.01', maxDifferenceToStable: '-0.1', minRelativeToStable: '0.9' }),
+      metric({ type: 'Prometheus', prometheus }),
+      { rollout: { shadow: { percent: 10 }, steps: [{ setWeight: 5 }] } },
+    ],
   },
 }

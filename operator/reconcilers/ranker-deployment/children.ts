@@ -2,6 +2,7 @@ import { apiVersion } from '../../../crds/kind.ts'
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { KubernetesObject } from '../../cluster/objects.ts'
+import type { Track } from '../../rollout/scraper.ts'
 import { fieldManager, labels } from '../names.ts'
 import {
   type EnvironmentVariable,
@@ -14,7 +15,11 @@ import {
 export const modelAnnotation = 'adloom.dev/model-digest'
 
 export interface Deployment extends KubernetesObject {
-  spec: { replicas?: number; template: { metadata: { annotations?: Record<string, string> } } }
+  spec: {
+    replicas?: number
+    selector?: { matchLabels?: Record<string, string> }
+    template: { metadata: { annotations?: Record<string, string> } }
+  }
   status?: {
     observedGeneration?: number
     replicas?: number
@@ -30,6 +35,13 @@ export interface Service extends KubernetesObject {
 }
 
 export const rankerSelector = (name: string): Record<string, string> => ({ [labels.ranker]: name })
+export const trackSelector = (name: string, track: Track): Record<string, string> => ({
+  ...rankerSelector(name),
+  [labels.track]: track,
+})
+
+export const canaryName = (name: string): string => `${name}-canary`
+export const stableName = (name: string): string => `${name}-stable`
 
 const owner = ({ kind, metadata }: RankerDeployment) => ({
   apiVersion,
@@ -40,10 +52,10 @@ const owner = ({ kind, metadata }: RankerDeployment) => ({
   blockOwnerDeletion: true,
 })
 
-function childMetadata(ranker: RankerDeployment) {
+export function childMetadata(ranker: RankerDeployment, childName = ranker.metadata.name) {
   const { name, namespace = '' } = ranker.metadata
   return {
-    name,
+    name: childName,
     namespace,
     labels: {
       [labels.name]: 'adloom',
@@ -62,8 +74,22 @@ export const revisionOf = (ranker: RankerDeployment, model: string): string =>
 const eventsToken = (secretKeyRef: { name: string; key: string } | undefined): EnvironmentVariable[] =>
   secretKeyRef === undefined ? [] : [{ name: 'ADLOOM_EVENTS_TOKEN', valueFrom: { secretKeyRef } }]
 
-export function buildDeployment(ranker: RankerDeployment, model: string, settings: PodSettings): KubernetesObject {
+export interface TrackWish {
+  track: Track
+  model: string
+  /** Absent: left to whoever scales the Deployment. */
+  replicas?: number
+}
+
+/** @param present keeps its selector, which cannot change: one that was made before there were tracks selects both. */
+export function buildDeployment(
+  ranker: RankerDeployment,
+  { track, model, replicas }: TrackWish,
+  settings: PodSettings,
+  present?: Deployment,
+): KubernetesObject {
   const { spec, metadata } = ranker
+  const revision = revisionOf(ranker, model)
   const own = restrictedPodSpec(
     {
       name: 'ranker',
@@ -73,27 +99,28 @@ export function buildDeployment(ranker: RankerDeployment, model: string, setting
         environment('ADLOOM_NAMESPACE', metadata.namespace ?? ''),
         environment('ADLOOM_NAME', metadata.name),
         environment('ADLOOM_MODEL', model),
-        environment('ADLOOM_REVISION', revisionOf(ranker, model)),
+        environment('ADLOOM_REVISION', revision),
         environment('ADLOOM_SERVING', JSON.stringify(spec.serving)),
         ...eventsToken(spec.serving.feedback?.tokenSecretRef),
       ],
     },
     settings,
   )
-  const child = childMetadata(ranker)
+  const child = childMetadata(ranker, track === 'stable' ? metadata.name : canaryName(metadata.name))
+  const podLabels = { ...child.labels, [labels.track]: track, [labels.revision]: revision }
   const deployment = {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
-    metadata: child,
+    metadata: { ...child, labels: { ...child.labels, [labels.track]: track } },
     spec: {
-      ...(spec.replicas === undefined ? {} : { replicas: spec.replicas }),
+      ...(replicas === undefined ? {} : { replicas }),
       progressDeadlineSeconds: spec.progressDeadlineSeconds,
-      selector: { matchLabels: rankerSelector(metadata.name) },
+      selector: { matchLabels: present?.spec.selector?.matchLabels ?? trackSelector(metadata.name, track) },
       // The old Pods answer until as many new ones have loaded the model.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
       template: {
         metadata: {
-          labels: { ...spec.template?.metadata?.labels, ...child.labels },
+          labels: { ...spec.template?.metadata?.labels, ...podLabels },
           annotations: { ...spec.template?.metadata?.annotations, [modelAnnotation]: model },
         },
         spec: mergeOver(own, spec.template?.spec),
@@ -101,20 +128,6 @@ export function buildDeployment(ranker: RankerDeployment, model: string, setting
     },
   }
   return deployment
-}
-
-export function buildService(ranker: RankerDeployment): KubernetesObject {
-  const { serving } = ranker.spec
-  const service = {
-    apiVersion: 'v1',
-    kind: 'Service',
-    metadata: childMetadata(ranker),
-    spec: {
-      selector: rankerSelector(ranker.metadata.name),
-      ports: [{ name: 'http', port: serving.port, targetPort: serving.port, protocol: 'TCP' }],
-    },
-  }
-  return service
 }
 
 /** Where a request goes: the address outside where the Service has one, else its name inside the cluster. */

@@ -1,5 +1,9 @@
 import type { OwnCondition, Readiness } from '../../control/conditions.ts'
+import type { RolloutInput, RolloutOutcome, RolloutState, SeenTrack } from '../../rollout/state.ts'
+import { advance } from '../../rollout/steps.ts'
+import type { TrafficRoute } from '../../rollout/traffic.ts'
 import type { InputState } from '../run/observation.ts'
+import type { Split } from './traffic-children.ts'
 
 /** What a Deployment says of itself (apps/v1). */
 export interface SeenDeployment {
@@ -32,14 +36,47 @@ export interface DeploymentObservation {
   modelMadeBy?: { kind: string; name: string }
   evaluation?: SeenEvaluation
   deployment?: SeenDeployment
+  canary?: SeenDeployment
+  /** Pods of the canary that are still there. */
+  canaryPods: number
   /** Problem of a Pod that does not get ready. */
   problem?: string
   servedDigest?: string
+  /** What status remembers of rollouts. */
+  state: RolloutState
+  /** Replicas of the spec; absent: left to an autoscaler. */
+  replicas?: number
+  route: TrafficRoute
+  shadowPercent: number
+  rollout: Pick<
+    RolloutInput,
+    | 'now'
+    | 'specDigest'
+    | 'steps'
+    | 'stepsDigest'
+    | 'progressDeadlineSeconds'
+    | 'revisionHistoryLimit'
+    | 'requests'
+    | 'refusal'
+    | 'planCanary'
+    | 'isRouted'
+    | 'analyse'
+  >
+}
+
+/** The children that are wanted. */
+export interface ChildrenWish {
+  stable: { model: string; replicas?: number }
+  /** Absent: none. */
+  canary?: { model: string; replicas: number }
+  /** Absent: there is nothing to divide. */
+  split?: Split
 }
 
 export interface DeploymentPlan {
-  /** Model to apply the children with; absent: they stay as they are. */
-  apply?: string
+  rollout: RolloutOutcome
+  /** Absent: children stay as they are. */
+  children?: ChildrenWish
   readiness: Readiness
   wantedDigest?: string
   servedDigest?: string
@@ -57,34 +94,62 @@ export const reasons = {
   evaluationOfOtherModel: 'EvaluationOfOtherModel',
   invalidSpec: 'InvalidSpec',
   progressDeadlineExceeded: 'ProgressDeadlineExceeded',
+  rolloutAborted: 'RolloutAborted',
 } as const
 
-/** Whatever serves goes on serving until the wanted model is known, allowed and loaded. */
+/** Whatever serves goes on serving until the wanted model is known, allowed, loaded, and has passed all steps. */
 export function planDeployment(observation: DeploymentObservation): DeploymentPlan {
-  const { deployment, servedDigest, model } = observation
-  const wantedDigest = model.state === 'Ready' ? model.digests.model : undefined
+  const { deployment, canary, servedDigest, model, suspend } = observation
+  const wantedDigest = model.state === 'Ready' ? (model.digests.model ?? '') : undefined
+  const admission = admissionOf(observation, wantedDigest)
+  const stable = deployment && seenTrack(deployment)
+  const rollout = advance(observation.state, {
+    ...observation.rollout,
+    suspend,
+    mayBegin: admission === undefined,
+    ...(wantedDigest === undefined ? {} : { wanted: wantedDigest }),
+    ...(stable ? { stable } : {}),
+    ...(canary ? { canary: seenTrack(canary) } : {}),
+  })
   const served = isRolledOut(deployment) ? deployment.model : servedDigest
-  const own = [availability(deployment)]
-  const plan = (readiness: Readiness, more: Partial<DeploymentPlan> = {}): DeploymentPlan => ({
-    readiness: { ...readiness, own: [...(readiness.own ?? []), ...own] },
+  const children = childrenOf(observation, rollout.state)
+  const readiness = readinessOf(observation, rollout, admission, wantedDigest)
+  return {
+    rollout,
+    readiness: { ...readiness, own: [...(readiness.own ?? []), availability(deployment, canary)] },
+    ...(children ? { children } : {}),
     ...(wantedDigest === undefined ? {} : { wantedDigest }),
     ...(served === undefined ? {} : { servedDigest: served }),
-    wake: [],
-    ...more,
-  })
-  if (observation.suspend) return plan(suspended())
-  if (model.state === 'Invalid') return plan({ state: 'stalled', reason: reasons.invalidSpec, message: model.message })
-  if (model.state === 'Waiting')
-    return plan(reconciling(reasons.dependencyNotReady, model.message), { wake: model.waitingFor })
-  if (!observation.modelInStore) {
-    const message = `artifact ${wantedDigest} is not whole in the store; what serves goes on serving`
-    return plan(reconciling(reasons.artifactMissing, message), {
-      wake: observation.modelMadeBy ? [observation.modelMadeBy] : [],
-    })
+    wake: wakeOf(observation, admission),
   }
-  const held = observation.evaluation && heldBy(observation.evaluation, wantedDigest ?? '')
-  if (held) return plan(held)
-  return plan(progressOf(observation, wantedDigest ?? ''), { apply: wantedDigest ?? '' })
+}
+
+const seenTrack = (seen: SeenDeployment): SeenTrack => ({
+  model: seen.model,
+  available: seen.availableReplicas,
+  isRolledOut: isRolledOut(seen),
+  wanted: seen.wanted,
+  isLate: seen.deadlineExceeded && seen.observedGeneration >= seen.generation,
+})
+
+/** Why a rollout of the wanted model may not begin, if so. */
+function admissionOf(observation: DeploymentObservation, wanted: string | undefined): Readiness | undefined {
+  const { model, modelInStore, evaluation } = observation
+  if (model.state === 'Waiting') return reconciling(reasons.dependencyNotReady, model.message)
+  if (model.state !== 'Ready') return { state: 'stalled', reason: reasons.invalidSpec, message: model.message }
+  if (!modelInStore) {
+    const message = `artifact ${wanted} is not whole in the store; what serves goes on serving`
+    return reconciling(reasons.artifactMissing, message)
+  }
+  return evaluation && heldBy(evaluation, wanted ?? '')
+}
+
+function wakeOf(
+  { model, modelMadeBy }: DeploymentObservation,
+  admission: Readiness | undefined,
+): DeploymentPlan['wake'] {
+  if (model.state === 'Waiting') return model.waitingFor
+  return admission?.reason === reasons.artifactMissing && modelMadeBy ? [modelMadeBy] : []
 }
 
 /** A required evaluation that has not let the model through. */
@@ -101,6 +166,85 @@ function heldBy(evaluation: SeenEvaluation, wanted: string): Readiness | undefin
   if (evaluation.passed) return undefined
   const message = `waits for Evaluation "${name}" to be Passed: ${evaluation.message}`
   return reconciling(reasons.evaluationNotPassed, message)
+}
+
+const noCanary: Split = { canaryPercent: 0, shadowPercent: 0 }
+
+/**
+ * A suspended ranker is left as it is, but for an abort: that takes the canary away and stable back.
+ */
+function childrenOf(observation: DeploymentObservation, state: RolloutState): ChildrenWish | undefined {
+  const { deployment, canary, canaryPods, suspend, replicas } = observation
+  const { rollout, stableDigest } = state
+  const model = rollout?.phase === 'Promoting' ? rollout.digest : stableDigest
+  if (model === undefined) return undefined
+  if (suspend && (rollout || (!canary && canaryPods === 0 && deployment?.model === model))) return undefined
+  const stable = { model, ...(replicas === undefined ? {} : { replicas }) }
+  const wanted = rollout && canaryReplicas(observation, rollout)
+  // The Pods of a canary that goes get nothing more, though they answer for a moment.
+  if (!rollout || wanted === undefined) return { stable, ...(canary || canaryPods > 0 ? { split: noCanary } : {}) }
+  const answers = canary?.model === rollout.digest ? canary.availableReplicas : 0
+  const split = {
+    canaryPercent: answers > 0 ? rollout.weight : 0,
+    shadowPercent: answers > 0 ? observation.shadowPercent : 0,
+  }
+  if (wanted === 0 && !canary) return { stable, split }
+  return { stable, canary: { model: rollout.digest, replicas: wanted }, split }
+}
+
+/** As many as the weight that is reached needs, or the one that is to be reached; undefined: there is no canary. */
+function canaryReplicas(
+  { canary, rollout: { steps, planCanary } }: DeploymentObservation,
+  { phase, step, weight }: NonNullable<RolloutState['rollout']>,
+): number | undefined {
+  if (phase === 'Promoting' && !canary) return undefined
+  const weights = [weight, ...(phase === 'Stepping' ? [steps[step]?.setWeight ?? weight] : [])]
+  const counts = weights.map((one) => {
+    const plan = planCanary(one)
+    return 'refused' in plan ? (canary?.wanted ?? 0) : plan.replicas
+  })
+  return Math.max(...counts)
+}
+
+function readinessOf(
+  observation: DeploymentObservation,
+  { state, refusal, message }: RolloutOutcome,
+  admission: Readiness | undefined,
+  wanted: string | undefined,
+): Readiness {
+  if (observation.suspend) return suspended()
+  if (observation.model.state === 'Invalid' && admission) return admission
+  if (refusal) return { state: 'stalled', ...refusal }
+  const { rollout } = state
+  if (rollout?.phase === 'Stepping') return stepping(rollout, message, observation.problem)
+  if (rollout) return progressOf(observation, rollout.digest)
+  const rejection = state.rejected.find(({ digest }) => digest === wanted)
+  if (rejection) {
+    const text = `${rejection.digest} was rolled out and aborted (${rejection.reason}): ${rejection.message}; ${state.stableDigest} serves; change the spec, or set the annotation adloom.dev/retry`
+    return { state: 'stalled', reason: reasons.rolloutAborted, message: text }
+  }
+  if (admission) return admission
+  return progressOf(observation, wanted ?? '')
+}
+
+type Progress = NonNullable<RolloutState['rollout']>
+
+function stepping(
+  { digest, step, steps, weight, actualWeight, paused }: Progress,
+  waits: string | undefined,
+  problem: string | undefined,
+): Readiness {
+  const real = weight === actualWeight ? `${weight} %` : `${actualWeight} % (${weight} % wanted)`
+  const message = [`step ${step + 1} of ${steps}: ${digest} gets ${real} of the requests`, waits, problem]
+    .filter((part) => part !== undefined)
+    .join('; ')
+  if (!paused) return reconciling(reasons.rollingOut, message)
+  const reason = { Timed: 'PausedForTime', Approval: 'PausedUntilApproved', Inconclusive: 'AnalysisInconclusive' }[
+    paused
+  ]
+  const own: OwnCondition[] = [{ type: 'Paused', status: 'True', reason, message, negative: true }]
+  // A pause for a time ends by itself; the others are held until a person says what to do.
+  return { state: paused === 'Timed' ? 'reconciling' : 'held', reason, message, own }
 }
 
 function progressOf({ deployment, problem }: DeploymentObservation, wanted: string): Readiness {
@@ -127,8 +271,8 @@ function isRolledOut(deployment: SeenDeployment | undefined): deployment is Seen
 }
 
 /** Something answers, whether or not it is the wanted model. */
-function availability(deployment: SeenDeployment | undefined): OwnCondition {
-  const available = deployment?.availableReplicas ?? 0
+function availability(stable: SeenDeployment | undefined, canary: SeenDeployment | undefined): OwnCondition {
+  const available = (stable?.availableReplicas ?? 0) + (canary?.availableReplicas ?? 0)
   return available > 0
     ? { type: 'Available', status: 'True', reason: 'PodsAvailable', message: 'at least one Pod answers' }
     : { type: 'Available', status: 'False', reason: 'NoPodAvailable', message: 'no Pod answers' }

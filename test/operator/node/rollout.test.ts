@@ -51,12 +51,15 @@ function deployment(version: string, replicas: number): Deployment {
   }
 }
 
-function service(targetPort: number | string): Service {
+function service(targetPort: number | string, appProtocol?: string): Service {
   return {
     apiVersion: 'v1',
     kind: 'Service',
     metadata: { name: 'web', namespace: 'default' },
-    spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 8888, targetPort }] },
+    spec: {
+      selector: { app: 'web' },
+      ports: [{ name: 'http', port: 8888, targetPort, ...(appProtocol ? { appProtocol } : {}) }],
+    },
   }
 }
 
@@ -107,7 +110,8 @@ describe('a Deployment behind a Service', () => {
     controller.start()
     onTestFinished(() => controller.stop())
     await startNode(api, { beforeStop: (pod) => proxy.drain(pod) })
-    await api.create(SERVICE, service('http'))
+    // A Pod is told to stop when its requests are answered: connections of another protocol are only given a moment.
+    await api.create(SERVICE, service('http', 'http'))
     const key = { namespace: 'default', name: 'web' }
     const settled = (generation: number) =>
       eventually(async () => {

@@ -16,7 +16,7 @@ export function wrongConditions(readiness: Readiness, nowMs: number): string[] {
   const read = kstatus(object).status
   const expected = kstatusOf[readiness.state]
   return [
-    ...lintConditions(object, ['Suspended']),
+    ...lintConditions(object, ['Suspended', 'Paused']),
     ...(read === expected ? [] : [`kstatus reads ${readiness.state} as ${read}`]),
   ]
 }

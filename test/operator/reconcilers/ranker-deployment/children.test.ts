@@ -12,7 +12,7 @@ function environmentOf(serving: object): { name: string; value?: string; valueFr
     metadata: { name: 'feed', namespace: 'shop', uid: 'uid' },
     spec: { model: {}, serving: { port: 8080, ...serving } },
   } as unknown as RankerDeployment
-  const built = buildDeployment(ranker, 'sha256:1', settings) as unknown as {
+  const built = buildDeployment(ranker, { track: 'stable', model: 'sha256:1' }, settings) as unknown as {
     spec: { template: { spec: { containers: { env: { name: string; value?: string }[] }[] } } }
   }
   return built.spec.template.spec.containers[0]?.env ?? []

@@ -5,6 +5,7 @@ import {
   planDeployment,
   type SeenDeployment,
 } from '../../../../operator/reconcilers/ranker-deployment/plan.ts'
+import { planCanary } from '../../../../operator/rollout/traffic.ts'
 import { wrongConditions } from '../readiness.ts'
 
 const ready = (model: string): DeploymentObservation['model'] => ({ state: 'Ready', digests: { model } })
@@ -35,12 +36,57 @@ const judged = (passed: boolean, model = 'new') => ({
   model,
 })
 
-const calm: DeploymentObservation = { suspend: false, model: ready('new'), modelInStore: true }
+const calm: DeploymentObservation = {
+  suspend: false,
+  model: ready('new'),
+  modelInStore: true,
+  canaryPods: 0,
+  state: { rejected: [], revisions: [], handled: {} },
+  route: 'Proxy',
+  shadowPercent: 0,
+  rollout: {
+    now: Date.parse('2026-01-01T00:00:00Z'),
+    specDigest: 'spec',
+    steps: [],
+    stepsDigest: 'steps',
+    progressDeadlineSeconds: 600,
+    revisionHistoryLimit: 10,
+    requests: {},
+    planCanary: (weight) => planCanary(weight, { route: 'Proxy', replicas: 2, tolerancePercent: 10 }),
+    isRouted: () => true,
+    analyse: () => ({ outcome: 'Running', results: [], message: 'measures', waitMs: 1000 }),
+  },
+}
+/** The old model serves, and is known to. */
+const old = { deployment: before, state: { ...calm.state, stableDigest: 'old' } }
+
+const promoting = {
+  state: {
+    ...old.state,
+    rollout: {
+      digest: 'new',
+      phase: 'Promoting' as const,
+      step: 0,
+      steps: 0,
+      stepsDigest: 'steps',
+      startedAt: '2026-01-01T00:00:00Z',
+      weight: 0,
+      actualWeight: 0,
+    },
+  },
+}
+const rejected = (spec: string) => ({
+  digest: 'new',
+  reason: 'AbortRequested',
+  message: 'asked for',
+  time: '2026-01-01T00:00:00Z',
+  spec,
+})
 
 const table: Record<string, [observation: Partial<DeploymentObservation>, expected: string]> = {
   'a new deployment is applied': [{}, 'reconciling RollingOut, applies new, served nothing'],
   'a deployment that serves is Ready': [{ deployment: serving }, 'ready Serving, applies new, served new'],
-  'another model is rolled out': [{ deployment: before }, 'reconciling RollingOut, applies new, served old'],
+  'another model is rolled out': [old, 'reconciling RollingOut, applies new, served old'],
   'a model that loads does not serve yet': [
     { deployment: loading, servedDigest: 'old' },
     'reconciling RollingOut, applies new, served old',
@@ -49,41 +95,58 @@ const table: Record<string, [observation: Partial<DeploymentObservation>, expect
     { deployment: { ...serving, generation: 3 }, servedDigest: 'old' },
     'reconciling RollingOut, applies new, served old',
   ],
-  'no progress needs a person': [
-    { deployment: { ...loading, deadlineExceeded: true }, servedDigest: 'old' },
-    'stalled ProgressDeadlineExceeded, applies new, served old',
+  'no progress of the first model needs a person': [
+    { deployment: { ...loading, deadlineExceeded: true } },
+    'stalled ProgressDeadlineExceeded, applies new, served nothing',
+  ],
+  'no progress of another model brings back the one before': [
+    { ...promoting, deployment: { ...loading, deadlineExceeded: true }, servedDigest: 'old' },
+    'stalled RolloutAborted, applies old, served old',
+  ],
+  'a model that was aborted is not tried again': [
+    { ...old, state: { ...old.state, rejected: [rejected('spec')] } },
+    'stalled RolloutAborted, applies old, served old',
+  ],
+  'a model that was aborted under another spec is': [
+    { ...old, state: { ...old.state, rejected: [rejected('other')] } },
+    'reconciling RollingOut, applies new, served old',
+  ],
+  'with steps a canary comes first': [
+    { ...old, rollout: { ...calm.rollout, steps: [{ setWeight: 50 }] } },
+    'reconciling RollingOut, applies old, served old',
+  ],
+  'steps that cannot be gone are refused': [
+    { ...old, rollout: { ...calm.rollout, steps: [{ setWeight: 5 }], refusal: { reason: 'No', message: 'no' } } },
+    'stalled No, applies old, served old',
   ],
   'no replicas are what was wanted': [
     { deployment: { ...serving, wanted: 0, replicas: 0, updatedReplicas: 0, availableReplicas: 0 } },
     'ready ScaledToZero, applies new, served new',
   ],
-  'suspension leaves what serves': [
-    { suspend: true, deployment: before },
-    'held Suspended, applies nothing, served old',
-  ],
+  'suspension leaves what serves': [{ suspend: true, ...old }, 'held Suspended, applies nothing, served old'],
   'a model that is not known is waited for': [
-    { model: waiting, deployment: before },
-    'reconciling DependencyNotReady, applies nothing, served old',
+    { model: waiting, ...old },
+    'reconciling DependencyNotReady, applies old, served old',
   ],
   'a wrong spec needs a person': [
-    { model: { state: 'Invalid', message: 'no' }, deployment: before },
-    'stalled InvalidSpec, applies nothing, served old',
+    { model: { state: 'Invalid', message: 'no' }, ...old },
+    'stalled InvalidSpec, applies old, served old',
   ],
   'a model that the store lacks is not rolled out': [
-    { modelInStore: false, deployment: before },
-    'reconciling ArtifactMissing, applies nothing, served old',
+    { modelInStore: false, ...old },
+    'reconciling ArtifactMissing, applies old, served old',
   ],
   'an evaluation that passed lets the model through': [
-    { evaluation: judged(true), deployment: before },
+    { evaluation: judged(true), ...old },
     'reconciling RollingOut, applies new, served old',
   ],
   'an evaluation that did not pass holds it': [
-    { evaluation: judged(false), deployment: before },
-    'reconciling EvaluationNotPassed, applies nothing, served old',
+    { evaluation: judged(false), ...old },
+    'reconciling EvaluationNotPassed, applies old, served old',
   ],
   'an evaluation of another model holds it': [
-    { evaluation: judged(true, 'old'), deployment: before },
-    'reconciling EvaluationOfOtherModel, applies nothing, served old',
+    { evaluation: judged(true, 'old'), ...old },
+    'reconciling EvaluationOfOtherModel, applies old, served old',
   ],
   'an evaluation at work holds it': [
     { evaluation: { name: 'evaluation', state: 'Running', message: 'Queued' } },
@@ -96,9 +159,9 @@ const table: Record<string, [observation: Partial<DeploymentObservation>, expect
 }
 
 test.each(Object.entries(table))('%s', (_, [observation, expected]) => {
-  const { readiness, apply, servedDigest } = planDeployment({ ...calm, ...observation })
+  const { readiness, children, servedDigest } = planDeployment({ ...calm, ...observation })
   const said = `${readiness.state} ${readiness.reason}`
-  expect(`${said}, applies ${apply ?? 'nothing'}, served ${servedDigest ?? 'nothing'}`).toBe(expected)
+  expect(`${said}, applies ${children?.stable.model ?? 'nothing'}, served ${servedDigest ?? 'nothing'}`).toBe(expected)
 })
 
 test('what is waited for is woken', () => {
@@ -124,18 +187,31 @@ const anyEvaluation = fc.constantFrom<NonNullable<DeploymentObservation['evaluat
   judged(false),
   judged(true, 'old'),
 )
-const anyObservation: fc.Arbitrary<DeploymentObservation> = fc.record(
-  {
-    suspend: fc.boolean(),
-    model: fc.constantFrom<DeploymentObservation['model']>(ready('new'), waiting, { state: 'Invalid', message: 'no' }),
-    modelInStore: fc.boolean(),
-    evaluation: anyEvaluation,
-    deployment: anyDeployment,
-    problem: fc.constant('Pod pod-0: ErrImagePull'),
-    servedDigest: fc.constantFrom('old', 'older'),
-  },
-  { requiredKeys: ['suspend', 'model', 'modelInStore'] },
-)
+const anyObservation: fc.Arbitrary<DeploymentObservation> = fc
+  .record(
+    {
+      suspend: fc.boolean(),
+      model: fc.constantFrom<DeploymentObservation['model']>(ready('new'), waiting, {
+        state: 'Invalid',
+        message: 'no',
+      }),
+      modelInStore: fc.boolean(),
+      evaluation: anyEvaluation,
+      deployment: anyDeployment,
+      canary: anyDeployment,
+      problem: fc.constant('Pod pod-0: ErrImagePull'),
+      servedDigest: fc.constantFrom('old', 'older'),
+      state: fc.constantFrom(calm.state, old.state, promoting.state, { ...old.state, rejected: [rejected('spec')] }),
+      rollout: fc.constantFrom(
+        calm.rollout,
+        { ...calm.rollout, steps: [{ setWeight: 50 }, { pause: {} }] },
+        { ...calm.rollout, steps: [{ pause: { durationSeconds: 5 } }] },
+        { ...calm.rollout, steps: [{ pause: {} }], requests: { abort: 'now' } },
+      ),
+    },
+    { requiredKeys: ['suspend', 'model', 'modelInStore'] },
+  )
+  .map((some) => ({ ...calm, ...some }))
 
 test('conditions are well-formed, and Available tells whether something answers', () => {
   fc.assert(
@@ -143,21 +219,23 @@ test('conditions are well-formed, and Available tells whether something answers'
       const { readiness } = planDeployment(observation)
       expect(wrongConditions(readiness, 0)).toEqual([])
       const available = readiness.own?.find(({ type }) => type === 'Available')?.status
-      expect(available).toBe((observation.deployment?.availableReplicas ?? 0) > 0 ? 'True' : 'False')
+      const answering = (observation.deployment?.availableReplicas ?? 0) + (observation.canary?.availableReplicas ?? 0)
+      expect(available).toBe(answering > 0 ? 'True' : 'False')
     }),
     { numRuns: 1000 },
   )
 })
 
-test('only a known, whole and allowed model is applied, and only a loaded one is Ready', () => {
+test('only a known, whole and allowed model begins, and only a loaded one is Ready', () => {
   fc.assert(
     fc.property(anyObservation, (observation) => {
-      const { apply, readiness } = planDeployment(observation)
+      const { rollout, readiness } = planDeployment(observation)
       const { suspend, model, modelInStore, evaluation, deployment } = observation
       const isAllowed =
         !evaluation || (evaluation.state === 'Judged' && evaluation.passed && evaluation.model === 'new')
       const isDue = !suspend && model.state === 'Ready' && modelInStore && isAllowed
-      expect(apply).toBe(isDue ? 'new' : undefined)
+      const hasBegun = rollout.state.rollout !== undefined && observation.state.rollout === undefined
+      if (!isDue) expect(hasBegun).toBe(false)
       if (readiness.state !== 'ready') return
       expect(deployment?.model).toBe('new')
       expect(deployment?.availableReplicas).toBeGreaterThanOrEqual(deployment?.wanted ?? 0)
