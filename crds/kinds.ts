@@ -2,6 +2,7 @@ import type { KindDefinition } from './kind.ts'
 import { dataset } from './kinds/dataset.ts'
 import { evaluation } from './kinds/evaluation.ts'
 import { rankerDeployment } from './kinds/ranker-deployment.ts'
+import { rankerPipeline } from './kinds/ranker-pipeline.ts'
 import { tokenizerBuild } from './kinds/tokenizer-build.ts'
 import { trainingRun } from './kinds/training-run.ts'
 import { workerPool } from './kinds/worker-pool.ts'
@@ -13,5 +14,6 @@ export const kinds: readonly KindDefinition[] = [
   tokenizerBuild,
   trainingRun,
   evaluation,
+  rankerPipeline,
   rankerDeployment,
 ]

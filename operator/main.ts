@@ -1,6 +1,7 @@
 import { queueName } from '../crds/jobs.ts'
 import { resourceOf } from '../crds/kind.ts'
 import { type RankerDeployment, rankerDeployment } from '../crds/kinds/ranker-deployment.ts'
+import { type RankerPipeline, rankerPipeline } from '../crds/kinds/ranker-pipeline.ts'
 import { type WorkerPool, workerPool } from '../crds/kinds/worker-pool.ts'
 import type { ArtifactStore } from '../workers/artifacts/store.ts'
 import type { Client } from './cluster/client.ts'
@@ -20,8 +21,11 @@ import { evaluationRun } from './reconcilers/evaluation.ts'
 import { fieldManager, labels } from './reconcilers/names.ts'
 import type { Pod, PodSettings } from './reconcilers/pod-template.ts'
 import type { Deployment, Service } from './reconcilers/ranker-deployment/children.ts'
-import type { RankerPipeline } from './reconcilers/ranker-deployment/pipeline.ts'
 import { createRankerDeploymentReconciler } from './reconcilers/ranker-deployment/reconcile.ts'
+import { PipelineMetrics } from './reconcilers/ranker-pipeline/metrics.ts'
+import { childKinds } from './reconcilers/ranker-pipeline/observation.ts'
+import { createPipelineReconciler } from './reconcilers/ranker-pipeline/reconcile.ts'
+import { followedPipelines, followersChanged, pipelineIndex } from './reconcilers/ranker-pipeline/wiring.ts'
 import { createRunReconciler } from './reconcilers/run/reconcile.ts'
 import type { Lookup, RunKind, RunObject } from './reconcilers/run/run-kind.ts'
 import { tokenizerBuildRun } from './reconcilers/tokenizer-build.ts'
@@ -95,6 +99,10 @@ export class Operator {
     this.#inform(resourceOf(workerPool))
     this.#inform<RankerDeployment>(resourceOf(rankerDeployment), {
       [dependencyIndex]: (object) => rankerDependencies(object).map((name) => scoped(object, name)),
+      [pipelineIndex]: (object) => followedPipelines(object).map(formatKey),
+    })
+    this.#inform<RankerPipeline>(resourceOf(rankerPipeline), {
+      [dependencyIndex]: ({ metadata, spec }) => [`${metadata.namespace}/Dataset/${spec.datasetRef.name}`],
     })
     // Only children of ours: a cluster's other Pods are none of our business, nor our memory's.
     const ours = `${labels.managedBy}=${fieldManager}`
@@ -104,6 +112,7 @@ export class Operator {
     for (const kind of runKinds) this.#controlRuns(kind)
     this.#controlPools()
     this.#controlRankers()
+    this.#controlPipelines()
   }
 
   start(): void {
@@ -241,29 +250,52 @@ export class Operator {
       owned(services, resource),
       this.#dependents('TrainingRun', informer),
       this.#dependents('Evaluation', informer),
-      ...(this.#informers.has('RankerPipeline') ? [this.#followers(informer)] : []),
+      this.#followers(informer),
     ]
     this.#control(rankerDeployment.kind, reconcile, triggers, 2)
   }
 
+  #controlPipelines(): void {
+    const { store, clock, metrics } = this.#options
+    const informer = this.#informer<RankerPipeline>(rankerPipeline.kind)
+    const rankers = this.#informer<RankerDeployment>(rankerDeployment.kind)
+    const reconcile = createPipelineReconciler({
+      get: (key) => informer.get(key),
+      lookup: this.#lookup,
+      owned: (kind, uid) => this.#informer<RunObject>(kind).byOwner(uid),
+      followers: (key) => rankers.byIndex(pipelineIndex, formatKey(key)),
+      wake: this.#wake,
+      store,
+      events: this.#events,
+      clock,
+      metrics: PipelineMetrics.of(metrics.registry).watch(() => informer.list().map(({ status }) => status?.state)),
+    })
+    const triggers = [
+      primary(informer),
+      this.#dependents('Dataset', informer),
+      ...childKinds.map((kind) => owned(this.#informer<RunObject>(kind), resourceOf(rankerPipeline), gotSomewhere)),
+      mapped(rankers, followedPipelines, followersChanged),
+    ]
+    // One at a time: they write to the ledger of their namespace.
+    this.#control(rankerPipeline.kind, reconcile, triggers, 1)
+  }
+
   /** Has those looked at again that refer to an object of `kind` which got somewhere; its progress is no news. */
-  #dependents(kind: string, dependents: Informer<RunObject> | Informer<RankerDeployment>): Trigger {
-    const changed = (before: RunObject, after: RunObject) =>
-      before.status?.state !== after.status?.state ||
-      before.status?.artifact?.digest !== after.status?.artifact?.digest ||
-      before.status?.observedGeneration !== after.status?.observedGeneration ||
-      before.metadata.generation !== after.metadata.generation
+  #dependents(
+    kind: string,
+    dependents: Informer<RunObject> | Informer<RankerDeployment> | Informer<RankerPipeline>,
+  ): Trigger {
     return mapped(
       this.#informer<RunObject>(kind),
       (object) => dependents.byIndex(dependencyIndex, scoped(object, `${kind}/${object.metadata.name}`)).map(keyOf),
-      changed,
+      gotSomewhere,
     )
   }
 
   /** Has those looked at again that follow a pipeline whose champion is another one now. */
   #followers(rankers: Informer<RankerDeployment>): Trigger {
     return mapped(
-      this.#informer<RankerPipeline>('RankerPipeline'),
+      this.#informer<RankerPipeline>(rankerPipeline.kind),
       (object) => rankers.byIndex(dependencyIndex, scoped(object, `RankerPipeline/${object.metadata.name}`)).map(keyOf),
       (before, after) => before.status?.champion?.digest !== after.status?.champion?.digest,
     )
@@ -284,11 +316,17 @@ export class Operator {
   /** Nothing may be collected on the word of a cache that has not seen everything. */
   #referrers(): KubernetesObject[] | undefined {
     if (this.waitsFor().length > 0 || this.#options.namespace !== undefined) return undefined
-    return [...runKinds.map(({ definition }) => definition.kind), rankerDeployment.kind].flatMap((kind) =>
-      this.#informer(kind).list(),
+    return [...runKinds.map(({ definition }) => definition.kind), rankerDeployment.kind, rankerPipeline.kind].flatMap(
+      (kind) => this.#informer(kind).list(),
     )
   }
 }
+
+const gotSomewhere = (before: RunObject, after: RunObject): boolean =>
+  before.status?.state !== after.status?.state ||
+  before.status?.artifact?.digest !== after.status?.artifact?.digest ||
+  before.status?.observedGeneration !== after.status?.observedGeneration ||
+  before.metadata.generation !== after.metadata.generation
 
 const scoped = (object: KubernetesObject, name: string): string => `${object.metadata.namespace}/${name}`
 

@@ -1,14 +1,25 @@
+import type { PipelineStatus } from '../../crds/pipeline-status.ts'
 import type { RunStatus } from '../../crds/run.ts'
 import type { ArtifactStore } from '../../workers/artifacts/store.ts'
 import type { Clock } from '../cluster/clock.ts'
 import type { Log } from '../cluster/log.ts'
 import type { KubernetesObject } from '../cluster/objects.ts'
+import { digestsInLedger } from './ranker-pipeline/ledger.ts'
 
 interface Referrer extends KubernetesObject {
   /** The fields of all kinds that name an artifact by its digest. */
   spec?: Partial<Record<'model' | 'champion' | 'warmStart' | 'reuse', { digest?: string }>>
-  status?: RunStatus & { revision?: string; wantedDigest?: string; servedDigest?: string }
+  status?: RunStatus & PipelineModels & RolloutModels & { revision?: string }
 }
+
+interface RolloutModels {
+  wantedDigest?: string
+  servedDigest?: string
+  stableDigest?: string
+  canaryDigest?: string
+}
+
+type PipelineModels = Pick<PipelineStatus, 'champion' | 'candidate' | 'lineage' | 'rejected' | 'runs'>
 
 export interface ArtifactCollectorOptions {
   store: ArtifactStore
@@ -50,6 +61,7 @@ export class ArtifactCollector {
     const digests = new Set(referrers.flatMap(referredDigests))
     const active = new Set(referrers.flatMap(activeInput))
     try {
+      for (const digest of await this.#digestsInLedgers()) digests.add(digest)
       const { artifacts, checkpoints, bytes } = await store.collectGarbage({
         isReferenced: (digest) => digests.has(digest),
         isActiveInput: (namespace, inputDigest) => active.has(`${namespace}/${inputDigest}`),
@@ -60,6 +72,14 @@ export class ArtifactCollector {
     } catch (error) {
       log.error({ err: error }, 'Could not collect artifacts')
     }
+  }
+
+  /** A champion outlives its cluster: where one is built anew, its pipeline may be the last that is applied. */
+  async #digestsInLedgers(): Promise<string[]> {
+    const { ledger } = this.#options.store
+    const digests: string[] = []
+    for (const namespace of await ledger.namespaces()) digests.push(...digestsInLedger(await ledger.read(namespace)))
+    return digests
   }
 }
 
@@ -74,8 +94,26 @@ export function referredDigests({ spec, status }: Referrer): string[] {
     status?.revision,
     status?.wantedDigest,
     status?.servedDigest,
+    status?.stableDigest,
+    status?.canaryDigest,
     ...Object.values(status?.inputs ?? {}),
+    ...pipelineDigests(status ?? {}),
   ].filter((digest) => digest !== undefined)
+}
+
+/** A model needs its tokenizer to be served; with its Dataset revision it can be measured anew. */
+function pipelineDigests({
+  champion,
+  candidate,
+  lineage = [],
+  rejected = [],
+  runs = [],
+}: PipelineModels): (string | undefined)[] {
+  const models = [champion, candidate, ...lineage].flatMap((model) =>
+    model ? [model.digest, model.tokenizer, model.dataset, model.evaluation] : [],
+  )
+  const made = runs.flatMap(({ model, tokenizer, dataset, evaluation }) => [model, tokenizer, dataset, evaluation])
+  return [...models, ...made, ...rejected.map(({ digest }) => digest)]
 }
 
 function activeInput({ metadata, status }: Referrer): string[] {

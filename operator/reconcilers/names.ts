@@ -3,7 +3,9 @@
 export const runFinalizer = 'adloom.dev/job'
 /** Tries a run that was given up once more; each new value is one request. */
 export const retryAnnotation = 'adloom.dev/retry'
-/** Requests about a rollout, each new value once: give it up, take the model at once, end a pause. */
+/** Asks a pipeline for a run; each new value is one request. */
+export const retrainAnnotation = 'adloom.dev/retrain'
+/** Requests about a pipeline or a rollout, each new value once: stop what is under way, take the model at once, end a pause. */
 export const abortAnnotation = 'adloom.dev/abort'
 export const promoteAnnotation = 'adloom.dev/promote'
 export const approveAnnotation = 'adloom.dev/approve'
@@ -22,6 +24,8 @@ export const labels = {
   ranker: 'adloom.dev/ranker',
   track: 'adloom.dev/track',
   revision: 'adloom.dev/revision',
+  pipeline: 'adloom.dev/pipeline',
+  pipelineRun: 'adloom.dev/pipeline-run',
 } as const
 
 /** Secret of each namespace with work in it; its key `url` is the address of Redis. */

@@ -54,13 +54,21 @@ export async function isSettled(simulation: Simulation): Promise<boolean> {
     const { observedGeneration } = (found?.status ?? {}) as { observedGeneration?: number }
     if (!isReady(found) || observedGeneration !== found?.metadata.generation) return false
   }
+  return isIdle(simulation)
+}
+
+/** No worker is left, and nothing for one to do. */
+export async function isIdle(simulation: Simulation): Promise<boolean> {
   const { items } = await simulation.client.list(POD, { namespace })
   return items.length === 0 && openJobs(simulation).length === 0
 }
 
 /** Everything in the namespace as text, without what differs from one time to the next. */
-export async function snapshot(simulation: Simulation): Promise<Record<string, unknown>> {
-  const resources = [...chain.map(({ kind }) => resourceNamed(kind)), POD, DEPLOYMENT, SERVICE]
+export async function snapshot(
+  simulation: Simulation,
+  kinds: readonly string[] = chain.map(({ kind }) => kind),
+): Promise<Record<string, unknown>> {
+  const resources = [...kinds.map(resourceNamed), POD, DEPLOYMENT, SERVICE]
   const entries: [string, unknown][] = []
   for (const resource of resources) {
     const { items } = await simulation.client.list(resource, { namespace })

@@ -96,6 +96,11 @@ export class FaultyPorts implements Ports {
       ...store,
       recordInput: (namespace, input, digest) =>
         this.#effect('record', () => store.recordInput(namespace, input, digest), failed),
+      ledger: {
+        ...store.ledger,
+        append: (namespace, entry) =>
+          this.#effect(`ledger ${entry.type}`, () => store.ledger.append(namespace, entry), failed),
+      },
     }
   }
 

@@ -181,6 +181,11 @@ export class Simulation {
       publish: (...request) => this.#track(() => store.publish(...request)),
       quarantine: (digest) => this.#track(() => store.quarantine(digest)),
       collectGarbage: (request) => this.#track(() => store.collectGarbage(request)),
+      ledger: {
+        namespaces: () => this.#track(() => store.ledger.namespaces()),
+        append: (...entry) => this.#track(() => store.ledger.append(...entry)),
+        read: (of) => this.#track(() => store.ledger.read(of)),
+      },
     }
   }
 

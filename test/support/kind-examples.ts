@@ -33,6 +33,28 @@ const prometheus = { url: 'http://prometheus:9090', query: 'up' }
 const oneNumber = 'are one number: bound them by max and min'
 const oneStep = 'give exactly one of setWeight, pause and analysis'
 
+const runExamples = {
+  TokenizerBuild: 'tokenizerTemplate',
+  TrainingRun: 'trainingTemplate',
+  Evaluation: 'evaluationTemplate',
+} as const
+
+/** What a kind of run refuses, a template of it refuses too: all but what the pipeline itself fills in. */
+const refusedTemplates = (): KindExample['refused'] =>
+  Object.entries(runExamples).flatMap(([kind, template]) =>
+    (kindExamples[kind]?.refused ?? [])
+      .filter(({ change }) => !['model', 'warmStart', 'reuse', 'champion'].some((field) => digestIn(change[field])))
+      .filter(({ message }) => !message.includes('exactly one of') && !message.includes('needs champion'))
+      .map(({ change, message }) => ({ change: { [template]: change }, message })),
+  )
+
+const digestIn = (value: unknown): boolean => JSON.stringify(value ?? {}).includes('sha256:')
+
+const difference = (metric: string, cutoffs: number[]) => ({
+  promotion: { minimumDifferences: [{ metric, value: '-0.01' }] },
+  evaluationTemplate: { cutoffs },
+})
+
 /** One for each kind; every CEL rule of the kind has at least one change that it refuses. */
 export const kindExamples: Record<string, KindExample> = {
   WorkerPool: {
@@ -187,6 +209,41 @@ export const kindExamples: Record<string, KindExample> = {
       metric({ min: '0.01', maxDifferenceToStable: '-0.1', minRelativeToStable: '0.9' }),
       metric({ type: 'Prometheus', prometheus }),
       { rollout: { shadow: { percent: 10 }, steps: [{ setWeight: 5 }] } },
+    ],
+  },
+  RankerPipeline: {
+    spec: { datasetRef: { name: 'dataset' } },
+    get refused() {
+      return [
+        ...refusedTemplates(),
+        {
+          change: { triggers: { drift: { itemPopularity: { maxPsi: '0.2' } } } },
+          message: 'set onDatasetRevision to false',
+        },
+        {
+          change: { triggers: { drift: { onlineMetrics: [{ metric: 'ctr' }] } } },
+          message: 'give at least one of min and max',
+        },
+        {
+          change: { promotion: { approvedDigest: digest } },
+          message: 'approvedDigest goes with policy Manual only',
+        },
+        {
+          change: difference('Recall@20', [5, 10]),
+          message: 'the cutoff of every minimum difference must be among evaluationTemplate.cutoffs',
+        },
+      ]
+    },
+    accepted: [
+      { promotion: { policy: 'Manual', approvedDigest: digest } },
+      {
+        triggers: { onDatasetRevision: false, drift: { itemPopularity: { maxPsi: '0.2' }, scores: { maxPsi: '0.1' } } },
+      },
+      { triggers: { drift: { onlineMetrics: [{ metric: 'ctr', min: '0.01' }] } } },
+      { triggers: { schedules: [{ name: 'nightly', cron: '30 3 * * 1-5', timeZone: 'America/Argentina/Ushuaia' }] } },
+      { triggers: { schedules: [{ name: 'weekly', cron: '@weekly' }] }, startingDeadlineSeconds: 600 },
+      difference('NDCG@20', [20]),
+      { warmStart: 'Champion', tokenizer: { policy: 'ReuseChampion', maxUnseenItemsPercent: 0 } },
     ],
   },
 }

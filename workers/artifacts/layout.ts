@@ -10,6 +10,7 @@ export interface Layout {
   quarantine: string
   indexes: string
   checkpoints: string
+  ledgers: string
   artifact(digest: string): string
   index(namespace: string, inputDigest: string): string
   checkpointsOf(namespace: string, inputDigest: string): string
@@ -20,6 +21,7 @@ export function layoutOf(root: string): Layout {
   const artifacts = join(root, 'artifacts')
   const indexes = join(root, 'index')
   const checkpoints = join(root, 'checkpoints')
+  const ledgers = join(root, 'ledger')
   return {
     root,
     artifacts,
@@ -27,9 +29,10 @@ export function layoutOf(root: string): Layout {
     quarantine: join(root, 'quarantine'),
     indexes,
     checkpoints,
+    ledgers,
     artifact: (digest) => join(artifacts, hexOf(digest).slice(0, 2), hexOf(digest)),
     index: (namespace, inputDigest) => join(indexes, checkedNamespace(namespace), `${hexOf(inputDigest)}.json`),
     checkpointsOf: (namespace, inputDigest) => join(checkpoints, checkedNamespace(namespace), hexOf(inputDigest)),
-    ledger: (namespace) => join(root, 'ledger', `${checkedNamespace(namespace)}.jsonl`),
+    ledger: (namespace) => join(ledgers, `${checkedNamespace(namespace)}.jsonl`),
   }
 }

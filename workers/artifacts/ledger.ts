@@ -2,7 +2,7 @@
 import { dirname } from 'node:path'
 import { canonicalJson } from './digest.ts'
 import { asStoreError, errorCode } from './errors.ts'
-import { type Filesystem, syncFolder } from './filesystem.ts'
+import { type Filesystem, namesIn, syncFolder } from './filesystem.ts'
 import type { Layout } from './layout.ts'
 import type { JsonObject, Ledger } from './store.ts'
 
@@ -37,7 +37,12 @@ export function openLedger(filesystem: Filesystem, layout: Layout): Ledger {
       throw error
     }
   }
-  return { append, read }
+
+  const namespaces = async (): Promise<string[]> => {
+    const names = await namesIn(filesystem, layout.ledgers)
+    return names.flatMap((name) => (name.endsWith('.jsonl') ? [name.slice(0, -'.jsonl'.length)] : []))
+  }
+  return { append, read, namespaces }
 }
 
 function parsedEntry(line: string): JsonObject[] {

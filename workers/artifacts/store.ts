@@ -89,6 +89,8 @@ export interface Ledger {
   append(namespace: string, entry: JsonObject): Promise<void>
   /** All entries in order. A line torn by a crash is left out. */
   read(namespace: string): Promise<JsonObject[]>
+  /** Every namespace that has entries, also one that no cluster has any more. */
+  namespaces(): Promise<string[]>
 }
 
 export interface GarbageCollection {

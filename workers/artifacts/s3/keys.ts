@@ -21,6 +21,7 @@ export const ARTIFACTS = 'artifacts/'
 export const CHECKPOINTS = 'checkpoints/'
 export const INDEXES = 'index/'
 export const QUARANTINE = 'quarantine/'
+export const LEDGERS = 'ledger/'
 
 /** With a slash at the end, as all folders here. @throws TypeError when it is no digest */
 export const artifactFolder = (digest: string): string => `${relative(layout.artifact(digest))}/`

@@ -7,10 +7,11 @@ import { canonicalJson } from '../digest.ts'
 import type { JsonObject, Ledger } from '../store.ts'
 import type { Bucket } from './bucket.ts'
 import { mapAtOnce } from './concurrency.ts'
-import { ledgerFolder } from './keys.ts'
+import { LEDGERS, ledgerFolder } from './keys.ts'
 
 const DIGITS = 12
 const READS_AT_ONCE = 16
+const entryPattern = /^(\d{12})\.json$/
 const keyPattern = /\/(\d{12})\.json$/
 
 export function openS3Ledger(bucket: Bucket): Ledger {
@@ -32,7 +33,16 @@ export function openS3Ledger(bucket: Bucket): Ledger {
     )
     return bodies.flatMap(parsedEntry)
   }
-  return { append, read }
+
+  const namespaces = async (): Promise<string[]> => {
+    const names = new Set<string>()
+    for await (const { key } of bucket.list(LEDGERS)) {
+      const [name = '', entry = ''] = key.slice(LEDGERS.length).split('/')
+      if (entryPattern.test(entry)) names.add(name)
+    }
+    return [...names].sort()
+  }
+  return { append, read, namespaces }
 }
 
 const keyOf = (folder: string, number: number): string => `${folder}${String(number).padStart(DIGITS, '0')}.json`

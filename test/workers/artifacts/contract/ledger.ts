@@ -17,6 +17,13 @@ export function ledgerContract(newPlace: NewPlace): void {
       expect(await ledger.read('other')).toEqual([])
     })
 
+    test('names the namespaces that have one', async (context) => {
+      const { store } = await newPlace(context)
+      expect(await store.ledger.namespaces()).toEqual([])
+      for (const namespace of ['more-ads', 'ads', 'ads']) await store.ledger.append(namespace, { event: 'promoted' })
+      expect(await store.ledger.namespaces()).toEqual(['ads', 'more-ads'])
+    })
+
     test('takes entries of one process after another', async (context) => {
       const { store, elsewhere } = await newPlace(context)
       const other = await elsewhere()
