@@ -13,7 +13,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/cluster/**', 'test/**/s3-*.test.ts'],
+          exclude: ['test/cluster/**', 'test/e2e/**', 'test/**/s3-*.test.ts'],
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
@@ -41,6 +41,17 @@ export default defineConfig({
           testTimeout: 180_000,
           // The first hook waits for a build that may have only begun.
           hookTimeout: 1_800_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: './test/support/node/vitest-setup.ts',
+          fileParallelism: false,
+          testTimeout: 600_000,
+          hookTimeout: 600_000,
         },
       },
       {

@@ -5,9 +5,11 @@ export const runFinalizer = 'adloom.dev/job'
 export const retryAnnotation = 'adloom.dev/retry'
 /** Asks a pipeline for a run; each new value is one request. */
 export const retrainAnnotation = 'adloom.dev/retrain'
-/** Requests about a pipeline or a rollout, each new value once: stop what is under way, take the model at once, end a pause. */
-export const abortAnnotation = 'adloom.dev/abort'
+/** Promotes a pipeline's candidate, or the digest that the value names; has a rollout take its model at once. */
 export const promoteAnnotation = 'adloom.dev/promote'
+/** Stops what is under way: a pipeline's run, a rollout. */
+export const abortAnnotation = 'adloom.dev/abort'
+/** Ends the pause of a rollout. */
 export const approveAnnotation = 'adloom.dev/approve'
 /** How the local node's proxy divides the requests of a Service (operator/node/traffic-split.ts). */
 export const trafficAnnotation = 'adloom.dev/traffic'
@@ -22,10 +24,10 @@ export const labels = {
   component: 'app.kubernetes.io/component',
   pool: 'adloom.dev/worker-pool',
   ranker: 'adloom.dev/ranker',
-  track: 'adloom.dev/track',
-  revision: 'adloom.dev/revision',
   pipeline: 'adloom.dev/pipeline',
   pipelineRun: 'adloom.dev/pipeline-run',
+  track: 'adloom.dev/track',
+  revision: 'adloom.dev/revision',
 } as const
 
 /** Secret of each namespace with work in it; its key `url` is the address of Redis. */

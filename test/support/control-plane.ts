@@ -30,6 +30,8 @@ export interface ControlPlaneOptions {
   /** Found or built when not given. */
   binaries?: Binaries
   env?: NodeJS.ProcessEnv
+  /** The address at which a node and its Pods reach the API server; none does where absent. */
+  nodeAddress?: string
   /** Gets a line at each step. */
   report?: (line: string) => void
 }
@@ -60,7 +62,7 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
   }
   try {
     const etcd = await startEtcd(binaries, directory, components)
-    const access = await startApiServer(binaries, directory, etcd, components)
+    const access = await startApiServer(binaries, { directory, etcd, nodeAddress: options.nodeAddress }, components)
     await startControllerManager(binaries, directory, access, components)
     report(`ready at ${access.server} in ${((performance.now() - started) / 1000).toFixed(1)} s`)
     return { ...access, directory, processes: components.map(({ name, pid }) => ({ name, pid })), stop }
@@ -97,12 +99,12 @@ type Access = Pick<ControlPlane, 'kubeconfig' | 'server' | 'token' | 'ca'>
 
 async function startApiServer(
   binaries: Binaries,
-  directory: string,
-  etcd: string,
+  { directory, etcd, nodeAddress }: { directory: string; etcd: string; nodeAddress: string | undefined },
   components: Component[],
 ): Promise<Access> {
   const port = await freePort()
-  const server = `https://127.0.0.1:${port}`
+  // The certificate that it signs names the address that it binds, or localhost where it binds them all.
+  const server = nodeAddress === undefined ? `https://127.0.0.1:${port}` : `https://localhost:${port}`
   const token = randomBytes(24).toString('hex')
   const keys = await writeServiceAccountKeys(directory)
   const tokens = join(directory, 'tokens.csv')
@@ -111,10 +113,12 @@ async function startApiServer(
     binaries.apiServer,
     [
       `--etcd-servers=${etcd}`,
-      '--bind-address=127.0.0.1',
+      `--bind-address=${nodeAddress === undefined ? '127.0.0.1' : '0.0.0.0'}`,
       `--secure-port=${port}`,
-      // An endpoint of the Service "kubernetes" must not be a loopback address; nothing ever connects to this one.
-      '--advertise-address=192.0.2.1',
+      // An endpoint of the Service "kubernetes" must not be a loopback address; without a node nothing connects to it.
+      `--advertise-address=${nodeAddress ?? '192.0.2.1'}`,
+      // Else logs and exec would ask a name server for the node.
+      '--kubelet-preferred-address-types=InternalIP',
       // The server signs a certificate for itself here and stores the authority's behind it in the same file.
       `--cert-dir=${join(directory, 'certificates')}`,
       '--service-account-issuer=https://kubernetes.default.svc',

@@ -31,9 +31,9 @@ export interface GoProgram {
   version: string
   /** Go package, as `go build` takes it. */
   package: string
-  /** Name of the binary. */
-  binary: string
-  ldflags: string
+  /** Name of the binary; absent: each main package becomes a program named like its folder. */
+  binary?: string
+  ldflags?: string
   /** Of a cold build on 2 cores, in words. */
   duration: string
   /** What a person without it can do. */
@@ -110,8 +110,8 @@ async function buildInto(
   try {
     options.report(`building ${what}; ${program.duration}, once`)
     const started = performance.now()
-    const flags = ['-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${program.ldflags}`.trim()]
-    const output = join(fresh, program.binary)
+    const flags = ['-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${program.ldflags ?? ''}`.trim()]
+    const output = program.binary === undefined ? `${fresh}/` : join(fresh, program.binary)
     const built = await runGo(['build', ...flags, '-o', output, program.package], `building ${what}`, sources, options)
     if (built.code !== 0) throw new Error(`go build in ${sources} failed (${built.code}): ${built.tail}`)
     await program.finish?.(fresh)

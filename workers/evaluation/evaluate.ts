@@ -34,9 +34,12 @@ export async function rankTargets(
   return ranks
 }
 
+/** How the champion stands before the names of its metrics. */
+export const championName = 'Champion'
+
 /** Ranks of one recommender, by case. */
 export interface Ranked {
-  /** Empty for the model under test. */
+  /** Empty for the model under test; `championName` for what it may replace. */
   readonly name: string
   readonly ranks: Uint32Array
 }
@@ -57,13 +60,13 @@ export interface Comparison {
 }
 
 export interface Report {
-  /** Of the model as `Recall@10`, of a baseline as `ItemCF Recall@10`. */
+  /** Of the model as `Recall@10`, of a baseline as `ItemCF Recall@10`, of the champion likewise. */
   readonly metrics: MeasuredMetric[]
   readonly comparisons: readonly Comparison[]
   readonly measurements: Measurements
 }
 
-/** Metrics with 95 % intervals, and the model against every baseline by the paired bootstrap over users. */
+/** Metrics with 95 % intervals, and the model against every other system by the paired bootstrap over users. */
 export function compare(
   users: Uint32Array,
   model: Ranked,
@@ -97,12 +100,14 @@ const named = (system: string, metric: Metric, { mean, low, high }: Estimate): M
 })
 
 function measurementsOf(measured: readonly MeasuredMetric[], comparisons: readonly Comparison[]): Measurements {
+  const comparisonWith = (baseline: string, metric: string) =>
+    comparisons.find((comparison) => comparison.metric === metric && comparison.baseline === baseline)
   return {
     metric(name) {
       const found = measured.find((metric) => metric.name === name)
       return found && { mean: found.value, low: found.low, high: found.high }
     },
-    relativeGain: (metric, baseline) =>
-      comparisons.find((comparison) => comparison.metric === metric && comparison.baseline === baseline)?.relativeGain,
+    relativeGain: (metric, baseline) => comparisonWith(baseline, metric)?.relativeGain,
+    differenceToChampion: (metric) => comparisonWith(championName, metric)?.difference,
   }
 }

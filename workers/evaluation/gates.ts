@@ -8,6 +8,8 @@ export interface Gate {
   readonly min?: string | undefined
   readonly max?: string | undefined
   readonly minRelativeToBaseline?: { readonly baseline: string; readonly value: string } | undefined
+  /** Decimal string. */
+  readonly minDifferenceToChampion?: string | undefined
   readonly judgedBy: 'IntervalBound' | 'Estimate'
 }
 
@@ -23,6 +25,8 @@ export interface Measurements {
   metric(name: string): Estimate | undefined
   /** Relative gain of the model over a baseline in this metric. */
   relativeGain(metric: string, baseline: string): Estimate | undefined
+  /** The metric of the model less that of the champion. */
+  differenceToChampion(metric: string): Estimate | undefined
 }
 
 interface Check {
@@ -30,7 +34,7 @@ interface Check {
   readonly message: string
 }
 
-/** Judges every gate. One whose metric or baseline was not measured does not pass: silence is no evidence. */
+/** Judges every gate. One whose metric, baseline or champion was not measured does not pass: silence is no evidence. */
 export const judgeGates = (gates: readonly Gate[], measurements: Measurements): GateOutcome[] =>
   gates.map((gate) => judgeGate(gate, measurements))
 
@@ -43,6 +47,12 @@ function judgeGate(gate: Gate, measurements: Measurements): GateOutcome {
     const { baseline, value } = gate.minRelativeToBaseline
     const gain = measurements.relativeGain(gate.metric, baseline)
     checks.push(checkLeast(`gain in ${gate.metric} over ${baseline}`, gain, value, gate.judgedBy))
+  }
+  if (gate.minDifferenceToChampion !== undefined) {
+    const difference = measurements.differenceToChampion(gate.metric)
+    checks.push(
+      checkLeast(`${gate.metric} less the champion's`, difference, gate.minDifferenceToChampion, gate.judgedBy),
+    )
   }
   return {
     name: gate.name,

@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { EvaluationSummary, JobPayload } from '../../crds/jobs.ts'
+import type { ChampionDifference, EvaluationSummary, JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { JsonObject } from '../artifacts/store.ts'
 import { type Dataset, openDataset } from '../data/dataset-reader.ts'
 import { evaluationCases, historyOf } from '../data/sequences.ts'
 import { openRecommender } from '../decoding/recommender.ts'
-import { compare, type Ranked, type Report, rankTargets } from '../evaluation/evaluate.ts'
+import { championName, compare, type Ranked, type Report, rankTargets } from '../evaluation/evaluate.ts'
 import { judgeGates } from '../evaluation/gates.ts'
 import { itemCf } from '../evaluation/item-cf.ts'
 import { translateItems } from '../evaluation/item-translation.ts'
@@ -26,7 +26,7 @@ const openTrained: OpenModel = async (digest, options) => {
   return { name, datasetDigest, itemIds: model.itemIds, recommend, release }
 }
 
-/** Measures a model and the baselines on one split, judges the gates, and publishes every number and every rank. */
+/** Measures a model, the champion and the baselines on one split, judges the gates, and publishes every number and every rank. */
 export async function processEvaluation(
   payload: JobPayload<Spec>,
   context: ProcessorContext,
@@ -42,10 +42,15 @@ export async function processEvaluation(
     totalSteps: ranked.length * cases.length,
   })
   const users = Uint32Array.from(cases, ({ user }) => user)
-  const [model, ...baselines] = ranked
-  const report = compare(users, model, baselines, { ...spec, samples: spec.bootstrapSamples })
+  const [model, ...others] = ranked
+  const report = compare(users, model, others, { ...spec, samples: spec.bootstrapSamples })
   const gates = judgeGates(spec.gates ?? [], report.measurements)
-  const summary: EvaluationSummary = { cases: cases.length, metrics: report.metrics, gates }
+  const summary: EvaluationSummary = {
+    cases: cases.length,
+    metrics: report.metrics,
+    ...(inputs.champion === undefined ? {} : { comparison: differencesToChampion(report) }),
+    gates,
+  }
   await context.mayWrite()
   const artifact = await context.store.publish(
     {
@@ -55,6 +60,7 @@ export async function processEvaluation(
       metadata: {
         datasetDigest: inputs.dataset,
         modelDigest: inputs.model,
+        ...(inputs.champion === undefined ? {} : { championDigest: inputs.champion }),
         split: spec.split,
         summary: summary as unknown as JsonObject,
       },
@@ -85,12 +91,16 @@ interface Task {
   readonly openModel: OpenModel
 }
 
-/** Ranks of the model first, then of the baselines in the order of the spec. */
+/** Ranks of the model first, then of the champion, then of the baselines in the order of the spec. */
 async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, task: Task): Promise<Ranked[]> {
   const { spec, inputs } = payload
   const { dataset, cases } = task
   const cutoff = Math.max(...spec.cutoffs)
-  const totalSteps = cases.length * (spec.baselines.length + 1)
+  const models = [
+    { digest: inputs.model, name: '', phase: 'Model' },
+    ...(inputs.champion === undefined ? [] : [{ digest: inputs.champion, name: championName, phase: 'Champion' }]),
+  ]
+  const totalSteps = cases.length * (spec.baselines.length + models.length)
   const ranked: Ranked[] = []
   const rank = async (recommender: Recommender, phase: string): Promise<void> => {
     const done = ranked.length * cases.length
@@ -98,22 +108,35 @@ async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, tas
     ranked.push({ name: recommender.name, ranks: await rankTargets(recommender, cases, { cutoff, onBatch }) })
   }
   const { store, threads } = context
-  const model = await task.openModel(inputs.model, { store, threads, beamSize: spec.beamSize, cutoff })
-  try {
-    await rank(onItemsOf(dataset, model), 'Model')
-  } finally {
-    await model.release()
+  // One after another: two sets of weights in memory at once would need twice as much.
+  for (const { digest, name, phase } of models) {
+    const model = await task.openModel(digest, { store, threads, beamSize: spec.beamSize, cutoff })
+    try {
+      await rank(onItemsOf(dataset, model, name), phase)
+    } finally {
+      await model.release()
+    }
   }
   const baselines = { PopRec: popularity, ItemCF: itemCf }
   for (const name of spec.baselines) await rank(baselines[name](dataset, spec.seed), name)
   return ranked
 }
 
-/** The model under test has no name; one of another revision of the data is translated by item ids. */
-function onItemsOf(dataset: Dataset, model: TrainedRecommender): Recommender {
-  const unnamed: Recommender = { name: '', recommend: (histories, count) => model.recommend(histories, count) }
-  return model.datasetDigest === dataset.digest ? unnamed : translateItems(unnamed, model.itemIds, dataset.itemIds)
+/** A model of another revision of the data is translated by item ids. */
+function onItemsOf(dataset: Dataset, model: TrainedRecommender, name: string): Recommender {
+  const named: Recommender = { name, recommend: (histories, count) => model.recommend(histories, count) }
+  if (model.datasetDigest === dataset.digest) return named
+  if (!model.itemIds.some((id) => dataset.findItem(id) !== undefined)) {
+    const message = `No item of the Dataset is known to the model ${model.name}, which learned ${model.datasetDigest}: name a model of the same catalogue in spec.${name === '' ? 'model' : 'champion'}.`
+    throw new JobError('ModelOfOtherItems', message, { retryable: false })
+  }
+  return translateItems(named, model.itemIds, dataset.itemIds)
 }
+
+const differencesToChampion = ({ comparisons }: Report): ChampionDifference[] =>
+  comparisons
+    .filter(({ baseline }) => baseline === championName)
+    .map(({ metric, difference: { mean, low, high } }) => ({ metric, difference: mean, low, high }))
 
 interface Written {
   readonly summary: EvaluationSummary

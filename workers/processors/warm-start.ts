@@ -2,7 +2,7 @@ import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
 import type { RankerShape } from '../ranker/architecture.ts'
 import type { Projection } from '../ranker/content.ts'
-import { modelKind, openModel, type RankerModel } from '../ranker/model-artifact.ts'
+import { openModel } from '../ranker/model-artifact.ts'
 import { sharesContent, type WarmStart, warmStart, whyNothingFits } from '../ranker/warm-start.ts'
 import type { Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { ProcessorContext } from './context.ts'
@@ -25,13 +25,13 @@ export interface Heir {
   readonly tokenizer: Pick<Tokenizer, 'vocabulary'>
 }
 
-/** @throws JobError when the parent is no model, or nothing of it fits */
+/** @throws NotAModelError, JobError when nothing of the parent fits */
 export async function inherit(
   digest: string,
   { spec, shape, dataset, tokenizer }: Heir,
   context: ProcessorContext,
 ): Promise<Inheritance> {
-  const parent = await openParent(digest, context)
+  const parent = await openModel(await context.store.open(digest))
   const why = whyNothingFits(spec.model.architecture, shape, parent)
   if (why !== undefined) {
     const message = `spec.warmStart: nothing of ${digest} fits, ${why}; make them equal, or leave out warmStart`
@@ -45,12 +45,4 @@ export async function inherit(
     context.log.warn('Some parameters do not fit and start as without a parent', { ...left })
   const directions = sharesContent(shape, vocabulary, parent) ? parent.catalogue.projection.directions : undefined
   return { parent: digest, start, directions }
-}
-
-async function openParent(digest: string, { store }: ProcessorContext): Promise<RankerModel> {
-  const artifact = await store.open(digest)
-  const { kind } = artifact.manifest
-  if (kind === modelKind) return openModel(artifact)
-  const message = `spec.warmStart names ${digest}, which is a ${kind} and no model; name the artifact of a TrainingRun`
-  throw new JobError('NotAModel', message, { retryable: false })
 }

@@ -74,10 +74,20 @@ export const writeModelFiles = async (directory: string, model: TrainedModel): P
   await writeFile(join(directory, files.description), `${JSON.stringify({ ...description, layout }, null, 2)}\n`)
 }
 
-/** @throws when the artifact is no model, or its weights are not of its shape */
+/** A reference to something else than a trained model; only another reference helps. */
+export class NotAModelError extends Error {
+  readonly reason = 'NotAModel'
+  readonly retryable = false
+
+  constructor(digest: string, kind: string) {
+    super(`Artifact ${digest} is a ${kind}, not a ${modelKind}: refer to the artifact of a TrainingRun`)
+    this.name = 'NotAModelError'
+  }
+}
+
+/** @throws NotAModelError, and when the weights are not of the model's shape */
 export const openModel = async (artifact: Artifact): Promise<RankerModel> => {
-  if (artifact.manifest.kind !== modelKind)
-    throw new Error(`Artifact ${artifact.digest} is a ${artifact.manifest.kind}, not a ${modelKind}`)
+  if (artifact.manifest.kind !== modelKind) throw new NotAModelError(artifact.digest, artifact.manifest.kind)
   const description = JSON.parse(await readFile(artifact.path(files.description), 'utf8')) as ModelDescription
   const { shape, itemCount } = description
   const parameters = fromBytes(await artifact.readFile(files.weights))

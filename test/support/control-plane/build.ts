@@ -4,7 +4,7 @@ import { type BuildOptions, buildWithGo, requiredVersion } from '../go-build.ts'
 import type { Unavailable } from './unavailable.ts'
 
 const sources = import.meta.dirname
-const components = ['etcd', 'kube-apiserver', 'kube-controller-manager']
+const components = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy']
 const binary = 'control-plane'
 
 /**
@@ -17,14 +17,14 @@ export async function buildControlPlane(options: BuildOptions): Promise<{ folder
   const version = await requiredVersion(sources, 'k8s.io/kubernetes')
   return buildWithGo(
     {
-      what: `etcd, kube-apiserver and kube-controller-manager ${version}`,
+      what: `etcd and Kubernetes ${version}`,
       sources,
       files: ['main.go', 'go.mod', 'go.sum'],
       version,
       package: '.',
       binary,
       ldflags: versionFlags(version),
-      duration: 'about 8 minutes on 2 cores',
+      duration: 'about 9 minutes on 2 cores',
       withoutGo: 'no kube-apiserver: set KUBEBUILDER_ASSETS, or install Go 1.26, with which it is built once',
       async finish(folder) {
         for (const name of components) await symlink(binary, join(folder, name))

@@ -1,9 +1,11 @@
-// The control plane that Adloom's cluster tests run against, as one multi-call binary: linked or copied under the name
-// of a component, it is that component. Kubernetes and etcd publish no small archive that a test could fetch from a
-// language registry, but both are ordinary Go modules.
+// The control plane and the node that Adloom's tests run against, as one multi-call binary: linked or copied under the
+// name of a component, it is that component. Kubernetes and etcd publish no small archive that a test could fetch from
+// a language registry, but both are ordinary Go modules. The node's parts cost a minute of the build beside the API
+// server's seven; a second binary would link the half that they share once more.
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -20,6 +22,9 @@ import (
 	_ "k8s.io/component-base/metrics/prometheus/version"
 	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 // stopOnEOF names the environment variable that ties a component's life to its standard input, so that it ends with
@@ -30,6 +35,9 @@ var components = map[string]func(){
 	"etcd":                    func() { etcdmain.Main(os.Args) },
 	"kube-apiserver":          command(apiserver.NewAPIServerCommand),
 	"kube-controller-manager": command(controllermanager.NewControllerManagerCommand),
+	"kube-proxy":              command(proxy.NewProxyCommand),
+	"kube-scheduler":          command(func() *cobra.Command { return scheduler.NewSchedulerCommand() }),
+	"kubelet":                 command(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) }),
 }
 
 func command(construct func() *cobra.Command) func() {

@@ -5,6 +5,7 @@ const measured: Measurements = {
   metric: (name) => (name === 'Recall@10' ? { mean: 0.1, low: 0.08, high: 0.12 } : undefined),
   relativeGain: (metric, baseline) =>
     metric === 'Recall@10' && baseline === 'ItemCF' ? { mean: 0.05, low: -0.01, high: 0.11 } : undefined,
+  differenceToChampion: (metric) => (metric === 'Recall@10' ? { mean: 0.01, low: -0.002, high: 0.02 } : undefined),
 }
 
 const gate = (fields: Partial<Gate>): Gate => ({ name: 'g', metric: 'Recall@10', judgedBy: 'IntervalBound', ...fields })
@@ -49,6 +50,30 @@ describe('a gate', () => {
       { minRelativeToBaseline: { baseline: 'PopRec', value: '0' } },
       false,
       'gain in Recall@10 over PopRec was not measured',
+    ],
+    [
+      'difference to the champion, by the lower end',
+      { minDifferenceToChampion: '0' },
+      false,
+      "Recall@10 less the champion's is 0.01 [-0.002, 0.02]: lower end is below 0",
+    ],
+    [
+      'difference to the champion, by the mean',
+      { minDifferenceToChampion: '0.01', judgedBy: 'Estimate' },
+      true,
+      "Recall@10 less the champion's is 0.01 [-0.002, 0.02]: mean reaches 0.01",
+    ],
+    [
+      'difference to the champion that may be a loss',
+      { minDifferenceToChampion: '-0.002' },
+      true,
+      "Recall@10 less the champion's is 0.01 [-0.002, 0.02]: lower end reaches -0.002",
+    ],
+    [
+      'against a champion that was not measured',
+      { metric: 'NDCG@3', minDifferenceToChampion: '-1' },
+      false,
+      "NDCG@3 less the champion's was not measured",
     ],
     ['that asks for nothing', {}, false, 'gate g asks for nothing'],
   ])('%s', (_, fields, passed, message) => {

@@ -1,0 +1,72 @@
+import { expect, it } from 'vitest'
+import type { RankerDeployment } from '../../crds/kinds/ranker-deployment.ts'
+import { keyOf, POD } from '../../operator/cluster/resources.ts'
+import { labels } from '../../operator/reconcilers/names.ts'
+import { isPodReady, type Pod } from '../../operator/reconcilers/pod-template.ts'
+import { type NodeAccess, sharedNode } from '../support/node/access.ts'
+import { installAdloom, rankUrl, systemNamespace } from './adloom.ts'
+import { applyQuickstart, RANKER_DEPLOYMENT, untilQuickstartReady } from './quickstart.ts'
+import { startSteadyClient } from './steady-client.ts'
+import { until } from './until.ts'
+
+const namespace = 'service'
+const key = { namespace, name: 'quickstart' }
+
+it('100 requests a second are answered through an update, an eviction, a scale-in and the loss of the operator', async (context) => {
+  const node = sharedNode(context)
+  await installAdloom(node)
+  await applyQuickstart(node, namespace)
+  await untilQuickstartReady(node, namespace)
+  const change = (spec: object) => node.client.mergePatch(RANKER_DEPLOYMENT, key, { spec })
+  await change({ replicas: 2 })
+  await untilPodsReady(node, 2)
+
+  const url = await rankUrl(node, namespace, key.name)
+  const client = startSteadyClient(url, { perSecond: 100, body: { slots: 5 } })
+  try {
+    await client.more(200)
+    const before = names(await rankerPods(node))
+    await change({ template: { metadata: { annotations: { edition: 'second' } } } })
+    const updated = await until(async () => {
+      const pods = await rankerPods(node)
+      return pods.length === 2 && pods.every((pod) => isPodReady(pod) && !before.includes(pod.metadata.name)) && pods
+    })
+    await client.more(200)
+    expect(client.tally.failures, 'during an update').toEqual([])
+
+    const [evicted] = names(updated)
+    await evict(node, evicted ?? '')
+    await until(async () => !names(await rankerPods(node)).includes(evicted ?? ''))
+    await untilPodsReady(node, 2)
+    await client.more(200)
+    expect(client.tally.failures, 'during an eviction').toEqual([])
+
+    await node.kubectl('--namespace', systemNamespace, 'delete', 'pod', '-l', 'app.kubernetes.io/component=operator')
+    await change({ replicas: 1 })
+    await untilPodsReady(node, 1)
+    await client.more(200)
+  } finally {
+    await client.stop()
+  }
+  expect(client.tally.failures).toEqual([])
+})
+
+async function rankerPods({ client }: NodeAccess): Promise<Pod[]> {
+  const { items } = await client.list<Pod>(POD, { namespace, labelSelector: `${labels.ranker}=${key.name}` })
+  return items
+}
+
+const names = (pods: Pod[]): string[] => pods.map(({ metadata }) => metadata.name)
+
+/** Exactly that many, none of which is on its way out, and the ranker says so. */
+function untilPodsReady(node: NodeAccess, count: number): Promise<true> {
+  return until(async () => {
+    const pods = await rankerPods(node)
+    const { metadata, status } = await node.client.get<RankerDeployment>(RANKER_DEPLOYMENT, key)
+    const settled = status?.observedGeneration === metadata.generation && status?.readyReplicas === count
+    return pods.length === count && pods.every(isPodReady) && settled
+  })
+}
+
+const evict = (node: NodeAccess, name: string): Promise<string> =>
+  node.kubectl(...['create', '--raw', `/api/v1/namespaces/${namespace}/pods/${name}/eviction`, '-f', '-'])
