@@ -30,7 +30,7 @@ program
   .description('Run the operator against a Kubernetes API server')
   .option('--kubeconfig <path>', 'API server; default: KUBECONFIG, ~/.kube/config, or the Pod’s own account')
   .option('-n, --namespace <name>', 'only objects of this namespace; default: all')
-  .requiredOption('--store <uri>', 'artifact store as operator and Pods see it, such as file:///var/lib/adloom/store')
+  .requiredOption('--store <uri>', 'artifact store as operator and Pods see it: file:///path or s3://bucket/prefix')
   .option('--image <name>', 'image of worker and serving Pods', `adloom:${packageJson.version}`)
   .option('--lease-namespace <name>', 'namespace of the leader Lease', 'adloom-system')
   .option('--no-leader-elect', 'run without a Lease: only where a second operator is impossible')
