@@ -19,6 +19,7 @@ program
   .option('-d, --directory <path>', 'where everything is kept', '.adloom')
   .option('-n, --namespace <name>', 'namespace of manifests that name none', 'default')
   .option('--kubeconfig <path>', 'use this API server instead of the embedded one')
+  .option('--store <uri>', 'artifact store, such as s3://bucket/prefix; default: a folder in the directory')
   .option('--once', 'end when everything is Ready, with the result on one screen')
   .option('--keep', 'with --once: stay up after the result, until Ctrl-C')
   .option('--fresh', 'forget the objects of earlier runs; artifacts stay and are reused')
