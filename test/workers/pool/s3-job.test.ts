@@ -34,11 +34,12 @@ async function expectPublished(end: JobEnd, uri: string): Promise<string> {
 }
 
 test('a job publishes into a bucket, leaves no scratch, and its result is found again', async (context) => {
-  const uri = `s3://${await server(context).createBucket()}/store`
+  const { createBucket, environment } = server(context)
+  const uri = `s3://${await createBucket()}/store`
   const scratch = await temporaryFolder()
   process.env.ADLOOM_SCRATCH = scratch
   onTestFinished(() => {
-    delete process.env.ADLOOM_SCRATCH
+    process.env.ADLOOM_SCRATCH = environment.ADLOOM_SCRATCH
   })
   const digest = await expectPublished(await runJob(datasetJob(), uri, join(scratch, 'jobs')), uri)
   expect(await readdir(join(scratch, 'jobs'))).toEqual([])
