@@ -38,6 +38,8 @@ export interface LocalClusterOptions {
   directory: string
   /** A real API server instead of the embedded one; its kubelets and controllers are not needed. */
   kubeconfig?: string
+  /** Another artifact store than a folder in the directory. */
+  storeUri?: string
   /** Objects of earlier runs are forgotten; artifacts stay. */
   fresh: boolean
   log: Log
@@ -91,7 +93,7 @@ async function startParts(options: LocalClusterOptions, parts: Stoppable[]): Pro
 
   const storePath = join(directory, 'store')
   mkdirSync(storePath, { recursive: true })
-  const storeUri = pathToFileURL(storePath).href
+  const storeUri = options.storeUri ?? pathToFileURL(storePath).href
   const store = openStore(storeUri)
   const services = await startNode(options, api, parts)
 

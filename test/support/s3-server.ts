@@ -77,6 +77,8 @@ export async function startS3Server(): Promise<S3Server | Unavailable> {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: access,
     AWS_SECRET_ACCESS_KEY: secret,
+    // What stores cache goes with the server.
+    ADLOOM_SCRATCH: folder('scratch'),
   })
   return {
     environment: as(accessKey, secretKey),

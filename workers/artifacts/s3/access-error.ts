@@ -23,9 +23,12 @@ export class StoreAccessError extends Error {
 const badCredentials: ReadonlySet<string> = new Set([
   'CredentialsProviderError',
   'ExpiredToken',
+  'ExpiredTokenException',
+  'IDPRejectedClaim',
   'InvalidAccessKeyId',
   'InvalidClientTokenId',
   'InvalidIdentityToken',
+  'InvalidIdentityTokenException',
   'InvalidToken',
   'SignatureDoesNotMatch',
   'TokenProviderError',

@@ -158,7 +158,7 @@ export class Bucket {
       })
       for (const { Key = '', Size = 0, LastModified, ETag } of page.Contents ?? []) {
         const key = Key.slice(this.location.prefix.length)
-        yield { key, size: Size, modified: LastModified?.getTime() ?? 0, etag: ETag }
+        yield { key, size: Size, modified: LastModified?.getTime() ?? 0, etag: ETag || undefined }
       }
       token = page.IsTruncated ? page.NextContinuationToken : undefined
     } while (token !== undefined)

@@ -35,7 +35,14 @@ export interface S3StoreOptions {
 }
 
 const GIBIBYTE = 2 ** 30
-const DEFAULT_CACHE_LIMIT = 20 * GIBIBYTE
+const DEFAULT_CACHE_GIBIBYTES = 20
+
+/** @throws RangeError for what is no size */
+function cacheLimitOf({ ADLOOM_CACHE_GIBIBYTES: text }: NodeJS.ProcessEnv): number {
+  const gibibytes = text ? Number(text) : DEFAULT_CACHE_GIBIBYTES
+  if (gibibytes >= 0) return gibibytes * GIBIBYTE
+  throw new RangeError(`ADLOOM_CACHE_GIBIBYTES is ${JSON.stringify(text)}; give a number of GiB, 0 or more`)
+}
 
 /** @param uri `s3://bucket/prefix` @throws InvalidNameError */
 export function openS3Store(uri: string, options: S3StoreOptions = {}): ArtifactStore {
@@ -73,7 +80,7 @@ class S3Store {
     this.bucket = new Bucket(uri, this.#environment)
     this.#cache = new LocalCache({
       folder: options.cacheFolder ?? join(localRoot(this.#environment), 'adloom-cache'),
-      limitBytes: options.cacheLimitBytes ?? DEFAULT_CACHE_LIMIT,
+      limitBytes: options.cacheLimitBytes ?? cacheLimitOf(this.#environment),
     })
   }
 

@@ -6,8 +6,12 @@ import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isMainThread } from 'node:worker_threads'
 
-/** Below it all that this room keeps on local disks; the Pods that the operator makes have a volume there. */
-export const localRoot = (environment: NodeJS.ProcessEnv): string => environment.ADLOOM_SCRATCH || tmpdir()
+/**
+ * Below it all that this room keeps on local disks. The Pods that the operator makes have a volume there; elsewhere
+ * users of one machine must not meet.
+ */
+export const localRoot = (environment: NodeJS.ProcessEnv): string =>
+  environment.ADLOOM_SCRATCH || join(tmpdir(), `adloom-${process.getuid?.() ?? 'user'}`)
 
 let ownFolder: Promise<string> | undefined
 
