@@ -10,15 +10,18 @@ import { FeedbackLog } from './feedback-log.ts'
 import type { Timers } from './micro-batcher.ts'
 import { Ranker } from './ranker.ts'
 import { loadModel } from './served-model.ts'
-import { buildServer, keepAliveMilliseconds } from './server.ts'
+import { buildServer } from './server.ts'
 import { readSettings, type ServingSettings } from './settings.ts'
 
 /** So long a server that was told to end takes new requests, until every proxy has seen that it is not ready. */
 const lameDuckMilliseconds = 1000
-/** From then on until nobody holds a connection: each answer closes its own, and idle ones grow no older than this. */
-const connectionsLimitMilliseconds = keepAliveMilliseconds
+/**
+ * From then on until nobody holds a connection: each answer closes its own, and clients drop idle ones after half this
+ * time. To close one sooner would cut off a request that is on its way.
+ */
+const connectionsLimitMilliseconds = 10_000
 /** Together with the above less than the grace period of a Pod (30 s), so that the end is ours and clean. */
-const drainLimitMilliseconds = 18_000
+const drainLimitMilliseconds = 14_000
 const flushLimitMilliseconds = 4000
 
 export interface RunningServer {
@@ -125,8 +128,9 @@ async function untilUnconnected(server: Server, limitMilliseconds: number): Prom
 /** Until the process is told to end; also while the model still loads. */
 async function serveUntilTold(): Promise<void> {
   const { promise: told, resolve } = Promise.withResolvers<undefined>()
-  process.once('SIGTERM', () => resolve(undefined))
-  process.once('SIGINT', () => resolve(undefined))
+  // For good: whoever asks twice (a kubelet that is told of a deletion again) must not cut off what is being answered.
+  process.on('SIGTERM', () => resolve(undefined))
+  process.on('SIGINT', () => resolve(undefined))
   const server = await Promise.race([startServing(process.env), told])
   if (server === undefined) return
   await told

@@ -21,11 +21,10 @@ export interface ServerOptions {
 }
 
 export const bodyLimitBytes = 4 * 1024 * 1024
-/**
- * An idle connection is closed after so long. Clients are told, and use none that is older: so whoever waits this long
- * while it ends cuts nobody off.
- */
-export const keepAliveMilliseconds = 5000
+/** Clients are told that an idle connection lives so long, and use none that is older. */
+const keepAliveMilliseconds = 5000
+/** How much longer it lives in truth: a request that comes late, or is read late, finds it open. */
+const keepAliveGraceMilliseconds = 10_000
 /** A body that takes longer to arrive is given up. */
 const receiveTimeoutMilliseconds = 30_000
 
@@ -44,6 +43,7 @@ export function buildServer(options: ServerOptions): FastifyInstance {
     clientErrorHandler: refuseConnection,
     routerOptions: { maxParamLength: 512 },
   })
+  app.server.keepAliveTimeoutBuffer = keepAliveGraceMilliseconds
   app.removeContentTypeParser('text/plain')
   app.addHook('onSend', async (_request, reply) => {
     if (options.draining()) reply.header('connection', 'close')

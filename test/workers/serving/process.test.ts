@@ -171,6 +171,8 @@ describe('a server that is told to end', () => {
     while (statuses.length < 50) await sleep(5)
     server.child.kill('SIGTERM')
     while (await isReady(server.url)) await sleep(5)
+    // A kubelet that hears of the deletion again says it again.
+    server.child.kill('SIGTERM')
     sending = false
     await clients
     expect(new Set(statuses)).toEqual(new Set([200]))
