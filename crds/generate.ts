@@ -1,7 +1,7 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { stringify } from 'yaml'
-import { customResourceDefinition } from './kind.ts'
+import { customResourceDefinition, group } from './kind.ts'
 import { kinds } from './kinds.ts'
 import { referencePage } from './reference.ts'
 
@@ -20,7 +20,26 @@ export function generatedFiles(): Map<string, string> {
       `<!-- ${notice} -->\n\n${referencePage(definition)}`,
     )
   }
+  files.set('docs/argocd/argocd-cm.yaml', `# ${notice}\n${stringify(argocdSettings(), { lineWidth: 0 })}`)
   return files
+}
+
+/** What Argo CD is told of our kinds: the scripts beside the file, under the keys of its ConfigMap. */
+function argocdSettings() {
+  const folder = join(import.meta.dirname, '../docs/argocd')
+  const script = (path: string) => readFileSync(join(folder, path), 'utf8')
+  const names = readdirSync(join(folder, 'actions')).map((file) => file.replace('.lua', ''))
+  const definitions = names
+    .filter((name) => name !== 'discovery')
+    .sort()
+    .map((name) => ({ name, 'action.lua': script(`actions/${name}.lua`) }))
+  const actions = stringify({ 'discovery.lua': script('actions/discovery.lua'), definitions }, { lineWidth: 0 })
+  const data = kinds.flatMap(({ kind }) => [
+    [`resource.customizations.health.${group}_${kind}`, script('health.lua')],
+    [`resource.customizations.actions.${group}_${kind}`, actions],
+  ])
+  const metadata = { name: 'argocd-cm', namespace: 'argocd' }
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: Object.fromEntries(data) }
 }
 
 if (import.meta.main) {
