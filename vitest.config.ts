@@ -26,7 +26,7 @@ export default defineConfig({
           // Looks for the S3 server, or builds it, while the unit tests run.
           globalSetup: './test/support/s3-server/vitest-setup.ts',
           sequence: { groupOrder: 1 },
-          testTimeout: 60_000,
+          testTimeout: 180_000,
         },
       },
       {

@@ -337,6 +337,19 @@ describe('crashes and races', () => {
     expect(await store.ledger.read('ads')).toEqual([{ entry: 1 }, { entry: 3 }])
   })
 
+  test('more objects than one answer or one request holds are all listed and all removed', async (context) => {
+    const { createBucket, pathOf } = server(context)
+    const name = await createBucket()
+    const keys = Array.from({ length: 1003 }, (_, index) => `many/${String(index).padStart(4, '0')}`)
+    await mkdir(pathOf(name, 'x/many'), { recursive: true })
+    await Promise.all(keys.map((key) => writeFile(pathOf(name, `x/${key}`), '')))
+    const bucket = new Bucket(`s3://${name}/x`)
+    const listed = async () => (await Array.fromAsync(bucket.list('many/'))).map(({ key }) => key)
+    expect(await listed()).toEqual(keys)
+    await bucket.remove(keys)
+    expect(await listed()).toEqual([])
+  })
+
   test('a young quarantine keeps the files it speaks of', async (context) => {
     const { createBucket, pathOf } = server(context)
     const bucket = await createBucket()
