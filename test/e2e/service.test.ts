@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import type { RankerDeployment } from '../../crds/kinds/ranker-deployment.ts'
+import { POD } from '../../operator/cluster/resources.ts'
 import { labels } from '../../operator/reconcilers/names.ts'
 import { isPodReady, type Pod } from '../../operator/reconcilers/pod-template.ts'
 import { type NodeAccess, sharedNode } from '../support/node/access.ts'
