@@ -73,6 +73,8 @@ export class FakeWorkers {
   endsWith: (payload: JobPayload) => { reason: string; retryable: boolean } | undefined = () => undefined
   /** Whether the gates of evaluations hold. */
   passes = true
+  /** What a model has over the champion that it is measured beside, with the interval. */
+  gain = { difference: 0.02, low: 0.01, high: 0.03 }
 
   constructor(options: FakeWorkersOptions) {
     this.#options = options
@@ -92,16 +94,20 @@ export class FakeWorkers {
   }
 
   /** Bytes and digest follow from the inputs, as those of a real job do. */
-  async publish({ kind, inputDigest }: JobPayload): Promise<{ digest: string; sizeBytes: number }> {
-    const summary =
-      kind === 'Evaluation' && !this.passes
-        ? { ...summaries.Evaluation, gates: [{ name: 'good', passed: false, message: '0.25 < 0.5' }] }
-        : summaries[kind]
+  async publish(payload: JobPayload): Promise<{ digest: string; sizeBytes: number }> {
+    const { kind, inputDigest } = payload
+    const summary = kind === 'Evaluation' ? this.#judgement(payload) : summaries[kind]
     const { digest, sizeBytes } = await this.#options.store.publish(
       { kind, inputDigest, metadata: { summary } },
       (folder) => writeFile(join(folder, 'made.txt'), inputDigest),
     )
     return { digest, sizeBytes }
+  }
+
+  #judgement({ inputs }: JobPayload): JsonObject {
+    const gates = this.passes ? {} : { gates: [{ name: 'good', passed: false, message: '0.25 < 0.5' }] }
+    const comparison = inputs.champion ? { comparison: [{ metric: measured.name, ...this.gain }] } : {}
+    return { ...summaries.Evaluation, ...comparison, ...gates }
   }
 
   resultOf(payload: JobPayload, startToken: string, artifact: JobResult['artifact'], pod: string): JobResult {

@@ -45,7 +45,7 @@ export class Simulation {
   crashes = 0
   faults: Faults
   readonly #options: SimulationOptions
-  readonly #server
+  #server
   readonly #directory: string
   /** Calls that are under way outside of the clock: while there are any, time stands still. */
   #underWay = 0
@@ -78,6 +78,16 @@ export class Simulation {
     await this.#stopOperator()
     await this.#server.stop()
     await rm(this.#directory, { recursive: true, force: true })
+  }
+
+  /** Everything but the store is lost: another API server, with nothing in it, and another operator. */
+  async loseCluster(): Promise<void> {
+    await this.#stopOperator()
+    await this.#server.stop()
+    this.queue.wipe()
+    this.#server = createEmbeddedServer({ clock: this.clock })
+    await installDefinitions(this.client)
+    this.#startOperator()
   }
 
   /** A crash, then a new operator. */

@@ -80,10 +80,7 @@ export function buildChild(
   given?: Spec,
 ): KubernetesObject {
   const { spec, metadata } = pipeline
-  const known = childDefinitions[kind].spec.properties
-  // An API server refuses what it does not know, in an apply.
-  const refers = part(references(kind, spec, run), (field) => field in known)
-  const made = () => ({ ...templateOf(kind, spec), ...refers, suspend: spec.suspend })
+  const made = () => ({ ...templateOf(kind, spec), ...references(kind, spec, run), suspend: spec.suspend })
   const child = {
     apiVersion,
     kind,

@@ -63,7 +63,7 @@ function keep(draft: Draft, run: PipelineRun, model: PipelineModel): void {
 /** Whether what it was compared with has stepped back since. */
 function isOutdated(draft: Draft, run: PipelineRun): boolean {
   const { promotion, evaluationTemplate } = draft.seen.spec
-  const gates = (evaluationTemplate.gates ?? []) as readonly { minDifferenceToChampion?: string }[]
+  const { gates = [] } = evaluationTemplate
   const compares =
     (promotion.minimumDifferences?.length ?? 0) > 0 || gates.some((gate) => gate.minDifferenceToChampion !== undefined)
   return compares && draft.standingChampion !== undefined && run.champion !== draft.standingChampion.digest

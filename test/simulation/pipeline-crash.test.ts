@@ -1,0 +1,82 @@
+import { beforeAll, expect, test } from 'vitest'
+import { type Faults, noFaults, type Verdict } from './faulty-ports.ts'
+import { beginnings, datasetWith, isSettled, look, runsOf, snapshotOf } from './pipeline.ts'
+import { Simulation } from './simulation.ts'
+
+interface End {
+  state: Record<string, unknown>
+  ledger: unknown[]
+  writes: string[]
+}
+
+/** A first run and, by another revision, a second one: to the champion and its successor. */
+async function run(faults: Faults): Promise<End> {
+  const simulation = await Simulation.start({ faults })
+  const settle = () => simulation.until('the pipeline is settled', () => isSettled(simulation))
+  try {
+    await simulation.apply(...beginnings)
+    await settle()
+    await simulation.apply(datasetWith(11))
+    await settle()
+    await simulation.pass(60)
+    expect(runsOf(await look(simulation))).toEqual(['ads-2 Promoted', 'ads-1 Promoted'])
+    const ledger = (await simulation.store.ledger.read('default')).map(({ type, run: n, digest }) => ({
+      type,
+      n,
+      digest,
+    }))
+    return { state: await snapshotOf(simulation), ledger: distinct(ledger), writes: simulation.writes }
+  } finally {
+    await simulation.stop()
+  }
+}
+
+/** What a crash has written twice counts once. */
+const distinct = (entries: readonly object[]): unknown[] =>
+  [...new Set(entries.map((entry) => JSON.stringify(entry)))].map((text) => JSON.parse(text) as unknown)
+
+/** Which Pod did the work, and whether anybody saw its progress, is chance where the operator is replaced. */
+const withoutChance = (state: unknown): unknown =>
+  JSON.parse(JSON.stringify(state, (name, value) => (['progress', 'worker'].includes(name) ? undefined : value)))
+
+let calm: End
+
+beforeAll(async () => {
+  calm = await run(noFaults)
+})
+
+/** Writes of the pipeline itself: those of its runs are drilled by crash.test.ts. */
+const ofPipeline = (what: string): boolean => what.includes('/rankerpipelines') || what.startsWith('ledger')
+const makesChild = (what: string): boolean =>
+  /^PATCH .*\/(tokenizerbuilds|trainingruns|evaluations)\/ads-\d+$/.test(what)
+
+const refusals = [409, 429, 500, 503]
+/** A crash is tried at every write; what differs only in the answer at every third, each at others. */
+const verdicts: [what: string, at: (place: number, index: number) => Verdict | undefined][] = [
+  ['the operator crashes after', () => 'crash'],
+  ['the answer is lost of', (_, index) => (index % 3 === 0 ? 'lost answer' : undefined)],
+  ['the server refuses', (place, index) => (index % 3 === 1 ? refusals[place % refusals.length] : undefined)],
+]
+
+test.each(verdicts)(
+  'champion, successor and ledger are the same whichever write of the pipeline %s',
+  async (_, verdictAt) => {
+    const places = calm.writes.flatMap((what, index) => (ofPipeline(what) || makesChild(what) ? [index + 1] : []))
+    expect(places.length).toBeGreaterThan(15)
+    const wrong: string[] = []
+    for (const [index, place] of places.entries()) {
+      const verdict = verdictAt(place, index)
+      if (verdict === undefined) continue
+      const what = `write ${place} (${calm.writes[place - 1]})`
+      try {
+        const end = await run({ onWrite: (n) => (n === place ? verdict : 'pass') })
+        expect(withoutChance(end.state)).toEqual(withoutChance(calm.state))
+        expect(end.ledger).toEqual(calm.ledger)
+      } catch (error) {
+        wrong.push(`${what}: ${String(error)}`)
+      }
+    }
+    expect(wrong).toEqual([])
+  },
+  400_000,
+)
