@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, fetch } from 'undici'
 
+export interface SteadyClientOptions {
+  perSecond: number
+  body: object
+  /** A connection for each request: they spread evenly over the Pods. Else connections are kept as long as they last. */
+  freshConnections?: boolean
+}
+
 export interface Tally {
   answered: number
   /** What went wrong, and when, in milliseconds since the start. */
@@ -19,11 +26,12 @@ const tickMs = 10
 const requestTimeoutMs = 15_000
 
 /**
- * A caller that keeps its pace whatever the answers do, over connections that it keeps open, as callers in a cluster
- * do. Every answer but 200 and every broken connection is a failure; nothing is tried again.
+ * A caller that keeps its pace whatever the answers do. Every answer but 200 and every broken connection is a failure;
+ * nothing is tried again.
  */
-export function startSteadyClient(url: string, options: { perSecond: number; body: object }): SteadyClient {
-  const dispatcher = new Agent({ connections: 32 })
+export function startSteadyClient(url: string, options: SteadyClientOptions): SteadyClient {
+  const { perSecond, freshConnections = false } = options
+  const dispatcher = new Agent({ connections: 64 })
   const body = JSON.stringify(options.body)
   const tally: Tally = { answered: 0, failures: [] }
   const underWay = new Set<Promise<void>>()
@@ -32,7 +40,8 @@ export function startSteadyClient(url: string, options: { perSecond: number; bod
   let stopped = false
 
   const ask = async () => {
-    const init = { method: 'POST', headers: { 'content-type': 'application/json' }, body, dispatcher }
+    const headers = { 'content-type': 'application/json', ...(freshConnections ? { connection: 'close' } : {}) }
+    const init = { method: 'POST', headers, body, dispatcher }
     try {
       const response = await fetch(url, { ...init, signal: AbortSignal.timeout(requestTimeoutMs) })
       const text = await response.text()
@@ -45,7 +54,7 @@ export function startSteadyClient(url: string, options: { perSecond: number; bod
   }
   const sending = (async () => {
     while (!stopped) {
-      const due = Math.floor(((performance.now() - started) / 1000) * options.perSecond)
+      const due = Math.floor(((performance.now() - started) / 1000) * perSecond)
       for (; sent < due; sent++) {
         const request: Promise<void> = ask().finally(() => underWay.delete(request))
         underWay.add(request)

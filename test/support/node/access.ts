@@ -18,7 +18,7 @@ export interface NodeAccess extends TestNode {
   apply(...objects: object[]): Promise<string>
 }
 
-const commandTimeoutMs = 590_000
+const commandTimeoutMs = 1_200_000
 
 /** The node that all tests of the project `e2e` share. Skips the calling test, with the reason, where there is none. */
 export function sharedNode(context: Pick<TestContext, 'skip'>): NodeAccess {
