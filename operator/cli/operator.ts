@@ -99,8 +99,8 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     waitsFor: () => (leads ? operators.flatMap((operator) => operator.waitsFor()) : []),
   })
   log.info({ url: health.url }, 'Serves health and metrics')
-  process.once('SIGTERM', () => tell('SIGTERM'))
-  process.once('SIGINT', () => tell('SIGINT'))
+  process.on('SIGTERM', () => tell('SIGTERM'))
+  process.on('SIGINT', () => tell('SIGINT'))
   if (command.leaderElect) elector.start()
   else lead()
   log.info({ because: await told }, 'Operator ends')
