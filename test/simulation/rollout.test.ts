@@ -110,7 +110,8 @@ describe('a canary', () => {
         [good, 'Promoted'],
       ])
       expect(simulation.serving.fewest).toBeGreaterThanOrEqual(2)
-      await simulation.pass(120)
+      // The first minutes of status.online are those of Pods that came.
+      await simulation.pass(300)
       expect(await traffic(simulation)).toBeUndefined()
       expect(simulation.log.lines.filter(({ level }) => level === 'error')).toEqual([])
       const written = simulation.writes.length
@@ -207,7 +208,7 @@ describe.each<[string, Behaviour]>([
 
   beforeAll(async () => {
     calm = await run(behaviour, noFaults)
-  })
+  }, 120_000)
 
   test.each<[string, Verdict]>([
     ['the operator crashes after', 'crash'],
