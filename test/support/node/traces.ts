@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 const prefix = 'adloom-e2e-'
+const emptyAttempts = 100
 const cgroupRoot = '/sys/fs/cgroup'
 /** What a kubelet sets for the whole machine. */
 const sysctls = [
@@ -58,14 +60,21 @@ async function hierarchies(): Promise<string[]> {
     .map(({ name }) => join(cgroupRoot, name))
 }
 
-/** The files of a cgroup cannot be removed, and need not be. */
+/** The files of a cgroup cannot be removed, and need not be. A killed process leaves its cgroup a moment later. */
 async function removeCgroup(path: string): Promise<void> {
   if (!existsSync(path)) return
   const entries = await readdir(path, { withFileTypes: true })
   for (const entry of entries) {
     if (entry.isDirectory()) await removeCgroup(join(path, entry.name))
   }
-  await rmdir(path)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await rmdir(path)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EBUSY' || attempt === emptyAttempts) throw error
+      await sleep(100)
+    }
+  }
 }
 
 async function removeAbandoned(): Promise<void> {
