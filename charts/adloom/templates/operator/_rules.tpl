@@ -7,14 +7,18 @@ compares these rules with the requests of an operator that works.
 - apiGroups: [adloom.dev]
   resources: {{ $kinds | toJson }}
   verbs: [list, watch]
+# Before a new pipeline takes its champion from the ledger.
+- apiGroups: [adloom.dev]
+  resources: [rankerpipelines]
+  verbs: [get]
 # Finalizers of runs; never a spec.
 - apiGroups: [adloom.dev]
-  resources: {{ without $kinds "workerpools" "rankerdeployments" | toJson }}
+  resources: {{ without $kinds "workerpools" "rankerdeployments" "rankerpipelines" | toJson }}
   verbs: [patch]
-# At the end of their ttlSecondsAfterFinished.
+# A pipeline's runs; and all of them at the end of their ttlSecondsAfterFinished.
 - apiGroups: [adloom.dev]
   resources: [evaluations, tokenizerbuilds, trainingruns]
-  verbs: [delete]
+  verbs: [create, delete]
 - apiGroups: [adloom.dev]
   resources:
     {{- range $kinds }}
@@ -23,7 +27,7 @@ compares these rules with the requests of an operator that works.
   verbs: [patch]
 # Where the cluster enforces owner references (OwnerReferencesPermissionEnforcement).
 - apiGroups: [adloom.dev]
-  resources: [rankerdeployments/finalizers, workerpools/finalizers]
+  resources: [rankerdeployments/finalizers, rankerpipelines/finalizers, workerpools/finalizers]
   verbs: [update]
 - apiGroups: [""]
   resources: [pods]
@@ -31,10 +35,14 @@ compares these rules with the requests of an operator that works.
 # Server-side apply: create where there is none yet, else patch.
 - apiGroups: [""]
   resources: [services]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch, create, patch, delete]
 - apiGroups: [apps]
   resources: [deployments]
-  verbs: [list, watch, create, patch]
+  verbs: [list, watch, create, patch, delete]
+# Weights of a rollout that names a Gateway.
+- apiGroups: [gateway.networking.k8s.io]
+  resources: [httproutes]
+  verbs: [get, create, patch, delete]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
