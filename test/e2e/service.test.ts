@@ -3,7 +3,8 @@ import type { RankerDeployment } from '../../crds/kinds/ranker-deployment.ts'
 import { POD } from '../../operator/cluster/resources.ts'
 import { labels } from '../../operator/reconcilers/names.ts'
 import { isPodReady, type Pod } from '../../operator/reconcilers/pod-template.ts'
-import { type NodeAccess, sharedNode } from '../support/node/access.ts'
+import { kubectlPath } from '../support/kubectl.ts'
+import { type NodeAccess, runTool, sharedNode } from '../support/node/access.ts'
 import { installAdloom, rankUrl, systemNamespace } from './adloom.ts'
 import { applySmallQuickstart, RANKER_DEPLOYMENT, untilQuickstartReady } from './quickstart.ts'
 import { startSteadyClient } from './steady-client.ts'
@@ -72,5 +73,8 @@ function untilPodsReady(node: NodeAccess, count: number): Promise<true> {
   })
 }
 
-const evict = (node: NodeAccess, name: string): Promise<string> =>
-  node.kubectl(...['create', '--raw', `/api/v1/namespaces/${namespace}/pods/${name}/eviction`, '-f', '-'])
+function evict(node: NodeAccess, name: string): Promise<string> {
+  const path = `/api/v1/namespaces/${namespace}/pods/${name}/eviction`
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } }
+  return runTool(node, kubectlPath(), ['create', '--raw', path, '-f', '-'], JSON.stringify(eviction))
+}

@@ -25,6 +25,10 @@ export function openLogStore(location: string): LogStore {
     const bucket = new Bucket(location)
     return { publish: (key, file) => bucket.upload(checkedFilePath(key), file) }
   }
+  if (scheme !== 'file')
+    throw new Error(
+      `logs cannot be written into a store of ${scheme}:; use file: or s3:, or leave spec.serving.feedback out`,
+    )
   const root = location.startsWith('file:') ? fileURLToPath(location) : resolve(location)
   return { publish: (key, file) => publish(root, key, file) }
 }

@@ -32,7 +32,7 @@ compares these rules with the requests of an operator that works.
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch, create, delete]
-# Server-side apply: create where there is none yet, else patch.
+# Server-side apply: create where there is none yet, else patch. A canary goes when its rollout ends.
 - apiGroups: [""]
   resources: [services]
   verbs: [list, watch, create, patch, delete]
