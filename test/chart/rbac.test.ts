@@ -46,18 +46,6 @@ const unseen: Record<string, string> = {
   'update adloom.dev/rankerdeployments/finalizers':
     'a blockOwnerDeletion in a child asks for it where OwnerReferencesPermissionEnforcement is on',
   'update adloom.dev/workerpools/finalizers': 'likewise',
-  'update adloom.dev/rankerpipelines/finalizers': 'likewise',
-  'get adloom.dev/rankerpipelines': 'no pipeline is in the chain; the e2e tests run one with these rights',
-  'create adloom.dev/evaluations': 'likewise',
-  'create adloom.dev/tokenizerbuilds': 'likewise',
-  'create adloom.dev/trainingruns': 'likewise',
-  'patch adloom.dev/rankerpipelines/status': 'likewise',
-  'delete apps/deployments': 'no canary is in the chain; the e2e tests roll one out with these rights',
-  'delete /services': 'of stable and canary, which are there for a Gateway',
-  'get gateway.networking.k8s.io/httproutes': 'likewise',
-  'create gateway.networking.k8s.io/httproutes': 'likewise',
-  'patch gateway.networking.k8s.io/httproutes': 'likewise',
-  'delete gateway.networking.k8s.io/httproutes': 'likewise',
 }
 
 /** Everything that an operator does in the life of a chain: from nothing to serving, retried, out of time, deleted. */
