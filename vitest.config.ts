@@ -61,7 +61,7 @@ export default defineConfig({
           include: ['test/drills/**/*.test.ts'],
           env: { ADLOOM_DRILL_API: 'real' },
           setupFiles: './test/support/drill-setup.ts',
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],
