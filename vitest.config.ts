@@ -13,9 +13,20 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/cluster/**', 'test/e2e/**'],
+          exclude: ['test/cluster/**', 'test/e2e/**', 'test/**/s3-*.test.ts'],
           testTimeout: 60_000,
           sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 's3',
+          include: ['test/**/s3-*.test.ts'],
+          // Looks for the S3 server, or builds it, while the unit tests run.
+          globalSetup: './test/support/s3-server/vitest-setup.ts',
+          sequence: { groupOrder: 1 },
+          testTimeout: 180_000,
         },
       },
       {
@@ -25,7 +36,7 @@ export default defineConfig({
           include: ['test/cluster/**/*.test.ts'],
           // Looks for the control plane, or builds it, while the unit tests run.
           globalSetup: './test/support/control-plane/vitest-setup.ts',
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
           fileParallelism: false,
           testTimeout: 180_000,
           // The first hook waits for a build that may have only begun.
@@ -50,7 +61,7 @@ export default defineConfig({
           include: ['test/drills/**/*.test.ts'],
           env: { ADLOOM_DRILL_API: 'real' },
           setupFiles: './test/support/drill-setup.ts',
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

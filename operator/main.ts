@@ -250,7 +250,7 @@ export class Operator {
       owned(services, resource),
       this.#dependents('TrainingRun', informer),
       this.#dependents('Evaluation', informer),
-      ...(this.#informers.has('RankerPipeline') ? [this.#followers(informer)] : []),
+      this.#followers(informer),
     ]
     this.#control(rankerDeployment.kind, reconcile, triggers, 2)
   }
@@ -268,7 +268,7 @@ export class Operator {
       store,
       events: this.#events,
       clock,
-      metrics: new PipelineMetrics(metrics.registry, () => informer.list().map(({ status }) => status?.state)),
+      metrics: PipelineMetrics.of(metrics.registry).watch(() => informer.list().map(({ status }) => status?.state)),
     })
     const triggers = [
       primary(informer),
@@ -295,7 +295,7 @@ export class Operator {
   /** Has those looked at again that follow a pipeline whose champion is another one now. */
   #followers(rankers: Informer<RankerDeployment>): Trigger {
     return mapped(
-      this.#informer<RankerPipeline>('RankerPipeline'),
+      this.#informer<RankerPipeline>(rankerPipeline.kind),
       (object) => rankers.byIndex(dependencyIndex, scoped(object, `RankerPipeline/${object.metadata.name}`)).map(keyOf),
       (before, after) => before.status?.champion?.digest !== after.status?.champion?.digest,
     )

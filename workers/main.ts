@@ -31,8 +31,9 @@ export async function runWorker(environment: NodeJS.ProcessEnv): Promise<void> {
     ready: () => worker.ready,
   })
   const { promise: told, resolve } = Promise.withResolvers<string>()
-  process.once('SIGTERM', () => resolve('SIGTERM'))
-  process.once('SIGINT', () => resolve('SIGINT'))
+  // For good: a kubelet that is told of a deletion again asks twice.
+  process.on('SIGTERM', () => resolve('SIGTERM'))
+  process.on('SIGINT', () => resolve('SIGINT'))
   await worker.start()
   logger.info({ queue: environment.ADLOOM_QUEUE, pod }, 'Worker takes jobs')
   logger.info(`Worker ends on ${await told}`)

@@ -32,6 +32,25 @@ export const dataset = defineKind({
               { description: 'Files in a folder.' },
             ),
           ),
+          s3: optional(
+            object(
+              {
+                uri: Type.String({
+                  description:
+                    's3://BUCKET or s3://BUCKET/PREFIX. Only objects below it are read, with the credentials of the worker.',
+                  minLength: 1,
+                  maxLength: 1024,
+                  pattern: '^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9_=./-]*)?$',
+                }),
+                maxSizeGibibytes: integer(1, 65_536, {
+                  description:
+                    'Fetched at most; all matching objects have to fit into the scratch volume of a worker. More is refused before any is fetched.',
+                  default: 50,
+                }),
+              },
+              { description: 'Objects of an S3 server.' },
+            ),
+          ),
           simulation: optional(
             object(
               {
@@ -50,16 +69,19 @@ export const dataset = defineKind({
           ),
         },
         {
-          description: 'Where the data come from: one of file and simulation.',
+          description: 'Where the data come from: one of file, s3 and simulation.',
           rules: [
-            { rule: 'has(self.file) != has(self.simulation)', message: 'give exactly one of file and simulation' },
+            {
+              rule: '(has(self.file) ? 1 : 0) + (has(self.s3) ? 1 : 0) + (has(self.simulation) ? 1 : 0) == 1',
+              message: 'give exactly one of file, s3 and simulation',
+            },
           ],
         },
       ),
       interactions: optional(
         object(
           {
-            path: relativePath('File or glob pattern below source.file.path.'),
+            path: relativePath('File or glob pattern below source.file.path or source.s3.uri.'),
             format: enumeration(['JSONLines', 'CSV', 'Parquet', 'SequenceLines'], {
               description: 'SequenceLines: a line a user, the user and its items in order, separated by blanks.',
             }),
@@ -78,7 +100,7 @@ export const dataset = defineKind({
             ),
           },
           {
-            description: 'Who took what, and when. Needed with source.file.',
+            description: 'Who took what, and when. Needed but with a simulation.',
             rules: [
               {
                 rule: "(self.format == 'SequenceLines') != has(self.columns)",
@@ -95,7 +117,7 @@ export const dataset = defineKind({
       items: optional(
         object(
           {
-            path: relativePath('File or glob pattern below source.file.path.'),
+            path: relativePath('File or glob pattern below source.file.path or source.s3.uri.'),
             format: enumeration(['JSONLines', 'CSV', 'Parquet'], { description: 'Format of the files.' }),
             delimiter: optional(
               Type.String({ description: 'Column separator of CSV; default a comma.', minLength: 1, maxLength: 1 }),
@@ -175,10 +197,10 @@ export const dataset = defineKind({
       description: 'What is wanted.',
       rules: [
         {
-          rule: 'has(self.source.file) == has(self.interactions)',
-          message: 'interactions are needed with source.file, and go with it only',
+          rule: 'has(self.source.simulation) != has(self.interactions)',
+          message: 'interactions are needed with source.file and source.s3, and do not go with a simulation',
         },
-        { rule: '!has(self.items) || has(self.source.file)', message: 'items go with source.file only' },
+        { rule: '!has(self.items) || !has(self.source.simulation)', message: 'items do not go with a simulation' },
         {
           rule: "!has(self.interactions) || self.interactions.format != 'SequenceLines' || self.split.strategy == 'LeaveOneOut'",
           message: 'SequenceLines have no times, so the split must be LeaveOneOut',

@@ -4,7 +4,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describeEngine } from '../../workers/artifacts/engine.ts'
-import { openFileStore } from '../../workers/artifacts/file-store.ts'
+import { openStore } from '../../workers/artifacts/open-store.ts'
 import type { ArtifactStore } from '../../workers/artifacts/store.ts'
 import { type Client, createClient } from '../cluster/client.ts'
 import { systemClock } from '../cluster/clock.ts'
@@ -25,6 +25,7 @@ import type { Service } from '../node/service-backends.ts'
 import { ServiceProxy } from '../node/service-proxy.ts'
 import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager, redisSecret } from '../reconcilers/names.ts'
+import { storeEnvironment } from '../reconcilers/pod-template.ts'
 import { installDefinitions } from './crds.ts'
 import { podLogHandler } from './pod-log.ts'
 import { readText } from './read-text.ts'
@@ -37,6 +38,8 @@ export interface LocalClusterOptions {
   directory: string
   /** A real API server instead of the embedded one; its kubelets and controllers are not needed. */
   kubeconfig?: string
+  /** Another artifact store than a folder in the directory. */
+  storeUri?: string
   /** Objects of earlier runs are forgotten; artifacts stay. */
   fresh: boolean
   log: Log
@@ -90,8 +93,8 @@ async function startParts(options: LocalClusterOptions, parts: Stoppable[]): Pro
 
   const storePath = join(directory, 'store')
   mkdirSync(storePath, { recursive: true })
-  const storeUri = pathToFileURL(storePath).href
-  const store = openFileStore(storeUri)
+  const storeUri = options.storeUri ?? pathToFileURL(storePath).href
+  const store = openStore(storeUri)
   const services = await startNode(options, api, parts)
 
   const queue = new BullmqQueue({
@@ -111,7 +114,7 @@ async function startParts(options: LocalClusterOptions, parts: Stoppable[]): Pro
     metrics: new OperatorMetrics(),
     instance: hostname(),
     newId: randomUUID,
-    pods: { image: 'adloom:local', storeUri, environment: [] },
+    pods: { image: 'adloom:local', storeUri, environment: storeEnvironment(process.env) },
     defaultEngine: describeEngine(),
     readMetrics: readText,
     weightedServices: true,

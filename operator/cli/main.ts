@@ -19,6 +19,7 @@ program
   .option('-d, --directory <path>', 'where everything is kept', '.adloom')
   .option('-n, --namespace <name>', 'namespace of manifests that name none', 'default')
   .option('--kubeconfig <path>', 'use this API server instead of the embedded one')
+  .option('--store <uri>', 'artifact store, such as s3://bucket/prefix; default: a folder in the directory')
   .option('--once', 'end when everything is Ready, with the result on one screen')
   .option('--keep', 'with --once: stay up after the result, until Ctrl-C')
   .option('--fresh', 'forget the objects of earlier runs; artifacts stay and are reused')
@@ -34,7 +35,7 @@ program
       (name, before: string[] = []) => [...before, name],
     ),
   )
-  .requiredOption('--store <uri>', 'artifact store as operator and Pods see it, such as file:///var/lib/adloom/store')
+  .requiredOption('--store <uri>', 'artifact store as operator and Pods see it: file:///path or s3://bucket/prefix')
   .option('--store-claim <name>', 'PersistentVolumeClaim of each namespace that Pods mount where a file: store lies')
   .option('--store-secret <name>', 'Secret of each namespace whose keys are variables of Pods: keys of an s3: store')
   .option('--image <name>', 'image of worker and serving Pods', `adloom:${packageJson.version}`)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { describeEngine } from '../../workers/artifacts/engine.ts'
-import { openFileStore } from '../../workers/artifacts/file-store.ts'
+import { openStore } from '../../workers/artifacts/open-store.ts'
 import { createClient } from '../cluster/client.ts'
 import { systemClock } from '../cluster/clock.ts'
 import { createHttpTransport, loadKubeConfig } from '../cluster/http-transport.ts'
@@ -12,7 +12,7 @@ import { type Stoppable, stopInOrder } from '../control/shutdown.ts'
 import { Operator } from '../main.ts'
 import { BullmqQueue } from '../queue/bullmq-queue.ts'
 import { fieldManager } from '../reconcilers/names.ts'
-import type { EnvironmentVariable, PodSettings } from '../reconcilers/pod-template.ts'
+import { type EnvironmentVariable, type PodSettings, storeEnvironment } from '../reconcilers/pod-template.ts'
 import { createLog } from './log.ts'
 import { readText } from './read-text.ts'
 import { UsageError } from './usage-error.ts'
@@ -58,7 +58,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
   const shared = {
     client: createClient({ ...options, transport: work.transport, server: work.server }),
     queue,
-    store: openFileStore(command.store),
+    store: openStore(command.store),
     clock,
     random,
     log,
@@ -99,8 +99,8 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     waitsFor: () => (leads ? operators.flatMap((operator) => operator.waitsFor()) : []),
   })
   log.info({ url: health.url }, 'Serves health and metrics')
-  process.once('SIGTERM', () => tell('SIGTERM'))
-  process.once('SIGINT', () => tell('SIGINT'))
+  process.on('SIGTERM', () => tell('SIGTERM'))
+  process.on('SIGINT', () => tell('SIGINT'))
   if (command.leaderElect) elector.start()
   else lead()
   log.info({ because: await told }, 'Operator ends')
@@ -126,7 +126,7 @@ export function podSettings(command: OperatorCommand): PodSettings {
   return {
     image,
     storeUri: store,
-    environment: (command.podEnv ?? []).map(parseVariable),
+    environment: [...storeEnvironment(process.env), ...(command.podEnv ?? []).map(parseVariable)],
     serviceAccounts,
     ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
     ...(storeClaim === undefined ? {} : { storeClaim }),

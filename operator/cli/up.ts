@@ -19,6 +19,7 @@ export interface UpCommand {
   directory: string
   namespace: string
   kubeconfig?: string
+  store?: string
   once?: boolean
   keep?: boolean
   fresh?: boolean
@@ -45,6 +46,7 @@ export async function up(command: UpCommand): Promise<void> {
     log: createLog(logFile(directory)),
     report: (line) => display.report(line),
     ...(command.kubeconfig === undefined ? {} : { kubeconfig: command.kubeconfig }),
+    ...(command.store === undefined ? {} : { storeUri: command.store }),
   })
   try {
     await applyManifests(cluster, manifests)

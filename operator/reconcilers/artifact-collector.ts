@@ -9,7 +9,14 @@ import { digestsInLedger } from './ranker-pipeline/ledger.ts'
 interface Referrer extends KubernetesObject {
   /** The fields of all kinds that name an artifact by its digest. */
   spec?: Partial<Record<'model' | 'champion' | 'warmStart' | 'reuse', { digest?: string }>>
-  status?: RunStatus & PipelineModels & { revision?: string; wantedDigest?: string; servedDigest?: string }
+  status?: RunStatus & PipelineModels & RolloutModels & { revision?: string }
+}
+
+interface RolloutModels {
+  wantedDigest?: string
+  servedDigest?: string
+  stableDigest?: string
+  canaryDigest?: string
 }
 
 type PipelineModels = Pick<PipelineStatus, 'champion' | 'candidate' | 'lineage' | 'rejected' | 'runs'>
@@ -87,6 +94,8 @@ export function referredDigests({ spec, status }: Referrer): string[] {
     status?.revision,
     status?.wantedDigest,
     status?.servedDigest,
+    status?.stableDigest,
+    status?.canaryDigest,
     ...Object.values(status?.inputs ?? {}),
     ...pipelineDigests(status ?? {}),
   ].filter((digest) => digest !== undefined)

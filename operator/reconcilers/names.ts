@@ -32,3 +32,6 @@ export const labels = {
 
 /** Secret of each namespace with work in it; its key `url` is the address of Redis. */
 export const redisSecret = { name: 'adloom-redis', key: 'url' } as const
+
+/** Secret of a namespace whose keys are the variables of an S3 client (AWS_ACCESS_KEY_ID, ...); it may be absent. */
+export const defaultStoreSecret = 'adloom-store'

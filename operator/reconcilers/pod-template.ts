@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url'
+import { isDeepStrictEqual } from 'node:util'
 import type { KubernetesObject } from '../cluster/objects.ts'
+import { defaultStoreSecret } from './names.ts'
 
 /** The parts of a built-in Pod that we read or write. */
 export interface Pod extends KubernetesObject {
@@ -42,6 +44,19 @@ export const fieldEnvironment = (name: string, fieldPath: string): EnvironmentVa
   valueFrom: { fieldRef: { fieldPath } },
 })
 
+/** Where the store's server is and how it is addressed; no secrets. */
+const storeVariables = [
+  'AWS_ENDPOINT_URL_S3',
+  'AWS_ENDPOINT_URL',
+  'AWS_REGION',
+  'AWS_DEFAULT_REGION',
+  'ADLOOM_S3_PATH_STYLE',
+] as const
+
+/** What Pods have to know of the operator's own environment to find the store that it uses. */
+export const storeEnvironment = (of: NodeJS.ProcessEnv): EnvironmentVariable[] =>
+  storeVariables.flatMap((name) => (of[name] ? [environment(name, of[name])] : []))
+
 export const scratchPath = '/var/lib/adloom/scratch'
 
 export interface ContainerParts {
@@ -54,7 +69,7 @@ export interface ContainerParts {
 /** A Pod of ours that keeps to the restricted Pod Security Standard. */
 export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings): Record<string, unknown> {
   const probe = (path: string) => ({ httpGet: { path, port: parts.port }, periodSeconds: 5, timeoutSeconds: 5 })
-  const { imagePullPolicy, storeClaim, storeSecret } = settings
+  const { imagePullPolicy, storeClaim, storeSecret = defaultStoreSecret } = settings
   const serviceAccountName = settings.serviceAccounts?.[parts.name]
   return {
     ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
@@ -74,6 +89,8 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
         ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
         command: ['adloom'],
         args: parts.args,
+        // Credentials by a Secret, if there is one; else by the identity of spec.serviceAccountName.
+        envFrom: [{ secretRef: { name: storeSecret, optional: true } }],
         env: [
           fieldEnvironment('POD_NAME', 'metadata.name'),
           fieldEnvironment('POD_IP', 'status.podIP'),
@@ -85,7 +102,6 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
           ...parts.environment,
           ...settings.environment,
         ],
-        ...(storeSecret === undefined ? {} : { envFrom: [{ secretRef: { name: storeSecret } }] }),
         ports: [{ name: 'http', containerPort: parts.port, protocol: 'TCP' }],
         readinessProbe: { ...probe('/readyz'), periodSeconds: 1 },
         livenessProbe: { ...probe('/healthz'), failureThreshold: 6 },
@@ -107,6 +123,9 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
   }
 }
 
+/** Entries have no key; later ones win over ours. */
+const appended: ReadonlySet<string> = new Set(['envFrom'])
+
 /** Entries hold one of several sources, and two would be refused. */
 const replacedWhole: ReadonlySet<string> = new Set(['env', 'volumes'])
 
@@ -114,7 +133,8 @@ const listKeys = ['name', 'mountPath', 'containerPort', 'key'] as const
 
 /**
  * The user's part of a Pod over ours: objects merge by field, lists whose entries have a name (containers, env, volumes,
- * mounts, ports) merge by it (a variable or a volume as a whole), everything else is replaced.
+ * mounts, ports) merge by it (a variable or a volume as a whole), sources of variables are added, everything else is
+ * replaced.
  */
 export function mergeOver(base: unknown, over: unknown, field = ''): unknown {
   if (over === undefined) return base
@@ -126,6 +146,8 @@ export function mergeOver(base: unknown, over: unknown, field = ''): unknown {
 }
 
 function mergeLists(base: unknown[], over: unknown[], field: string): unknown[] {
+  if (appended.has(field))
+    return [...base, ...over.filter((entry) => !base.some((own) => isDeepStrictEqual(own, entry)))]
   const key = listKeys.find((name) => [...base, ...over].every((entry) => isRecord(entry) && name in entry))
   if (key === undefined) return over
   const keyOf = (entry: unknown) => (isRecord(entry) ? entry[key] : undefined)

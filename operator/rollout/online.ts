@@ -24,7 +24,7 @@ export function measureOnline(
   reference: readonly number[] | undefined,
 ): Map<Measure, { value: number; noise: number }> {
   const { counts } = window.stable
-  const seconds = Math.max(1, (window.observedAt - window.startedAt) / 1000)
+  const seconds = Math.max(1, (window.observedAt - window.countedFrom) / 1000)
   const measures = new Map<Measure, { value: number; noise: number }>()
   const count = (name: Measure, some: number, all: number) =>
     measures.set(name, { value: some / all, noise: (2 * Math.sqrt(Math.max(some, 1))) / all })

@@ -29,6 +29,8 @@ export interface ScraperOptions {
 export interface Window {
   /** Milliseconds since 1970. */
   startedAt: number
+  /** Of the scrape that the counts begin with. */
+  countedFrom: number
   observedAt: number
   stable: TrackEvidence
   canary: TrackEvidence
@@ -48,6 +50,7 @@ const maxMarks = 60
 interface Opened {
   id: string
   startedAt: number
+  countedFrom: number
   /** Totals at the start. */
   base: Record<Track, Series>
   /** Totals at each scrape since. */
@@ -127,6 +130,7 @@ export class Scraper {
     const problem = [...followed.problems.values()][0]
     return {
       startedAt: opened.startedAt,
+      countedFrom: opened.countedFrom,
       observedAt: followed.scrapedAt,
       stable: evidenceOf(opened, followed, 'stable'),
       canary: evidenceOf(opened, followed, 'canary'),
@@ -160,7 +164,8 @@ export class Scraper {
 
   #open(followed: Followed, id: string): Opened {
     const base = { stable: new Map(followed.totals.stable), canary: new Map(followed.totals.canary) }
-    const opened = { id, startedAt: this.#options.clock.now(), base, marks: { stable: [], canary: [] } }
+    const startedAt = this.#options.clock.now()
+    const opened = { id, startedAt, countedFrom: followed.scrapedAt, base, marks: { stable: [], canary: [] } }
     followed.windows = [...followed.windows.slice(1 - maxWindows), opened]
     return opened
   }

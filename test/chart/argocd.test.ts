@@ -4,7 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { LuaFactory } from 'wasmoon'
 import { kinds } from '../../crds/kinds.ts'
 import type { KubernetesObject } from '../../operator/cluster/objects.ts'
-import { chain, isSettled, runKinds } from '../simulation/chain.ts'
+import { isSettled, runKinds, chain as runs } from '../simulation/chain.ts'
+import { pipelineNamed } from '../simulation/pipeline.ts'
 import { namespace, resourceNamed, Simulation } from '../simulation/simulation.ts'
 import { kstatus } from '../support/kstatus.ts'
 
@@ -38,6 +39,9 @@ interface Health {
   status: 'Healthy' | 'Progressing' | 'Degraded' | 'Suspended'
   message: string
 }
+
+/** One object of every kind, all of one name. */
+const chain = [...runs, { ...pipelineNamed(), metadata: { name: 'chain', namespace } }]
 
 /** Statuses that the operator wrote in the life of a chain: the first object of every kind in each state. */
 const recorded: Seen[] = []
@@ -86,7 +90,7 @@ const isTrue = (object: Seen | undefined, type: string): boolean =>
 async function allAre(
   simulation: Simulation,
   type: string,
-  names: string[] = kinds.map(({ kind }) => kind),
+  names: string[] = chain.map(({ kind }) => kind),
 ): Promise<boolean> {
   const objects = await Promise.all(names.map((kind) => simulation.find<Seen>(kind, 'chain')))
   return objects.every((object) => isTrue(object, type))

@@ -6,6 +6,7 @@ import { createEmbeddedServer } from '../../operator/embedded/server.ts'
 import { fieldManager } from '../../operator/reconcilers/names.ts'
 import { chain, evaluation, isSettled, runKinds } from '../simulation/chain.ts'
 import { noFaults } from '../simulation/faulty-ports.ts'
+import { look, pipelineNamed } from '../simulation/pipeline.ts'
 import { namespace, resourceNamed, Simulation } from '../simulation/simulation.ts'
 import { FakeClock, seededRandom } from '../support/fake-clock.ts'
 import { fakeLog } from '../support/fake-log.ts'
@@ -32,21 +33,19 @@ function rightsFor(method: string, path: string, isWatch = false): Right[] {
 const unseen: Record<string, string> = {
   'create /services': 'server-side apply of what is not there is a create to the authoriser of a real API server',
   'create apps/deployments': 'likewise',
-  'update adloom.dev/rankerdeployments/finalizers':
-    'a blockOwnerDeletion in a child asks for it where OwnerReferencesPermissionEnforcement is on',
-  'update adloom.dev/workerpools/finalizers': 'likewise',
-  'update adloom.dev/rankerpipelines/finalizers': 'likewise',
-  'get adloom.dev/rankerpipelines': 'no pipeline is in the chain; the e2e tests run one with these rights',
   'create adloom.dev/evaluations': 'likewise',
   'create adloom.dev/tokenizerbuilds': 'likewise',
   'create adloom.dev/trainingruns': 'likewise',
-  'patch adloom.dev/rankerpipelines/status': 'likewise',
-  'delete apps/deployments': 'no canary is in the chain; the e2e tests roll one out with these rights',
-  'delete /services': 'of stable and canary, which are there for a Gateway',
-  'get gateway.networking.k8s.io/httproutes': 'likewise',
+  'delete apps/deployments': 'a canary goes when its rollout ends, which test/simulation/rollout.test.ts shows',
+  'delete /services': 'those of a canary go when no Gateway is named any more',
+  'get gateway.networking.k8s.io/httproutes': 'asked for where spec.rollout.gateway is given',
   'create gateway.networking.k8s.io/httproutes': 'likewise',
   'patch gateway.networking.k8s.io/httproutes': 'likewise',
   'delete gateway.networking.k8s.io/httproutes': 'likewise',
+  'update adloom.dev/rankerpipelines/finalizers': 'as that of rankerdeployments',
+  'update adloom.dev/rankerdeployments/finalizers':
+    'a blockOwnerDeletion in a child asks for it where OwnerReferencesPermissionEnforcement is on',
+  'update adloom.dev/workerpools/finalizers': 'likewise',
 }
 
 /** Everything that an operator does in the life of a chain: from nothing to serving, retried, out of time, deleted. */
@@ -77,8 +76,9 @@ async function rightsUsed(): Promise<Set<Right>> {
     },
   })
   try {
-    await simulation.apply(...chain)
+    await simulation.apply(...chain, pipelineNamed({ successfulRunsHistoryLimit: 1 }))
     await simulation.until('the chain is settled', () => isSettled(simulation))
+    await simulation.until('the pipeline has a champion', async () => (await look(simulation)).champion !== undefined)
     // Each run ends by itself, which removes its finalizer as well; a Dataset has no such end, and a user deletes it.
     const runs = chain.filter(({ kind }) => ['TokenizerBuild', 'TrainingRun', 'Evaluation'].includes(kind))
     for (const one of runs)

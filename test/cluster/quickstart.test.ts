@@ -112,7 +112,7 @@ it('the quickstart runs on a real control plane, outlives its operator and then 
 
   for (const { resource } of manifests) {
     for (const [column, cell] of Object.entries(await tableRow(kubeconfig, resource, namespace)))
-      expect(cell, `${resource.kind} ${column}`).toEqual(expect.anything())
+      if (!ofRollouts.has(column)) expect(cell, `${resource.kind} ${column}`).toEqual(expect.anything())
   }
 
   await client.delete(NAMESPACE, { name: namespace })
@@ -122,6 +122,9 @@ it('the quickstart runs on a real control plane, outlives its operator and then 
   const refused = { message: 'Status was refused', fields: { name: 'quickstart', err: { status: 422 } } }
   expect(log.lines.filter(({ level }) => level === 'error')).toMatchObject([refused])
 })
+
+/** Empty unless a rollout is under way. */
+const ofRollouts = new Set(['Step', 'Weight'])
 
 /** The manifests that a user is shown, on less data; the training lasts long enough to be met in its middle. */
 function smallQuickstart(namespace: string): Manifest[] {

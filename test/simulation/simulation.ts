@@ -16,6 +16,7 @@ import { FakeClock, seededRandom } from '../support/fake-clock.ts'
 import { fakeLog } from '../support/fake-log.ts'
 import { runPods } from './fake-kubelet.ts'
 import { FakeQueue } from './fake-queue.ts'
+import { FakeServing } from './fake-serving.ts'
 import { FakeWorkers, workerEngine } from './fake-workers.ts'
 import { type Faults, FaultyPorts, type Life, noFaults } from './faulty-ports.ts'
 
@@ -24,6 +25,8 @@ export interface SimulationOptions {
   seed?: number
   /** Engine that the operator assumes before a worker told its own. */
   defaultEngine?: string
+  /** Deployments have Pods whose metrics can be read, and a proxy that divides requests. */
+  serves?: boolean
 }
 
 export const namespace = 'default'
@@ -37,6 +40,7 @@ export class Simulation {
   readonly queue: FakeQueue
   readonly store: ArtifactStore
   readonly workers: FakeWorkers
+  readonly serving: FakeServing
   /** A user's. */
   readonly client: Client
   /** Every write of the operator, whoever of them made it. */
@@ -62,6 +66,7 @@ export class Simulation {
     this.queue = new FakeQueue(this.clock)
     this.store = this.#trackStore(openFileStore(directory))
     this.workers = new FakeWorkers({ queue: this.queue, store: this.store, clock: this.clock })
+    this.serving = new FakeServing(this.clock)
     this.client = createClient({ transport: this.#transport, fieldManager: 'user', userAgent: 'user' })
   }
 
@@ -145,6 +150,9 @@ export class Simulation {
       newId: () => `event${++this.#ids}`,
       pods: { image: 'adloom:simulated', storeUri: 'file:///store', environment: [] },
       defaultEngine: this.#options.defaultEngine ?? workerEngine,
+      ...(this.#options.serves
+        ? { weightedServices: true, readMetrics: (url: string) => this.#track(() => this.serving.metrics(url)) }
+        : {}),
     })
     operator.start()
     this.#operator = { operator, life }
@@ -166,7 +174,11 @@ export class Simulation {
   #tick(): void {
     this.clock.after(1000, () => {
       if (this.#isOver) return
-      void this.#track(async () => this.workers.work(await runPods(this.client)))
+      const { serves = false } = this.#options
+      void this.#track(async () => {
+        await this.workers.work(await runPods(this.client, serves))
+        if (serves) await this.serving.run(this.client)
+      })
       this.#tick()
     })
   }

@@ -6,9 +6,9 @@ import { Agent, fetch } from 'undici'
 import { stringify } from 'yaml'
 import { freePort } from '../../operator/cli/free-port.ts'
 import { type Binaries, findBinaries } from './control-plane/binaries.ts'
-import { cacheFolder } from './control-plane/build.ts'
 import { type Component, startComponent } from './control-plane/component.ts'
 import type { Unavailable } from './control-plane/unavailable.ts'
+import { cacheFolder } from './go-build.ts'
 
 /** A kube-apiserver with etcd and kube-controller-manager on loopback. */
 export interface ControlPlane {
@@ -48,7 +48,8 @@ const serverTimeoutMs = 120_000
 export async function startControlPlane(options: ControlPlaneOptions = {}): Promise<ControlPlane | Unavailable> {
   const env = options.env ?? process.env
   const report = options.report ?? (() => undefined)
-  const binaries = options.binaries ?? (await findBinaries({ env, cache: cacheFolder(env, homedir()), report }))
+  const binaries =
+    options.binaries ?? (await findBinaries({ env, cache: cacheFolder(env, homedir(), 'control-plane'), report }))
   if ('reason' in binaries) return binaries
 
   const started = performance.now()

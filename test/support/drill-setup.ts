@@ -1,12 +1,14 @@
 import { homedir } from 'node:os'
 import { beforeAll } from 'vitest'
 import { findBinaries } from './control-plane/binaries.ts'
-import { cacheFolder } from './control-plane/build.ts'
 import { isRealApi } from './drill-api.ts'
+import { cacheFolder } from './go-build.ts'
 
 /** A build takes longer than a drill may. What it fails with, the drill says. */
 beforeAll(async () => {
   if (!isRealApi) return
   const report = (line: string) => process.stderr.write(`control plane: ${line}\n`)
-  await findBinaries({ env: process.env, cache: cacheFolder(process.env, homedir()), report }).catch(() => undefined)
+  await findBinaries({ env: process.env, cache: cacheFolder(process.env, homedir(), 'control-plane'), report }).catch(
+    () => undefined,
+  )
 }, 1_800_000)

@@ -11,6 +11,7 @@ export interface KindExample {
 
 const digest = `sha256:${'0'.repeat(64)}`
 const file = { file: { path: '/data' } }
+const s3 = { s3: { uri: 's3://logs/ads/v1=2' } }
 const columns = { user: 'user', item: 'item', time: 'time' }
 const jsonLines = { path: 'logs/*.jsonl', format: 'JSONLines', columns }
 const sequenceLines = { path: 'sequences.txt', format: 'SequenceLines' }
@@ -26,6 +27,12 @@ const refusedModelsIn = (field: string, message = eitherModel) => [
   { change: { [field]: { trainingRunRef: { name: 'run' }, digest } }, message },
 ]
 const eitherTokenizer = 'give exactly one of tokenizerRef and digest'
+const steps = (...given: object[]) => ({ rollout: { steps: given } })
+const metric = (fields: Record<string, unknown>) =>
+  steps({ analysis: { metrics: [{ name: 'metric', type: 'ErrorRate', max: '0.01', ...fields }] } })
+const prometheus = { url: 'http://prometheus:9090', query: 'up' }
+const oneNumber = 'are one number: bound them by max and min'
+const oneStep = 'give exactly one of setWeight, pause and analysis'
 
 const runExamples = {
   TokenizerBuild: 'tokenizerTemplate',
@@ -48,12 +55,6 @@ const difference = (metric: string, cutoffs: number[]) => ({
   promotion: { minimumDifferences: [{ metric, value: '-0.01' }] },
   evaluationTemplate: { cutoffs },
 })
-const steps = (...given: object[]) => ({ rollout: { steps: given } })
-const metric = (fields: Record<string, unknown>) =>
-  steps({ analysis: { metrics: [{ name: 'metric', type: 'ErrorRate', max: '0.01', ...fields }] } })
-const prometheus = { url: 'http://prometheus:9090', query: 'up' }
-const oneNumber = 'are one number: bound them by max and min'
-const oneStep = 'give exactly one of setWeight, pause and analysis'
 
 /** One for each kind; every CEL rule of the kind has at least one change that it refuses. */
 export const kindExamples: Record<string, KindExample> = {
@@ -65,13 +66,15 @@ export const kindExamples: Record<string, KindExample> = {
   Dataset: {
     spec: { source: file, interactions: jsonLines },
     refused: [
-      { change: { source: { ...file, simulation: {} } }, message: 'give exactly one of file and simulation' },
-      { change: { source: {} }, message: 'give exactly one of file and simulation' },
-      { change: { interactions: undefined }, message: 'interactions are needed with source.file' },
-      { change: { source: { simulation: {} } }, message: 'interactions are needed with source.file' },
+      { change: { source: { ...file, simulation: {} } }, message: 'give exactly one of file, s3 and simulation' },
+      { change: { source: { ...file, ...s3 } }, message: 'give exactly one of file, s3 and simulation' },
+      { change: { source: {} }, message: 'give exactly one of file, s3 and simulation' },
+      { change: { interactions: undefined }, message: 'interactions are needed with source.file and source.s3' },
+      { change: { source: s3, interactions: undefined }, message: 'interactions are needed with source.file' },
+      { change: { source: { simulation: {} } }, message: 'interactions are needed with source.file and source.s3' },
       {
         change: { source: { simulation: {} }, interactions: undefined, items: csvItems },
-        message: 'items go with source.file only',
+        message: 'items do not go with a simulation',
       },
       { change: { interactions: { ...sequenceLines, columns } }, message: 'columns are needed for JSONLines' },
       { change: { interactions: { ...jsonLines, columns: undefined } }, message: 'columns are needed for JSONLines' },
@@ -92,6 +95,7 @@ export const kindExamples: Record<string, KindExample> = {
     ],
     accepted: [
       { source: { simulation: {} }, interactions: undefined },
+      { source: s3, items: csvItems, pollPeriodSeconds: 60 },
       { interactions: sequenceLines, items: { ...csvItems, delimiter: ';' } },
       { interactions: { ...jsonLines, format: 'CSV', delimiter: '\t' }, pollPeriodSeconds: 60 },
       { items: { ...csvItems, format: 'Parquet', columns: { id: 'id', embedding: 'e' } } },

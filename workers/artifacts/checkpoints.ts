@@ -1,23 +1,15 @@
 /** Checkpoints of a run: the newest two steps, each written whole or not at all. */
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { canonicalJson, digestOfBytes } from './digest.ts'
+import { KEPT_STEPS, parseRecord, type Record, recordText, STEP_DIGITS, stepName } from './checkpoint-record.ts'
 import { CorruptArtifactError, errorCode } from './errors.ts'
 import { type Filesystem, namesIn, syncFolder, writeSynced } from './filesystem.ts'
 import type { Layout } from './layout.ts'
 import { fileAccess, MANIFEST_FILE, sealFolder, verifyFiles } from './manifest.ts'
 import { moveIntoPlace, withStaging } from './staging.ts'
-import type { Checkpoint, Checkpoints, FolderWriter, ManifestFile } from './store.ts'
+import type { Checkpoint, Checkpoints, FolderWriter } from './store.ts'
 
-const KEPT_STEPS = 2
-const STEP_DIGITS = 16
 const NAME_PATTERN = /^(\d{16})-[0-9a-f-]{36}$/
-
-interface Record {
-  step: number
-  token: string
-  files: ManifestFile[]
-}
 
 export function openCheckpoints(
   filesystem: Filesystem,
@@ -40,16 +32,12 @@ export function openCheckpoints(
   }
 
   const write = async (step: number, token: string, fill: FolderWriter): Promise<void> => {
-    if (!Number.isSafeInteger(step) || step < 0) throw new RangeError(`A checkpoint's step is a count, not ${step}`)
+    const name = stepName(step, randomUUID())
     await withStaging(filesystem, layout, async (folder) => {
       await fill(folder)
       const files = await sealFolder(filesystem, folder)
-      const text = canonicalJson({ step, token, files } satisfies Record)
-      // The manifest's own digest is its first line: without it a torn manifest could pass for a complete one.
-      await writeSynced(filesystem, join(folder, MANIFEST_FILE), `${digestOfBytes(text)}\n${text}`)
+      await writeSynced(filesystem, join(folder, MANIFEST_FILE), recordText({ step, token, files }))
       await syncFolder(filesystem, folder)
-      // A step may be written again after its first copy was found damaged, hence the random part.
-      const name = `${String(step).padStart(STEP_DIGITS, '0')}-${randomUUID()}`
       await moveIntoPlace(filesystem, folder, join(home, name))
     })
     await prune()
@@ -71,11 +59,8 @@ export function openCheckpoints(
 async function readVerified(filesystem: Filesystem, folder: string, digest: string): Promise<Record | undefined> {
   try {
     const text = await filesystem.readFile(join(folder, MANIFEST_FILE), 'utf8')
-    const end = text.indexOf('\n')
-    const body = text.slice(end + 1)
-    if (digestOfBytes(body) !== text.slice(0, end)) return undefined
-    const record: Record = JSON.parse(body)
-    await verifyFiles(filesystem, folder, record.files, { digest })
+    const record = parseRecord(text)
+    if (record) await verifyFiles(filesystem, folder, record.files, { digest })
     return record
   } catch (error) {
     if (error instanceof CorruptArtifactError || errorCode(error) === 'ENOENT') return undefined

@@ -4,13 +4,13 @@ import * as nodeFilesystem from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { openCheckpoints } from './checkpoints.ts'
-import { canonicalJson, type Digest, digestOfBytes, hexOf } from './digest.ts'
+import { type Digest, digestOfBytes, hexOf } from './digest.ts'
 import { ArtifactNotFoundError, asStoreError, CorruptArtifactError, errorCode } from './errors.ts'
-import { type Filesystem, replaceFile, syncFolder, writeSynced } from './filesystem.ts'
+import { type Filesystem, replaceFile } from './filesystem.ts'
 import { collectGarbage } from './garbage.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { openLedger } from './ledger.ts'
-import { encodeManifest, fileAccess, MANIFEST_FILE, PROVENANCE_FILE, sealFolder, verifyFiles } from './manifest.ts'
+import { fileAccess, MANIFEST_FILE, sealArtifact, sizeOfFiles, verifyFiles } from './manifest.ts'
 import { moveAside, moveIntoPlace, withStaging } from './staging.ts'
 import type {
   Artifact,
@@ -55,20 +55,7 @@ async function publish(
 ): Promise<ArtifactReference> {
   hexOf(request.inputDigest)
   return withStaging(filesystem, layout, async (folder) => {
-    const added = await write(folder)
-    const files = await sealFolder(filesystem, folder)
-    const manifest: Manifest = {
-      schemaVersion: 1,
-      kind: request.kind,
-      inputDigest: request.inputDigest,
-      createdBy: request.createdBy ?? {},
-      files,
-      metadata: { ...request.metadata, ...added },
-    }
-    const { text, digest } = encodeManifest(manifest)
-    await writeSynced(filesystem, join(folder, PROVENANCE_FILE), canonicalJson(request.provenance ?? {}))
-    await writeSynced(filesystem, join(folder, MANIFEST_FILE), text)
-    await syncFolder(filesystem, folder)
+    const { digest, manifest } = await sealArtifact(filesystem, folder, request, write)
     await claimPlace(filesystem, layout, digest, folder)
     return referenceTo(layout, digest, manifest)
   })
@@ -143,8 +130,7 @@ async function stat(filesystem: Filesystem, layout: Layout, digest: string): Pro
 }
 
 function referenceTo(layout: Layout, digest: Digest, manifest: Manifest): ArtifactReference {
-  const sizeBytes = manifest.files.reduce((sum, file) => sum + file.size, 0)
-  return { digest, uri: pathToFileURL(layout.artifact(digest)).href, sizeBytes }
+  return { digest, uri: pathToFileURL(layout.artifact(digest)).href, sizeBytes: sizeOfFiles(manifest.files) }
 }
 
 async function findByInput(

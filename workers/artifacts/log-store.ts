@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { syncFile, syncFolder } from './filesystem.ts'
 import { layoutOf } from './layout.ts'
 import { checkedFilePath } from './names.ts'
+import { Bucket } from './s3/bucket.ts'
 import { withStaging } from './staging.ts'
 
 export interface LogStore {
@@ -17,12 +18,16 @@ export interface LogStore {
   publish(key: string, file: string): Promise<void>
 }
 
-/** @param location of the artifact store: an absolute path or a `file:///` URI */
+/** @param location of the artifact store: an absolute path, a `file:///` URI or `s3://bucket/prefix` */
 export function openLogStore(location: string): LogStore {
   const scheme = /^([a-z][a-z0-9+.-]*):/.exec(location)?.[1] ?? 'file'
+  if (scheme === 's3') {
+    const bucket = new Bucket(location)
+    return { publish: (key, file) => bucket.upload(checkedFilePath(key), file) }
+  }
   if (scheme !== 'file')
     throw new Error(
-      `logs cannot be written into a store of ${scheme}: yet; use file:, or leave spec.serving.feedback out`,
+      `logs cannot be written into a store of ${scheme}:; use file: or s3:, or leave spec.serving.feedback out`,
     )
   const root = location.startsWith('file:') ? fileURLToPath(location) : resolve(location)
   return { publish: (key, file) => publish(root, key, file) }

@@ -3,9 +3,9 @@ import { createHash } from 'node:crypto'
 import { join, sep } from 'node:path'
 import { canonicalJson, type Digest, digestOfBytes } from './digest.ts'
 import { CorruptArtifactError, errorCode, InvalidNameError } from './errors.ts'
-import { type Filesystem, listFolder, syncFile, syncFolder } from './filesystem.ts'
+import { type Filesystem, listFolder, syncFile, syncFolder, writeSynced } from './filesystem.ts'
 import { checkedFilePath } from './names.ts'
-import type { Manifest, ManifestFile } from './store.ts'
+import type { ArtifactWriter, Manifest, ManifestFile, PublishRequest } from './store.ts'
 
 export const MANIFEST_FILE = 'manifest.json'
 export const PROVENANCE_FILE = 'provenance.json'
@@ -56,11 +56,39 @@ export async function sealFolder(filesystem: Filesystem, folder: string): Promis
   return files
 }
 
-/** The bytes of a manifest and the digest that they give. */
-export function encodeManifest(manifest: Manifest): { text: string; digest: Digest } {
-  const text = canonicalJson(manifest)
-  return { text, digest: digestOfBytes(text) }
+export interface SealedArtifact {
+  manifest: Manifest
+  /** The bytes of the manifest, which give the digest. */
+  text: string
+  digest: Digest
 }
+
+/** Describes what a writer left in a folder, and writes its provenance and its manifest beside it. */
+export async function sealArtifact(
+  filesystem: Filesystem,
+  folder: string,
+  request: PublishRequest,
+  write: ArtifactWriter,
+): Promise<SealedArtifact> {
+  const added = await write(folder)
+  const files = await sealFolder(filesystem, folder)
+  const manifest: Manifest = {
+    schemaVersion: 1,
+    kind: request.kind,
+    inputDigest: request.inputDigest,
+    createdBy: request.createdBy ?? {},
+    files,
+    metadata: { ...request.metadata, ...added },
+  }
+  const text = canonicalJson(manifest)
+  await writeSynced(filesystem, join(folder, PROVENANCE_FILE), canonicalJson(request.provenance ?? {}))
+  await writeSynced(filesystem, join(folder, MANIFEST_FILE), text)
+  await syncFolder(filesystem, folder)
+  return { manifest, text, digest: digestOfBytes(text) }
+}
+
+/** Bytes of all files of an artifact. */
+export const sizeOfFiles = (files: readonly ManifestFile[]): number => files.reduce((sum, file) => sum + file.size, 0)
 
 export interface VerifyOptions {
   /** What the folder is called in errors. */

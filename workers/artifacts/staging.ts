@@ -11,7 +11,7 @@ import type { Layout } from './layout.ts'
  */
 export async function withStaging<T>(
   filesystem: Filesystem,
-  layout: Layout,
+  layout: Pick<Layout, 'root' | 'staging'>,
   fill: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = join(layout.staging, randomUUID())

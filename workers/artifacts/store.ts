@@ -85,7 +85,7 @@ export interface Checkpoints {
 }
 
 export interface Ledger {
-  /** Appends one entry and returns when it is on disk. One writer at a time. */
+  /** Appends one entry and returns when it is kept for good. One writer at a time. */
   append(namespace: string, entry: JsonObject): Promise<void>
   /** All entries in order. A line torn by a crash is left out. */
   read(namespace: string): Promise<JsonObject[]>
@@ -117,7 +117,7 @@ export interface Collected {
 }
 
 export interface ArtifactStore {
-  /** `file:///path`. */
+  /** `file:///path` or `s3://bucket/prefix`. */
   readonly uri: string
   /**
    * Publishes what `write` leaves in its folder. All or nothing: after a crash or an error nothing is visible.

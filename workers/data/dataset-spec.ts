@@ -18,7 +18,7 @@ export interface SimulationSpec {
 }
 
 export interface InteractionsSpec {
-  /** File or glob pattern relative to source.file.path. */
+  /** File or glob pattern below the source. */
   path: string
   format: TableFormat | 'SequenceLines'
   /** Needed but for SequenceLines. */
@@ -32,6 +32,13 @@ export interface ItemsSpec {
   format: TableFormat
   columns: { id: string; text?: readonly string[]; attributes?: readonly string[]; embedding?: string }
   delimiter?: string
+}
+
+export interface ObjectsSpec {
+  /** `s3://bucket/prefix` */
+  uri: string
+  /** More than this is not fetched. */
+  maxSizeGibibytes: number
 }
 
 export interface SplitSpec {
@@ -48,6 +55,7 @@ export interface DatasetSpec {
   source: {
     /** Absolute folder; nothing outside it is read. */
     file?: { path: string }
+    s3?: ObjectsSpec
     simulation?: SimulationSpec
   }
   interactions?: InteractionsSpec

@@ -48,3 +48,28 @@ export class SourceChangedError extends Error {
     this.name = 'SourceChangedError'
   }
 }
+
+/** The server of the source does not let us in, or does not answer: whoever mends that wants the run to go on. */
+export class SourceAccessError extends Error {
+  readonly reason: string
+  readonly retryable = true
+  constructor(reason: string, message: string) {
+    super(message)
+    this.name = 'SourceAccessError'
+    this.reason = reason
+  }
+}
+
+/** The worker's own disk is too small for what is to be read. */
+export class ScratchFullError extends Error {
+  readonly reason = 'ScratchFull'
+  readonly retryable = true
+  constructor(folder: string, bytes: number, cause: unknown) {
+    super(
+      `No space left in ${folder} for the ${bytes} bytes of the source. Give the volume "scratch" of the WorkerPool's ` +
+        'template more room, or read fewer objects.',
+      { cause },
+    )
+    this.name = 'ScratchFullError'
+  }
+}

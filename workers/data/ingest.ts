@@ -31,6 +31,8 @@ export interface IngestOptions {
   threads: number
   /** The source's digest when the job was planned; other contents end the job. */
   sourceDigest?: string
+  /** The source's files where they were fetched from elsewhere; else they are looked for. */
+  files?: SourceFiles
   memoryLimitMegabytes?: number
   signal?: AbortSignal
   progress?: (progress: IngestProgress) => void
@@ -68,7 +70,7 @@ interface Ingested extends Arrangement, EventStatistics {
 export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): Promise<IngestResult> {
   const progress = options.progress ?? ((): void => undefined)
   progress({ phase: 'Digesting', step: 0, totalSteps: 1 })
-  const files = spec.source.simulation === undefined ? await findSourceFiles(spec) : undefined
+  const files = options.files ?? (spec.source.simulation === undefined ? await findSourceFiles(spec) : undefined)
   const before = await checkedSourceDigest(spec, options, options.sourceDigest)
   let ingested: Ingested | undefined
   const request = {
@@ -104,10 +106,10 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
 
 async function checkedSourceDigest(
   spec: DatasetSpec,
-  { signal }: IngestOptions,
+  { signal, files }: IngestOptions,
   expected: string | undefined,
 ): Promise<string> {
-  const { digest } = await digestSource(spec, signal ? { signal } : {})
+  const { digest } = await digestSource(spec, { ...(signal && { signal }), ...(files && { files }) })
   if (expected !== undefined && digest !== expected) throw new SourceChangedError(expected, digest)
   return digest
 }

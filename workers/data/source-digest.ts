@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises'
 import { type Digest, digestOf } from '../artifacts/digest.ts'
 import { hashFile } from '../artifacts/manifest.ts'
 import type { DatasetSpec } from './dataset-spec.ts'
-import { findSourceFiles, type SourceFile } from './source-files.ts'
+import { findSourceFiles, type SourceFile, type SourceFiles } from './source-files.ts'
 
 /** Changes whenever the simulator makes other data from the same parameters. */
 export const SIMULATOR_VERSION = 1
@@ -14,16 +14,22 @@ export interface SourceDigest {
   bytes: number
 }
 
+export interface DigestOptions {
+  signal?: AbortSignal
+  /** Found already. */
+  files?: SourceFiles
+}
+
 /**
  * Names, sizes and contents of the matched files, read as streams; for a simulation, its parameters.
  * @throws BadDataError as findSourceFiles
  */
-export async function digestSource(spec: DatasetSpec, options: { signal?: AbortSignal } = {}): Promise<SourceDigest> {
+export async function digestSource(spec: DatasetSpec, options: DigestOptions = {}): Promise<SourceDigest> {
   if (spec.source.simulation !== undefined) {
     const digest = digestOf({ simulation: spec.source.simulation, version: SIMULATOR_VERSION })
     return { digest, files: 0, bytes: 0 }
   }
-  const { interactions, items } = await findSourceFiles(spec)
+  const { interactions, items } = options.files ?? (await findSourceFiles(spec))
   const described = {
     interactions: await describe(interactions, options.signal),
     items: await describe(items, options.signal),
@@ -37,6 +43,11 @@ async function describe(
   signal: AbortSignal | undefined,
 ): Promise<{ path: string; size: number; sha256: string }[]> {
   const described: { path: string; size: number; sha256: string }[] = []
-  for (const file of files) described.push({ path: file.name, ...(await hashFile({ open }, file.path, signal)) })
+  for (const { name, path, size, sha256 } of files) {
+    described.push({
+      path: name,
+      ...(sha256 === undefined ? await hashFile({ open }, path, signal) : { sha256, size }),
+    })
+  }
   return described
 }

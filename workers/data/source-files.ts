@@ -11,10 +11,12 @@ export interface SourceFile {
   path: string
   /** Bytes. */
   size: number
+  /** 64 hex digits, where they were counted while the file was written. */
+  sha256?: string
 }
 
 export interface SourceFiles {
-  /** Absolute, links resolved. */
+  /** Absolute, links resolved; holds all of them. */
   folder: string
   interactions: SourceFile[]
   items: SourceFile[]
@@ -51,10 +53,18 @@ async function resolveFolder(path: string): Promise<string> {
   )
 }
 
-async function matchFiles(folder: string, pattern: string, field: string): Promise<SourceFile[]> {
+/** @throws BadDataError when a pattern would lead out of the source */
+export function checkPattern(pattern: string, field: string): void {
   if (isAbsolute(pattern) || pattern.split(/[/\\]/).includes('..')) {
     throw new BadDataError('InvalidSpec', `${field} must stay below the source's folder: no leading /, no ".."`)
   }
+}
+
+/** By code units: the same order whatever the locale and the file system. */
+export const byName = (one: { name: string }, other: { name: string }): number => (one.name < other.name ? -1 : 1)
+
+async function matchFiles(folder: string, pattern: string, field: string): Promise<SourceFile[]> {
+  checkPattern(pattern, field)
   const files: SourceFile[] = []
   for await (const name of glob(pattern, { cwd: folder })) {
     const found = await describe(folder, name, field)
@@ -66,8 +76,7 @@ async function matchFiles(folder: string, pattern: string, field: string): Promi
       `No file in ${folder} matches ${JSON.stringify(pattern)}. Change ${field}.`,
     )
   }
-  // By code units: the same order whatever the locale and the file system.
-  return files.sort((one, other) => (one.name < other.name ? -1 : 1))
+  return files.sort(byName)
 }
 
 async function describe(folder: string, name: string, field: string): Promise<SourceFile | undefined> {

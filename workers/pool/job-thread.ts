@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { JobFailure, JobPayload } from '../../crds/jobs.ts'
 import { CorruptArtifactError } from '../artifacts/errors.ts'
-import { openFileStore } from '../artifacts/file-store.ts'
+import { openStore } from '../artifacts/open-store.ts'
 import type { ProcessorContext } from '../processors/context.ts'
 import { JobError, toJobFailure } from '../processors/job-error.ts'
 import { processors } from '../processors/processors.ts'
@@ -43,7 +43,7 @@ async function throwIfStopped(): Promise<void> {
   throw asError(stopFailure)
 }
 
-const store = openFileStore(data.storeUri)
+const store = openStore(data.storeUri, { scratch: data.scratch })
 
 const context: ProcessorContext = {
   // Asked last of all, when everything is written and nothing is visible yet: a worker that lost the job meanwhile

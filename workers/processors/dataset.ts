@@ -2,8 +2,8 @@ import type { DatasetSummary, JobPayload } from '../../crds/jobs.ts'
 import type { Dataset } from '../../crds/kinds/dataset.ts'
 import { digestOf } from '../artifacts/digest.ts'
 import { type IngestProgress, ingestDataset } from '../data/ingest.ts'
-import { digestSource } from '../data/source-digest.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
+import { pinSource } from './dataset-source.ts'
 
 type Spec = Dataset['spec']
 
@@ -15,7 +15,7 @@ export async function processDataset(
   const { store, signal } = context
   const { spec, namespace } = payload
   await context.progress({ phase: 'Digesting', step: 0, totalSteps: 1 })
-  const source = await digestSource(spec, { signal })
+  const source = await pinSource(payload, context)
   const inputDigest = contentInput(payload, source.digest)
   const found = await store.findByInput(namespace, inputDigest)
   if (found) {
@@ -26,6 +26,7 @@ export async function processDataset(
       reused: true,
     }
   }
+  const files = await source.files()
   const { artifact, ...summary } = await ingestDataset(spec, {
     store,
     scratch: context.scratch,
@@ -33,6 +34,7 @@ export async function processDataset(
     inputDigest,
     threads: context.threads,
     sourceDigest: source.digest,
+    ...(files && { files }),
     signal,
     progress: report(context),
     createdBy: { engine: payload.engine },

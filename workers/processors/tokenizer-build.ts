@@ -65,6 +65,10 @@ async function build({ spec, inputs }: JobPayload<Spec>, context: ProcessorConte
     return { built, codebooks: 'Learned', codebooksReason: 'NothingToReuse' }
   }
   const earlier = await openEarlier(inputs.reuse, context)
+  if (earlier === undefined) {
+    const built = await buildTokenizer(dataset, options, progress)
+    return { built, codebooks: 'Learned', codebooksReason: 'OptionsDiffer' }
+  }
   const { maxUnseenItemsPercent } = spec.reuse
   const { reason, unseenItemsPercent, places } = planReuse(dataset, earlier, { options, maxUnseenItemsPercent })
   if (reason === 'FewUnseenItems') {
@@ -76,7 +80,7 @@ async function build({ spec, inputs }: JobPayload<Spec>, context: ProcessorConte
   return { built, codebooks: 'Learned', codebooksReason: reason, unseenItemsPercent }
 }
 
-async function openEarlier(digest: string, { store }: ProcessorContext): Promise<EarlierTokenizer> {
+async function openEarlier(digest: string, { store }: ProcessorContext): Promise<EarlierTokenizer | undefined> {
   const artifact = await store.open(digest)
   const { kind } = artifact.manifest
   if (kind === tokenizerKind) return openEarlierTokenizer(artifact)

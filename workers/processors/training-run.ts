@@ -167,7 +167,7 @@ interface Trained {
   readonly catalogue: Catalogue
   readonly shape: RankerShape
   readonly result: TrainingResult
-  readonly vocabulary: string
+  readonly vocabulary: string | undefined
   readonly inherited: Inheritance | undefined
 }
 
@@ -208,7 +208,7 @@ async function publish(
       metadata: {
         datasetDigest: dataset.digest,
         tokenizerDigest: payload.inputs.tokenizer,
-        vocabulary,
+        ...(vocabulary === undefined ? {} : { vocabulary }),
         ...parent,
         summary: { ...summary },
       },

@@ -35,8 +35,8 @@ export interface ModelDescription {
   readonly itemCount: number
   readonly datasetDigest: string
   readonly tokenizerDigest: string
-  /** Of the tokenizer: what codes and features mean. */
-  readonly vocabulary: string
+  /** Of the tokenizer: what codes and features mean. Absent from models that were trained before it was told. */
+  readonly vocabulary?: string | undefined
   /** Digest of the model that training started from. */
   readonly parent?: string
   readonly bestEpoch: number

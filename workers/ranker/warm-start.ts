@@ -10,7 +10,7 @@ export type Parent = Pick<RankerModel, 'architecture' | 'shape' | 'parameters' |
 export interface Child {
   readonly shape: RankerShape
   readonly itemIds: readonly string[]
-  readonly vocabulary: string
+  readonly vocabulary: string | undefined
   readonly seed: number
 }
 
@@ -39,12 +39,16 @@ export const whyNothingFits = (
   return undefined
 }
 
+/** What is not told may be anything. */
+const sameVocabulary = (vocabulary: string | undefined, parent: Pick<Parent, 'vocabulary'>): boolean =>
+  vocabulary !== undefined && parent.vocabulary === vocabulary
+
 /** Whether codes are scored by content in the parent's own directions: only there its weights mean the same. */
 export const sharesContent = (
   shape: RankerShape,
-  vocabulary: string,
+  vocabulary: string | undefined,
   parent: Pick<Parent, 'shape' | 'vocabulary'>,
-): boolean => parent.vocabulary === vocabulary && parent.shape.contentDimensions === shape.contentDimensions
+): boolean => sameVocabulary(vocabulary, parent) && parent.shape.contentDimensions === shape.contentDimensions
 
 const copyRows = (target: Float32Array, source: Float32Array, places: Int32Array, width: number): number => {
   let taken = 0
@@ -73,7 +77,7 @@ export const warmStart = ({ shape, itemIds, vocabulary, seed }: Child, parent: P
     const theirs = known.get(name)?.shape
     const meaning = meaningOf(name)
     if (source === undefined || theirs === undefined) left.notInParent.push(name)
-    else if (meaning === 'vocabulary' && parent.vocabulary !== vocabulary) left.otherVocabulary.push(name)
+    else if (meaning === 'vocabulary' && !sameVocabulary(vocabulary, parent)) left.otherVocabulary.push(name)
     else if (meaning === 'items' && theirs[1] === own[1])
       return copyRows(parameters.subarray(offset, offset + size), source, places, own[1])
     else if (!sameShape(theirs, own)) left.otherSize.push(name)

@@ -2,8 +2,8 @@ import type { Server } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
-import { openFileStore } from '../artifacts/file-store.ts'
 import { openLogStore } from '../artifacts/log-store.ts'
+import { openStore } from '../artifacts/open-store.ts'
 import { chooseProvider } from './choose-provider.ts'
 import { Feedback } from './feedback.ts'
 import { FeedbackLog } from './feedback-log.ts'
@@ -60,7 +60,7 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
   let log: FeedbackLog | undefined
   try {
     log = await openFeedback(ranker, settings, logger)
-    const store = openFileStore(settings.storeUri)
+    const store = openStore(settings.storeUri)
     ranker.use(await loadModel(digest, { ...serving, store, threads, provider }))
     ranker.metrics.executionProvider.set({ provider }, 1)
   } catch (error) {

@@ -10,8 +10,11 @@ import { vocabularyOf } from './vocabulary.ts'
 export interface Tokenizer {
   /** Artifact of the Dataset whose items, by index, are coded. */
   readonly datasetDigest: string
-  /** Digest of what codes and features mean: codebooks and feature transform. */
-  readonly vocabulary: string
+  /**
+   * Digest of what codes and features mean: codebooks and feature transform. Absent from what was built before it was
+   * told.
+   */
+  readonly vocabulary?: string | undefined
   readonly itemCount: number
   /** Codes of an item, an appended level included. */
   readonly levels: number
@@ -44,8 +47,9 @@ export interface ReadableArtifact {
 interface Description {
   readonly schemaVersion: 1
   readonly datasetDigest: string
-  readonly vocabulary: string
-  readonly options: BuildOptions
+  readonly vocabulary?: string | undefined
+  /** Absent from what was built before builds could be reused. */
+  readonly options?: BuildOptions | undefined
   readonly itemCount: number
   readonly codebookSizes: readonly number[]
   readonly learnedSizes: readonly number[]
@@ -158,8 +162,10 @@ export async function openFeatureModel(artifact: ReadableArtifact): Promise<Feat
   }
 }
 
-export async function openEarlierTokenizer(artifact: ReadableArtifact): Promise<EarlierTokenizer> {
+/** Undefined where the artifact was made before builds could be reused, and does not say with what. */
+export async function openEarlierTokenizer(artifact: ReadableArtifact): Promise<EarlierTokenizer | undefined> {
   const { options, itemCount } = await readDescription(artifact)
+  if (options === undefined) return undefined
   const ids = await readFile(artifact.path(files.itemIds), 'utf8')
   return {
     ...(await openTokenizer(artifact)),

@@ -13,6 +13,8 @@ import {
 } from '../pod-template.ts'
 
 export const modelAnnotation = 'adloom.dev/model-digest'
+/** Digest of what a Deployment was to be when it was written last: tells a change of the spec that it has not had yet. */
+export const wishAnnotation = 'adloom.dev/wish'
 
 export interface Deployment extends KubernetesObject {
   spec: {
@@ -108,7 +110,7 @@ export function buildDeployment(
   )
   const child = childMetadata(ranker, track === 'stable' ? metadata.name : canaryName(metadata.name))
   const podLabels = { ...child.labels, [labels.track]: track, [labels.revision]: revision }
-  const deployment = {
+  const wish = {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { ...child, labels: { ...child.labels, [labels.track]: track } },
@@ -127,7 +129,8 @@ export function buildDeployment(
       },
     },
   }
-  return deployment
+  const annotations = { [wishAnnotation]: digestOf(wish.spec as Parameters<typeof digestOf>[0]) }
+  return { ...wish, metadata: { ...wish.metadata, annotations } } as KubernetesObject
 }
 
 /** Where a request goes: the address outside where the Service has one, else its name inside the cluster. */

@@ -1,9 +1,10 @@
 import type { Evaluation } from '../../../crds/kinds/evaluation.ts'
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
+import type { RankerPipeline } from '../../../crds/kinds/ranker-pipeline.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { ArtifactStore } from '../../../workers/artifacts/store.ts'
 import type { Clock } from '../../cluster/clock.ts'
-import type { ObjectKey } from '../../cluster/objects.ts'
+import type { KubernetesObject, ObjectKey } from '../../cluster/objects.ts'
 import { findCondition } from '../../control/conditions.ts'
 import type { Scraper } from '../../rollout/scraper.ts'
 import type { Requests, RolloutInput, RolloutState } from '../../rollout/state.ts'
@@ -16,13 +17,20 @@ import {
   retryAnnotation,
   trafficAnnotation,
 } from '../names.ts'
-import { isPodReady, type Pod, podProblem } from '../pod-template.ts'
+import { isPodReady, type Pod, type PodSettings, podProblem } from '../pod-template.ts'
 import { finishedProducer } from '../run/inputs.ts'
 import type { InputState } from '../run/observation.ts'
 import type { Lookup } from '../run/run-kind.ts'
 import { analyseStep } from './analyse-step.ts'
-import { canaryName, type Deployment, modelAnnotation, type Service } from './children.ts'
-import type { RankerPipeline } from './pipeline.ts'
+import {
+  buildDeployment,
+  canaryName,
+  type Deployment,
+  modelAnnotation,
+  type Service,
+  type TrackWish,
+  wishAnnotation,
+} from './children.ts'
 import type { DeploymentObservation, SeenDeployment, SeenEvaluation } from './plan.ts'
 import { type HttpRoute, isRouteAt, routeProblem, trafficOf } from './traffic-children.ts'
 
@@ -38,6 +46,7 @@ export interface ObserverOptions {
   scraper?: Scraper
   /** Services are proxied by something that heeds the traffic annotation. */
   hasWeightedServices: boolean
+  podSettings: PodSettings
 }
 
 /** What is known of the Gateway API; absent where the spec names no Gateway. */
@@ -62,7 +71,11 @@ export async function observe(
     .find((pod) => pod.problem !== undefined)
   const madeBy = makerOf(ranker)
   const route = routeOf(ranker, options.hasWeightedServices)
-  const stable = deployment && seenDeployment(deployment)
+  const seen = (present: Deployment, wish: Omit<TrackWish, 'model'>) =>
+    seenDeployment(present, (model) => buildDeployment(ranker, { ...wish, model }, options.podSettings, present))
+  const stable =
+    deployment &&
+    seen(deployment, { track: 'stable', ...(spec.replicas === undefined ? {} : { replicas: spec.replicas }) })
   return {
     suspend: spec.suspend,
     model,
@@ -70,7 +83,10 @@ export async function observe(
     ...(madeBy ? { modelMadeBy: madeBy } : {}),
     ...(spec.evaluationRef ? { evaluation: seenEvaluation(options.lookup, namespace, spec.evaluationRef.name) } : {}),
     ...(stable ? { deployment: stable } : {}),
-    ...(canary && isOurs(canary, ranker) ? { canary: seenDeployment(canary) } : {}),
+    // How many Pods a canary has is told by its status.
+    ...(canary && isOurs(canary, ranker)
+      ? { canary: seen(canary, { track: 'canary', replicas: canary.spec.replicas ?? 1 }) }
+      : {}),
     canaryPods: pods.filter((pod) => pod.metadata.labels?.[labels.track] === 'canary').length,
     ...(problem ? { problem: `Pod ${problem.name}: ${problem.problem}` } : {}),
     ...(status?.servedDigest === undefined ? {} : { servedDigest: status.servedDigest }),
@@ -238,9 +254,14 @@ function seenEvaluation(lookup: Lookup, namespace: string, name: string): SeenEv
   }
 }
 
-function seenDeployment({ spec, status, metadata }: Deployment): SeenDeployment {
+function seenDeployment(
+  { spec, status, metadata }: Deployment,
+  wishFor: (model: string) => KubernetesObject,
+): SeenDeployment {
+  const model = spec.template.metadata.annotations?.[modelAnnotation] ?? ''
   return {
-    model: spec.template.metadata.annotations?.[modelAnnotation] ?? '',
+    model,
+    isCurrent: metadata.annotations?.[wishAnnotation] === wishFor(model).metadata.annotations?.[wishAnnotation],
     generation: metadata.generation ?? 0,
     observedGeneration: status?.observedGeneration ?? -1,
     wanted: spec.replicas ?? 1,

@@ -9,6 +9,8 @@ import type { Split } from './traffic-children.ts'
 export interface SeenDeployment {
   /** Model that its Pods are to load. */
   model: string
+  /** It was written with the present spec. */
+  isCurrent: boolean
   observedGeneration: number
   generation: number
   /** Replicas that are wanted. */
@@ -248,7 +250,7 @@ function stepping(
 }
 
 function progressOf({ deployment, problem }: DeploymentObservation, wanted: string): Readiness {
-  if (!deployment || deployment.model !== wanted || deployment.observedGeneration < deployment.generation)
+  if (!deployment?.isCurrent || deployment.model !== wanted || deployment.observedGeneration < deployment.generation)
     return reconciling(reasons.rollingOut, 'the Deployment is being brought up to date')
   if (deployment.deadlineExceeded) {
     const message = `the rollout made no progress within progressDeadlineSeconds${problem ? `; ${problem}` : ''}; what served goes on serving`
@@ -259,10 +261,10 @@ function progressOf({ deployment, problem }: DeploymentObservation, wanted: stri
   return { state: 'ready', reason: reasons.serving, message: `all Pods serve ${wanted}` }
 }
 
-/** All Pods are of the newest template and ready, that is, have loaded its model. */
+/** All Pods are of the template that is wanted and ready, that is, have loaded its model. */
 function isRolledOut(deployment: SeenDeployment | undefined): deployment is SeenDeployment {
   return (
-    deployment !== undefined &&
+    deployment?.isCurrent === true &&
     deployment.observedGeneration >= deployment.generation &&
     deployment.updatedReplicas >= deployment.wanted &&
     deployment.replicas <= deployment.wanted &&

@@ -11,7 +11,7 @@ import { densities } from '../../rollout/counts.ts'
 import { isEnough, measureOnline, nextOnline, type Online } from '../../rollout/online.ts'
 import type { Target } from '../../rollout/scraper.ts'
 import { labels } from '../names.ts'
-import { isPodReady, type PodSettings } from '../pod-template.ts'
+import { isPodReady } from '../pod-template.ts'
 import { act } from './act.ts'
 import { ChildApplier } from './child-applier.ts'
 import { seeGateway } from './gateway.ts'
@@ -23,7 +23,6 @@ export interface RankerDeploymentReconcilerOptions extends ObserverOptions {
   get(key: ObjectKey): RankerDeployment | undefined
   wake(kind: string, key: string): void
   events: EventRecorder
-  podSettings: PodSettings
 }
 
 /** A store tells nobody when an artifact comes back. */
@@ -52,13 +51,15 @@ export function createRankerDeploymentReconciler(options: RankerDeploymentReconc
     const gateway = await seeGateway(client, ranker)
     const observation = await observe(ranker, key, gateway, options)
     const plan = planDeployment(observation)
-    if (plan.children) await act(ranker, plan.children, observation.route, gateway, { ...options, client, children })
     for (const { kind, name } of plan.wake) options.wake(kind, formatKey({ namespace: key.namespace ?? '', name }))
     recordTransitions(ranker, plan, options)
     const online = seeOnline(ranker, plan, references, options)
     const service = options.service(key)
     const status = nextStatus({ ranker, plan, observation, service, online, now: options.clock.now() })
+    // First what was decided, then what follows from it: an analysis that passed is not made again by an operator that
+    // fell over, and whatever was not done yet follows from status at the next look.
     await writer.write(client, ranker, status)
+    if (plan.children) await act(ranker, plan.children, observation.route, gateway, { ...options, client, children })
     return nextLook(plan, observation, options)
   }
 }

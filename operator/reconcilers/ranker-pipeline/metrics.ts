@@ -7,9 +7,9 @@ import { reasons } from './readiness.ts'
 export class PipelineMetrics {
   readonly #started
   readonly #finished
+  readonly #states: (() => readonly (string | undefined)[])[] = []
 
-  /** @param states the state of every pipeline, asked for at each scrape */
-  constructor(registry: Registry, states: () => readonly (string | undefined)[]) {
+  private constructor(registry: Registry) {
     const registers = [registry]
     this.#started = new Counter({
       name: 'adloom_pipeline_run_triggers_total',
@@ -26,6 +26,7 @@ export class PipelineMetrics {
     for (const trigger of pipelineTriggers) this.#started.inc({ trigger }, 0)
     for (const outcome of pipelineRunStates) if (outcome !== 'Running') this.#finished.inc({ outcome }, 0)
     const known = Object.values(reasons)
+    const states = () => this.#states.flatMap((read) => read())
     const gauge: Gauge = new Gauge({
       name: 'adloom_pipelines',
       help: 'Pipelines by the reason of their condition Ready',
@@ -38,8 +39,23 @@ export class PipelineMetrics {
     })
   }
 
+  /** The one of a process: an operator of several namespaces watches each by itself. */
+  static of(registry: Registry): PipelineMetrics {
+    const known = ofRegistry.get(registry) ?? new PipelineMetrics(registry)
+    ofRegistry.set(registry, known)
+    return known
+  }
+
+  /** @param states the state of every pipeline, asked for at each scrape */
+  watch(states: () => readonly (string | undefined)[]): this {
+    this.#states.push(states)
+    return this
+  }
+
   count({ started, finished }: PipelineCounts): void {
     for (const trigger of started) this.#started.inc({ trigger })
     for (const outcome of finished) this.#finished.inc({ outcome })
   }
 }
+
+const ofRegistry = new WeakMap<Registry, PipelineMetrics>()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { mergeOver, restrictedPodSpec } from '../../../operator/reconcilers/pod-template.ts'
+import { mergeOver, restrictedPodSpec, storeEnvironment } from '../../../operator/reconcilers/pod-template.ts'
 
 const table: Record<string, [base: unknown, over: unknown, merged: unknown]> = {
   'nothing over something changes nothing': [{ a: 1 }, undefined, { a: 1 }],
@@ -45,6 +45,11 @@ const table: Record<string, [base: unknown, over: unknown, merged: unknown]> = {
         { name: 'data', mountPath: '/b' },
       ],
     },
+  ],
+  'sources of variables are added, each once': [
+    { envFrom: [{ secretRef: { name: 'ours', optional: true } }] },
+    { envFrom: [{ secretRef: { optional: true, name: 'ours' } }, { configMapRef: { name: 'theirs' } }] },
+    { envFrom: [{ secretRef: { name: 'ours', optional: true } }, { configMapRef: { name: 'theirs' } }] },
   ],
   'a list of plain values is replaced': [{ args: ['a', 'b'] }, { args: ['c'] }, { args: ['c'] }],
   'a new list is added': [{}, { tolerations: [{ key: 'gpu' }] }, { tolerations: [{ key: 'gpu' }] }],
@@ -93,4 +98,34 @@ test('a Pod keeps to the restricted Pod Security Standard and carries no token',
       },
     ],
   })
+})
+
+test('the store is reached with the Secret of the namespace where it is there, or as a service account', () => {
+  const parts = { name: 'worker', args: ['worker'], port: 8081, environment: [] }
+  const spec = restrictedPodSpec(parts, { image: 'image', storeUri: 's3://bucket/adloom', environment: [] })
+  const envFrom = [{ secretRef: { name: 'adloom-store', optional: true } }]
+  expect(spec).toMatchObject({ containers: [{ envFrom }] })
+  const over = {
+    serviceAccountName: 'ranker',
+    containers: [{ name: 'worker', envFrom: [{ secretRef: { name: 'more' } }] }],
+  }
+  expect(mergeOver(spec, over)).toMatchObject({
+    serviceAccountName: 'ranker',
+    containers: [{ name: 'worker', envFrom: [...envFrom, { secretRef: { name: 'more' } }] }],
+  })
+})
+
+test('of its own environment the operator hands on where the store is, and no credentials', () => {
+  const environment = {
+    AWS_ENDPOINT_URL_S3: 'http://minio.storage:9000',
+    AWS_REGION: 'eu-west-1',
+    AWS_ACCESS_KEY_ID: 'key',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+    AWS_SESSION_TOKEN: 'token',
+    ADLOOM_S3_PATH_STYLE: '',
+  }
+  expect(storeEnvironment(environment)).toEqual([
+    { name: 'AWS_ENDPOINT_URL_S3', value: 'http://minio.storage:9000' },
+    { name: 'AWS_REGION', value: 'eu-west-1' },
+  ])
 })

@@ -1,6 +1,7 @@
 import { accessSync, constants } from 'node:fs'
 import { join } from 'node:path'
-import { type BuildOptions, buildControlPlane } from './build.ts'
+import type { BuildOptions } from '../go-build.ts'
+import { buildControlPlane } from './build.ts'
 import type { Unavailable } from './unavailable.ts'
 
 export interface Binaries {

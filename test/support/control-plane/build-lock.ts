@@ -20,7 +20,7 @@ export async function withBuildLock<T>(
       await rm(file, { force: true })
       continue
     }
-    if (!announced) options.report(`waiting for process ${holder}, which builds the control plane`)
+    if (!announced) options.report(`waiting for process ${holder}, which builds it`)
     announced = true
     await sleep(1000, undefined, options.signal ? { signal: options.signal } : {})
   }

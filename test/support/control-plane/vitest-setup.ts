@@ -3,9 +3,9 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { startControlPlane } from '../control-plane.ts'
+import { cacheFolder } from '../go-build.ts'
 import { type Binaries, findBinaries } from './binaries.ts'
 import { type Answer, serveControlPlane } from './broker.ts'
-import { cacheFolder } from './build.ts'
 import type { Unavailable } from './unavailable.ts'
 
 declare module 'vitest' {
@@ -22,7 +22,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const report = (line: string) => process.stderr.write(`control plane: ${line}\n`)
   const ended = new AbortController()
   const binaries = settle(
-    findBinaries({ env: process.env, cache: cacheFolder(process.env, homedir()), report, signal: ended.signal }),
+    findBinaries({
+      env: process.env,
+      cache: cacheFolder(process.env, homedir(), 'control-plane'),
+      report,
+      signal: ended.signal,
+    }),
   )
   let started: ReturnType<typeof startWhenBuilt> | undefined
   const directory = await mkdtemp(join(tmpdir(), 'adloom-broker-'))

@@ -4,13 +4,13 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { findRedisServer } from '../../../operator/cli/redis-server.ts'
 import { findNodeBinaries } from '../control-plane/binaries.ts'
-import { buildGoModule, cacheFolder, cacheRoot } from '../control-plane/build.ts'
 import type { Unavailable } from '../control-plane/unavailable.ts'
+import { cacheFolder } from '../go-build.ts'
 import { buildImage } from '../image.ts'
 import { writePodImage, writeRedisImage } from './images.ts'
 import { installPackages } from './packages.ts'
 import { announce, type Prepared } from './prepared.ts'
-import { programs } from './programs.ts'
+import { buildNodePrograms } from './programs.ts'
 import { makeTraces, removeTraces, type Traces } from './traces.ts'
 
 /**
@@ -44,10 +44,12 @@ async function runOnNode(): Promise<number> {
 async function prepare(traces: Traces): Promise<Prepared | Unavailable> {
   const { directory } = traces
   const shared = { env: process.env, report }
-  const binaries = await findNodeBinaries({ ...shared, cache: cacheFolder(process.env, homedir()) })
+  const binaries = await findNodeBinaries({ ...shared, cache: cacheFolder(process.env, homedir(), 'control-plane') })
   if ('reason' in binaries) return binaries
-  const cache = join(cacheRoot(process.env, homedir()), 'node-programs')
-  const built = await buildGoModule(programs, { ...shared, cache })
+  const built = await buildNodePrograms({
+    ...shared,
+    cache: cacheFolder(process.env, homedir(), 'node-programs'),
+  })
   if ('reason' in built) return built
   const redis = await findRedisServer(process.env, { install: true, report })
   if ('missing' in redis) return { reason: redis.missing }

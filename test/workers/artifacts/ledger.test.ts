@@ -5,21 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { openFileStore } from '../../../workers/artifacts/file-store.ts'
 import { temporaryFolder } from './support.ts'
 
-describe('ledger', () => {
-  test('gives back what was appended, in order', async () => {
-    const { ledger } = openFileStore(await temporaryFolder())
-    expect(await ledger.read('ads')).toEqual([])
-    await ledger.append('ads', { event: 'promoted', digest: 'a' })
-    await ledger.append('ads', { event: 'rejected', why: 'line\nbreak' })
-    expect(await ledger.read('ads')).toEqual([
-      { event: 'promoted', digest: 'a' },
-      { event: 'rejected', why: 'line\nbreak' },
-    ])
-    expect(await ledger.read('other')).toEqual([])
-    await ledger.append('more-ads', { event: 'promoted' })
-    expect(await ledger.namespaces()).toEqual(['ads', 'more-ads'])
-  })
-
+describe('ledger in a file', () => {
   test('torn anywhere in its last line, it loses that entry alone and takes new ones', async () => {
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 1, max: 12 }), async (lost) => {

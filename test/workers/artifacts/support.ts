@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import nodeFilesystem from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,6 +27,7 @@ export function failingFilesystem(method: keyof Filesystem, after: number, code 
 /** Every file below a folder with its contents: what a failed operation must leave as it was. */
 export async function snapshot(root: string): Promise<Record<string, string>> {
   const found: Record<string, string> = {}
+  if (!existsSync(root)) return found
   for (const entry of await nodeFilesystem.readdir(root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
     if (entry.isFile()) found[path] = await nodeFilesystem.readFile(path, 'utf8')

@@ -1,8 +1,11 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { TokenizerBuild } from '../../../crds/kinds/tokenizer-build.ts'
 import { toJobFailure } from '../../../workers/processors/job-error.ts'
 import { processTokenizerBuild } from '../../../workers/processors/tokenizer-build.ts'
-import { openEarlierTokenizer, openTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
+import { openEarlierTokenizer, openTokenizer, type ReadableArtifact } from '../../../workers/tokenizer/tokenizer.ts'
+import { inputOf } from '../artifacts/support.ts'
 import { payloadOf, publishDataset, type TestContext, testContext } from './support.ts'
 
 const spec: TokenizerBuild['spec'] = {
@@ -88,16 +91,19 @@ describe('a TokenizerBuild that reuses an earlier one', () => {
     const payload = payloadOf('TokenizerBuild', { ...spec, ...changed }, { dataset: digest, reuse: earlier })
     const { artifact, summary } = await processTokenizerBuild(payload, context)
     const opened = await context.store.open(artifact.digest)
-    return { summary, manifest: opened.manifest, tokenizer: await openEarlierTokenizer(opened) }
+    return { summary, manifest: opened.manifest, tokenizer: await openAgain(opened) }
   }
 
-  const codesById = ({ itemIds, codes, levels }: Awaited<ReturnType<typeof openEarlierTokenizer>>) =>
+  const openAgain = async (artifact: ReadableArtifact) =>
+    (await openEarlierTokenizer(artifact)) ?? expect.unreachable('it tells its options')
+
+  const codesById = ({ itemIds, codes, levels }: Awaited<ReturnType<typeof openAgain>>) =>
     Object.fromEntries(itemIds.map((id, item) => [id, codes.slice(item * levels, (item + 1) * levels).join('-')]))
 
   test('keeps the codes of known items through a new numbering, and says so', async () => {
     const context = await testContext()
     const first = (await build(context)).outcome.artifact.digest
-    const before = await openEarlierTokenizer(await context.store.open(first))
+    const before = await openAgain(await context.store.open(first))
     const { summary, manifest, tokenizer } = await next(context, first, { reuse: reuse(10) })
     expect(summary).toMatchObject({ codebooks: 'Reused', codebooksReason: 'FewUnseenItems', unseenItemsPercent: 6.25 })
     // The new item stands among the others, so that places of known ones have moved.
@@ -117,6 +123,21 @@ describe('a TokenizerBuild that reuses an earlier one', () => {
     const other = await next(context, first, { reuse: reuse(10), seed: 2 })
     expect(other.summary).toMatchObject({ codebooks: 'Learned', codebooksReason: 'OptionsDiffer' })
     expect(beyond.tokenizer.learned).toEqual(new Uint8Array(16).fill(1))
+  })
+
+  test('learns anew where the earlier one does not tell what it was built with', async () => {
+    const context = await testContext()
+    const made = await context.store.open((await build(context)).outcome.artifact.digest)
+    const old = await context.store.publish(
+      { kind: 'Tokenizer', inputDigest: inputOf('old'), metadata: {} },
+      async (folder) => {
+        const text = (await made.readFile('tokenizer.json')).toString()
+        const { options: _, ...description } = JSON.parse(text) as Record<string, unknown>
+        await writeFile(join(folder, 'tokenizer.json'), JSON.stringify(description))
+      },
+    )
+    const { summary } = await next(context, old.digest, { reuse: reuse(100) })
+    expect(summary).toMatchObject({ codebooks: 'Learned', codebooksReason: 'OptionsDiffer' })
   })
 
   test('refuses what is no tokenizer', async () => {

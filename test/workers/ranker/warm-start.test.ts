@@ -20,9 +20,14 @@ const parentOf = (changed: Partial<RankerShape> = {}): Parent => {
   }
 }
 
-const start = (changed: Partial<RankerShape> = {}, itemIds = idsOf(12), vocabulary = 'one', parent = parentOf()) => {
+const start = (
+  changed: Partial<RankerShape> = {},
+  itemIds = idsOf(12),
+  vocabulary: string | null = 'one',
+  parent = parentOf(),
+) => {
   const own = { ...shape, itemEmbeddings: itemIds.length, ...changed }
-  const made = warmStart({ shape: own, itemIds, vocabulary, seed: 5 }, parent)
+  const made = warmStart({ shape: own, itemIds, vocabulary: vocabulary ?? undefined, seed: 5 }, parent)
   const cold = unpack(initialParameters(rankerLayout(own), 5), rankerLayout(own))
   return { ...made, values: unpack(made.parameters, rankerLayout(own)), cold }
 }
@@ -58,6 +63,11 @@ describe('a warm start', () => {
     expect(left.otherVocabulary).toEqual(expect.arrayContaining([...bound, 'level.0.content', 'level.1.content']))
     for (const [name, value] of values)
       expect(value, name).toEqual((meaningOf(name) === 'vocabulary' ? cold : parentValues).get(name))
+  })
+
+  test('takes nothing of codes from a model that does not tell its vocabulary', () => {
+    const { left } = start({}, idsOf(12), null, { ...parentOf(), vocabulary: undefined })
+    expect(left.otherVocabulary).toContain('item.code.0')
   })
 
   test('leaves what has another size or is not there, and names it', () => {

@@ -32,11 +32,14 @@ async function newFolder(): Promise<string> {
   return folder
 }
 
+const openFrom = async (folder: string): Promise<EarlierTokenizer> =>
+  (await openEarlierTokenizer({ path: (file) => join(folder, file) })) ?? expect.unreachable('it tells its options')
+
 async function earlierOf(options: BuildOptions): Promise<EarlierTokenizer> {
   const folder = await newFolder()
   const built = await buildTokenizer(dataset, options)
   await writeTokenizer(folder, built, { digest, itemIds: idsOf(range(0, learnedItems)) })
-  return openEarlierTokenizer({ path: (file) => join(folder, file) })
+  return openFrom(folder)
 }
 
 let earlier: EarlierTokenizer
@@ -95,7 +98,7 @@ describe('codebooks are kept', () => {
     const options = { ...smallBuild, features: { embedding: { weight: 1 } } }
     const built = await buildTokenizer(testDataset(20, [[]], { embeddings: embeddings(5, 20) }), options)
     await writeTokenizer(folder, built, { digest, itemIds: idsOf(range(0, 20)) })
-    const before = await openEarlierTokenizer({ path: (file) => join(folder, file) })
+    const before = await openFrom(folder)
     const reasonFor = (dim: number) =>
       planReuse({ ...catalogueOf(range(0, 20)), embeddings: embeddings(dim, 20) }, before, {
         options,

@@ -7,18 +7,18 @@ compares these rules with the requests of an operator that works.
 - apiGroups: [adloom.dev]
   resources: {{ $kinds | toJson }}
   verbs: [list, watch]
+# Before a new pipeline takes its champion from the ledger.
+- apiGroups: [adloom.dev]
+  resources: [rankerpipelines]
+  verbs: [get]
 # Finalizers of runs; never a spec.
 - apiGroups: [adloom.dev]
   resources: {{ without $kinds "workerpools" "rankerdeployments" "rankerpipelines" | toJson }}
   verbs: [patch]
-# At the end of their ttlSecondsAfterFinished; those of a pipeline are made and kept to its history limits.
+# A pipeline's runs; and all of them at the end of their ttlSecondsAfterFinished.
 - apiGroups: [adloom.dev]
   resources: [evaluations, tokenizerbuilds, trainingruns]
   verbs: [create, delete]
-# Nothing goes into the ledger on the word of a cache that lags.
-- apiGroups: [adloom.dev]
-  resources: [rankerpipelines]
-  verbs: [get]
 - apiGroups: [adloom.dev]
   resources:
     {{- range $kinds }}
@@ -39,6 +39,7 @@ compares these rules with the requests of an operator that works.
 - apiGroups: [apps]
   resources: [deployments]
   verbs: [list, watch, create, patch, delete]
+# Weights of a rollout that names a Gateway.
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
   verbs: [get, create, patch, delete]

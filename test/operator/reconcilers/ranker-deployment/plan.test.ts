@@ -17,6 +17,7 @@ const waiting: DeploymentObservation['model'] = {
 
 const serving: SeenDeployment = {
   model: 'new',
+  isCurrent: true,
   observedGeneration: 2,
   generation: 2,
   wanted: 2,
@@ -119,6 +120,10 @@ const table: Record<string, [observation: Partial<DeploymentObservation>, expect
     { ...old, rollout: { ...calm.rollout, steps: [{ setWeight: 5 }], refusal: { reason: 'No', message: 'no' } } },
     'stalled No, applies old, served old',
   ],
+  'a Deployment that lacks a change of the spec is on the way': [
+    { deployment: { ...serving, isCurrent: false }, servedDigest: 'new' },
+    'reconciling RollingOut, applies new, served new',
+  ],
   'no replicas are what was wanted': [
     { deployment: { ...serving, wanted: 0, replicas: 0, updatedReplicas: 0, availableReplicas: 0 } },
     'ready ScaledToZero, applies new, served new',
@@ -171,6 +176,7 @@ test('what is waited for is woken', () => {
 const count = fc.nat(3)
 const anyDeployment = fc.record({
   model: fc.constantFrom('new', 'old'),
+  isCurrent: fc.boolean(),
   observedGeneration: fc.integer({ min: 1, max: 2 }),
   generation: fc.constant(2),
   wanted: count,

@@ -206,3 +206,19 @@ const newChild = {
   metrics: [],
   comparison: [],
 } as const satisfies Partial<SeenChild>
+
+export const withChampion = (): World => {
+  const world = new World()
+  world.train()
+  return world
+}
+
+export const withTwo = (): World => {
+  const world = withChampion()
+  world.revision = 'second'
+  world.train()
+  return world
+}
+
+export const told = (world: World) => world.last?.events.map(({ reason }) => reason)
+export const ready = ({ last }: World) => `${last?.readiness.state} ${last?.readiness.reason}`
