@@ -69,6 +69,8 @@ export const rankerOf = (): object => ({
   spec: {
     model: { pipelineRef: { name } },
     replicas: 1,
+    // So that a slow model is slow and does not fail.
+    serving: { requestTimeoutMilliseconds: 30_000 },
     rollout: {
       steps: [
         { setWeight: 50 },
@@ -77,7 +79,14 @@ export const rankerOf = (): object => ({
             metrics: [
               { name: 'errors', type: 'ErrorRate', max: '0.1', intervalSeconds: 5, count: 3 },
               { name: 'empty-lists', type: 'EmptyListShare', max: '0.1', intervalSeconds: 5, count: 3 },
-              { name: 'latency', type: 'LatencyQuantile', quantilePercent: 90, max: '1', intervalSeconds: 5, count: 3 },
+              {
+                name: 'latency',
+                type: 'LatencyQuantile',
+                quantilePercent: 90,
+                max: '2.5',
+                intervalSeconds: 5,
+                count: 3,
+              },
             ],
           },
         },

@@ -33,7 +33,7 @@ it('a ranker is retrained by changed data and rolled out; what is bad offline or
 
   const url = await rankUrl(node, namespace, name)
   // Each request on a connection of its own, so that they spread over the Pods.
-  const client = startSteadyClient(url, { perSecond: 20, body: { slots: 5 }, freshConnections: true })
+  const client = startSteadyClient(url, { perSecond: 16, body: { slots: 5 }, freshConnections: true })
   onTestFinished(async () => void (await client.stop()))
 
   // Changed data make a good model, which takes over without a failed request.

@@ -23,7 +23,7 @@ export interface SteadyClient {
 }
 
 const tickMs = 10
-const requestTimeoutMs = 15_000
+const requestTimeoutMs = 40_000
 
 /**
  * A caller that keeps its pace whatever the answers do. Every answer but 200 and every broken connection is a failure;
@@ -31,7 +31,7 @@ const requestTimeoutMs = 15_000
  */
 export function startSteadyClient(url: string, options: SteadyClientOptions): SteadyClient {
   const { perSecond, freshConnections = false } = options
-  const dispatcher = new Agent({ connections: 64 })
+  const dispatcher = new Agent({ connections: 256, headersTimeout: requestTimeoutMs })
   const body = JSON.stringify(options.body)
   const tally: Tally = { answered: 0, failures: [] }
   const underWay = new Set<Promise<void>>()
