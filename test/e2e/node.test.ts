@@ -3,6 +3,7 @@ import { NAMESPACE } from '../../operator/cluster/resources.ts'
 import { createNamespace } from '../support/cluster.ts'
 import { sharedNode } from '../support/node/access.ts'
 import { podImage } from '../support/node/images.ts'
+import { until } from './until.ts'
 
 const container = (args: string[]) => ({ name: 'pod', image: podImage, imagePullPolicy: 'Never', args })
 
@@ -45,13 +46,14 @@ it('the node runs Pods behind probes, which find one another by name, and tells 
   const names = (await here('get', 'pods', '-o', 'jsonpath={.items[*].metadata.name}')).split(' ').sort()
   expect(names).toHaveLength(2)
 
-  // From the node itself, through kube-proxy.
+  // From the node itself, through kube-proxy, which hears of both before long.
   const address = await here('get', 'service', 'echo', '-o', 'jsonpath={.spec.clusterIP}')
   const seen = new Set<string>()
-  for (let attempt = 0; attempt < 200 && seen.size < 2; attempt++) {
+  await until(async () => {
     const response = await fetch(`http://${address}`, { headers: { connection: 'close' } })
     seen.add((await response.text()).trim())
-  }
+    return seen.size === names.length
+  })
   expect([...seen].sort()).toEqual(names)
 
   // From a Pod, by the Service's name.

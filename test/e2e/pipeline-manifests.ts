@@ -85,7 +85,8 @@ export const rankerOf = (): object => ({
                 quantilePercent: 90,
                 max: '2.5',
                 intervalSeconds: 5,
-                count: 3,
+                // Requests are counted when they are answered: slow ones need time to be seen.
+                count: 6,
               },
             ],
           },

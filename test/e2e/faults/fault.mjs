@@ -8,7 +8,7 @@ const model = process.env.ADLOOM_MODEL
 /** More than a server tries its model with before it is ready. */
 const goodRuns = 20
 /** Beyond the bound that the analysis sets, which a busy machine keeps to. */
-const slowMilliseconds = 5000
+const slowMilliseconds = 3000
 
 if (kind !== 'none' && model !== undefined && model !== healthy) {
   const { InferenceSession } = createRequire('/opt/adloom/package.json')('onnxruntime-node')
