@@ -13,15 +13,18 @@ import { loadModel } from './served-model.ts'
 import { buildServer } from './server.ts'
 import { readSettings, type ServingSettings } from './settings.ts'
 
-/** So long a server that was told to end takes new requests, until every proxy has seen that it is not ready. */
-const lameDuckMilliseconds = 1000
 /**
- * From then on until nobody holds a connection: each answer closes its own, and clients drop idle ones after half this
- * time. To close one sooner would cut off a request that is on its way.
+ * So long a server that was told to end takes new requests, until every proxy has seen that it is not ready. kube-proxy
+ * alone lets a second pass between two updates, and hears of a change only after the API server and a controller.
  */
-const connectionsLimitMilliseconds = 10_000
+const lameDuckMilliseconds = 5000
+/**
+ * From then on until nobody holds a connection: each answer closes its own, and clients drop idle ones after 5 s. To
+ * close one sooner would cut off a request that is on its way.
+ */
+const connectionsLimitMilliseconds = 7000
 /** Together with the above less than the grace period of a Pod (30 s), so that the end is ours and clean. */
-const drainLimitMilliseconds = 14_000
+const drainLimitMilliseconds = 12_000
 const flushLimitMilliseconds = 4000
 
 export interface RunningServer {
