@@ -7,6 +7,7 @@ import type { ObjectKey } from '../cluster/objects.ts'
 import { parseKey } from '../cluster/resources.ts'
 import { type Outcome, waiting } from './outcome.ts'
 import { WriteMemory } from './read-your-writes.ts'
+import { ObjectGoneError } from './status-writer.ts'
 import type { Trigger } from './triggers.ts'
 import { WorkQueue, type WorkQueueObserver, type WorkQueueOptions } from './workqueue.ts'
 
@@ -150,6 +151,7 @@ export class Controller {
     } catch (error) {
       // A terminating namespace never comes back: the deletion of the object is the next thing to see.
       if (error instanceof ForbiddenError && error.namespaceTerminating) return waiting('the end of the namespace')
+      if (error instanceof ObjectGoneError) return waiting('the news that the object is gone')
       return { kind: 'retry', error }
     }
   }

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Client } from '../cluster/client.ts'
 import type { Clock } from '../cluster/clock.ts'
+import { NotFoundError } from '../cluster/errors.ts'
 import type { KubernetesObject, Resource } from '../cluster/objects.ts'
 import { apiVersionOf } from '../cluster/resources.ts'
 
@@ -25,6 +26,11 @@ export interface WithStatus extends KubernetesObject {
   status?: object
 }
 
+/** The object is there no more, though the cache still has it: there is nothing left to reconcile. */
+export class ObjectGoneError extends Error {
+  override readonly name = 'ObjectGoneError'
+}
+
 /**
  * Writes status by server-side apply to `/status`, only when it differs from what the object has: a settled object
  * costs nothing. What the caller leaves out is removed.
@@ -40,7 +46,10 @@ export class StatusWriter {
     this.#options = options
   }
 
-  /** @throws ConflictError when the object is not any more what the status was made from: requeue. */
+  /**
+   * @throws ConflictError when the object is not any more what the status was made from: requeue
+   * @throws ObjectGoneError
+   */
   async write<T extends WithStatus>(client: Client, object: T, status: object): Promise<StatusWrite<T>> {
     const { resource } = this.#options
     if (sameStatus(object.status ?? {}, status)) return { kind: 'unchanged' }
@@ -60,9 +69,14 @@ export class StatusWriter {
       },
       status,
     }
-    const written = await client.apply(resource, body, { subresource: 'status', force: true })
-    this.#noteWrite(uid)
-    return { kind: 'written', object: written as T }
+    try {
+      const written = await client.apply(resource, body, { subresource: 'status', force: true })
+      this.#noteWrite(uid)
+      return { kind: 'written', object: written as T }
+    } catch (error) {
+      if (error instanceof NotFoundError) throw new ObjectGoneError(error.message, { cause: error })
+      throw error
+    }
   }
 
   /** Forgets on the way what is too long ago to matter: nobody tells when an object is gone. */

@@ -7,6 +7,7 @@ import type { KubernetesObject } from '../../../operator/cluster/objects.ts'
 import { CONFIG_MAP, formatKey } from '../../../operator/cluster/resources.ts'
 import { Controller, type ControllerObserver, type Reconcile } from '../../../operator/control/controller.ts'
 import { done, requeueAfter, retry, stalled, waiting } from '../../../operator/control/outcome.ts'
+import { ObjectGoneError } from '../../../operator/control/status-writer.ts'
 import { primary } from '../../../operator/control/triggers.ts'
 import { FakeClock, seededRandom } from '../../support/fake-clock.ts'
 import { fakeLog } from '../../support/fake-log.ts'
@@ -194,6 +195,17 @@ describe('a controller', () => {
     expect(results.toSorted()).toEqual(['retry', 'waiting'])
     expect(controller.queue.failures('team/a')).toBe(0)
     expect(log.lines.map(({ fields }) => fields)).toMatchObject([{ key: 'team/b', failures: 1 }])
+    await stop()
+  })
+
+  it('tries nothing again for an object that went before its status was written', async () => {
+    const { clock, results, log, controller, stop } = await setUp(async () => {
+      throw new ObjectGoneError('not found')
+    }, [configMap('a', '1')])
+    await clock.advance(0)
+    expect(results).toEqual(['waiting'])
+    expect(controller.queue.failures('team/a')).toBe(0)
+    expect(log.lines).toEqual([])
     await stop()
   })
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createClient } from '../../../operator/cluster/client.ts'
 import { CONFIG_MAP } from '../../../operator/cluster/resources.ts'
-import { StatusWriter, sameStatus, type WithStatus } from '../../../operator/control/status-writer.ts'
+import { ObjectGoneError, StatusWriter, sameStatus, type WithStatus } from '../../../operator/control/status-writer.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { refusal, ScriptedServer } from '../../support/scripted-server.ts'
 
@@ -81,6 +81,12 @@ describe('the status writer', () => {
     server.other = () => refusal(500, 'InternalError')
     await expect(write({ progress: { step: 2 }, failed: true })).rejects.toThrow('InternalError')
     expect(stored.object.status).toEqual({ progress: { step: 1 } })
+  })
+
+  it('says so when the object is gone', async () => {
+    const { server, write } = setUp()
+    server.other = () => refusal(404, 'NotFound')
+    await expect(write({ observedGeneration: 1 })).rejects.toThrow(ObjectGoneError)
   })
 })
 
