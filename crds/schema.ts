@@ -80,12 +80,11 @@ const namePattern = '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$'
 
 export const digest = (field: FieldOptions) => Type.String({ ...options(field), maxLength: 71, pattern: digestPattern })
 
+export const objectName = (description: string) =>
+  Type.String({ description, minLength: 1, maxLength: 253, pattern: namePattern })
+
 /** A reference to another object of the same namespace. */
-export const reference = (field: FieldOptions) =>
-  object(
-    { name: Type.String({ description: 'Name of the object.', minLength: 1, maxLength: 253, pattern: namePattern }) },
-    field,
-  )
+export const reference = (field: FieldOptions) => object({ name: objectName('Name of the object.') }, field)
 
 export const condition = Type.Object(
   {

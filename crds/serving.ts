@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { enumeration, integer, object, optional } from './schema.ts'
+import { enumeration, integer, object, objectName, optional } from './schema.ts'
 
 /** As `decimal`, and not zero: a share of nothing, or a division by it, is no setting. */
 const positiveDecimal = (description: string) =>
@@ -23,12 +23,7 @@ const feedback = object(
     tokenSecretRef: optional(
       object(
         {
-          name: Type.String({
-            description: 'Name of the Secret.',
-            minLength: 1,
-            maxLength: 253,
-            pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
-          }),
+          name: objectName('Name of the Secret.'),
           key: Type.String({
             description: 'Key of the token in it.',
             minLength: 1,

@@ -296,7 +296,7 @@ export class Operator {
   #followers(rankers: Informer<RankerDeployment>): Trigger {
     return mapped(
       this.#informer<RankerPipeline>(rankerPipeline.kind),
-      (object) => rankers.byIndex(dependencyIndex, scoped(object, `RankerPipeline/${object.metadata.name}`)).map(keyOf),
+      (object) => rankers.byIndex(pipelineIndex, formatKey(keyOf(object))).map(keyOf),
       (before, after) => before.status?.champion?.digest !== after.status?.champion?.digest,
     )
   }
@@ -341,7 +341,6 @@ function runIndexes(kind: RunKind): Record<string, (object: RunObject) => string
 function rankerDependencies({ spec }: RankerDeployment): string[] {
   return [
     ...(spec.model.trainingRunRef ? [`TrainingRun/${spec.model.trainingRunRef.name}`] : []),
-    ...(spec.model.pipelineRef ? [`RankerPipeline/${spec.model.pipelineRef.name}`] : []),
     ...(spec.evaluationRef ? [`Evaluation/${spec.evaluationRef.name}`] : []),
   ]
 }

@@ -1,9 +1,9 @@
-import { apiVersion } from '../../../crds/kind.ts'
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { KubernetesObject } from '../../cluster/objects.ts'
 import type { Track } from '../../rollout/scraper.ts'
 import { fieldManager, labels } from '../names.ts'
+import { ownerReference } from '../owner-reference.ts'
 import {
   type EnvironmentVariable,
   environment,
@@ -45,15 +45,6 @@ export const trackSelector = (name: string, track: Track): Record<string, string
 export const canaryName = (name: string): string => `${name}-canary`
 export const stableName = (name: string): string => `${name}-stable`
 
-const owner = ({ kind, metadata }: RankerDeployment) => ({
-  apiVersion,
-  kind,
-  name: metadata.name,
-  uid: metadata.uid ?? '',
-  controller: true,
-  blockOwnerDeletion: true,
-})
-
 export function childMetadata(ranker: RankerDeployment, childName = ranker.metadata.name) {
   const { name, namespace = '' } = ranker.metadata
   return {
@@ -65,7 +56,7 @@ export function childMetadata(ranker: RankerDeployment, childName = ranker.metad
       [labels.managedBy]: fieldManager,
       ...rankerSelector(name),
     },
-    ownerReferences: [owner(ranker)],
+    ownerReferences: [ownerReference(ranker)],
   }
 }
 

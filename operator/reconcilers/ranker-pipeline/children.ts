@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { apiVersion, type KindDefinition, type OwnerReference } from '../../../crds/kind.ts'
+import { apiVersion, type KindDefinition } from '../../../crds/kind.ts'
 import { evaluation } from '../../../crds/kinds/evaluation.ts'
 import type { RankerPipeline, RankerPipelineSpec } from '../../../crds/kinds/ranker-pipeline.ts'
 import { tokenizerBuild } from '../../../crds/kinds/tokenizer-build.ts'
@@ -8,6 +8,7 @@ import type { PipelineRun } from '../../../crds/pipeline-status.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { KubernetesObject } from '../../cluster/objects.ts'
 import { fieldManager, labels } from '../names.ts'
+import { ownerReference } from '../owner-reference.ts'
 import type { ChildKind, SeenChild } from './observation.ts'
 
 type Spec = Record<string, unknown>
@@ -94,21 +95,12 @@ export function buildChild(
         [labels.pipeline]: metadata.name,
         [labels.pipelineRun]: String(run.number),
       },
-      ownerReferences: [ownerOf(pipeline)],
+      ownerReferences: [ownerReference(pipeline)],
     },
     spec: given ?? made(),
   }
   return child
 }
-
-const ownerOf = ({ kind, metadata }: RankerPipeline): OwnerReference => ({
-  apiVersion,
-  kind,
-  name: metadata.name,
-  uid: metadata.uid ?? '',
-  controller: true,
-  blockOwnerDeletion: true,
-})
 
 /**
  * The spec that a child of a run is to have now: what decides its result stays as it was made, suspend and run policy

@@ -1,8 +1,8 @@
 import { queueName } from '../../../crds/jobs.ts'
-import { apiVersion } from '../../../crds/kind.ts'
 import type { WorkerPool } from '../../../crds/kinds/worker-pool.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import { fieldManager, labels, redisSecret } from '../names.ts'
+import { ownerReference } from '../owner-reference.ts'
 import { environment, mergeOver, type Pod, type PodSettings, restrictedPodSpec } from '../pod-template.ts'
 
 const healthPort = 8081
@@ -59,16 +59,7 @@ export function buildPod(pool: WorkerPool, name: string, settings: PodSettings):
       name,
       namespace: pool.metadata.namespace ?? '',
       labels: { ...metadata.labels, [templateHashLabel]: templateHash(pool, settings) },
-      ownerReferences: [
-        {
-          apiVersion,
-          kind: pool.kind,
-          name: pool.metadata.name,
-          uid: pool.metadata.uid ?? '',
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [ownerReference(pool)],
     },
     spec,
   }

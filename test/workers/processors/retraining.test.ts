@@ -7,6 +7,7 @@ import { processEvaluation } from '../../../workers/processors/evaluation.ts'
 import { processTokenizerBuild } from '../../../workers/processors/tokenizer-build.ts'
 import { processTrainingRun } from '../../../workers/processors/training-run.ts'
 import { inputOf } from '../artifacts/support.ts'
+import { tinyTrainingSpec } from '../ranker/tiny-spec.ts'
 import { payloadOf, publishDataset, testContext } from './support.ts'
 
 const policy = { datasetRef: { name: 'logs' }, workerPoolRef: { name: 'default' }, suspend: false, backoffLimit: 0 }
@@ -21,32 +22,13 @@ const tokenizerSpec: TokenizerBuild['spec'] = {
   ...policy,
 }
 const trainingSpec: TrainingRun['spec'] = {
+  ...tinyTrainingSpec,
+  ...policy,
   tokenizerRef: { name: 'tokens' },
-  model: {
-    architecture: 'DecoderOnly',
-    layers: 1,
-    hiddenSize: 16,
-    heads: 2,
-    feedForwardSize: 16,
-    historyLength: 6,
-    itemEmbeddings: true,
-    contentDimensions: 4,
-    dropout: '0',
-  },
-  optimizer: {
-    learningRate: '0.01',
-    schedule: 'Constant',
-    warmupSteps: 2,
-    weightDecay: '0',
-    clipNorm: '1.0',
-    batchSize: 16,
-    labelSmoothing: '0',
-  },
+  model: { ...tinyTrainingSpec.model, dropout: '0' },
+  optimizer: { ...tinyTrainingSpec.optimizer, schedule: 'Constant', weightDecay: '0' },
   maxEpochs: 8,
   earlyStopping: { patienceEpochs: 0, validationUsers: 0 },
-  seed: 1,
-  checkpointSteps: 1000,
-  ...policy,
 }
 const evaluationSpec: Evaluation['spec'] = {
   model: { digest: inputOf('model') },

@@ -14,6 +14,7 @@ import { JobError } from '../../../workers/processors/job-error.ts'
 import { processTrainingRun } from '../../../workers/processors/training-run.ts'
 import { buildTokenizer } from '../../../workers/tokenizer/build.ts'
 import { writeTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
+import { tinyTrainingSpec } from '../ranker/tiny-spec.ts'
 
 type Spec = TrainingRun['spec']
 
@@ -56,37 +57,7 @@ beforeAll(async () => {
 })
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
-const spec: Spec = {
-  datasetRef: { name: 'd' },
-  tokenizerRef: { name: 't' },
-  model: {
-    architecture: 'DecoderOnly',
-    layers: 1,
-    hiddenSize: 16,
-    heads: 2,
-    feedForwardSize: 16,
-    historyLength: 6,
-    itemEmbeddings: true,
-    contentDimensions: 4,
-    dropout: '0.1',
-  },
-  optimizer: {
-    learningRate: '0.01',
-    schedule: 'Cosine',
-    warmupSteps: 2,
-    weightDecay: '0.01',
-    clipNorm: '1.0',
-    batchSize: 16,
-    labelSmoothing: '0',
-  },
-  maxEpochs: 3,
-  earlyStopping: { patienceEpochs: 0, validationUsers: 20 },
-  seed: 1,
-  checkpointSteps: 3,
-  workerPoolRef: { name: 'default' },
-  suspend: false,
-  backoffLimit: 0,
-}
+const spec: Spec = { ...tinyTrainingSpec, maxEpochs: 3, checkpointSteps: 3 }
 
 const payloadOf = (digit: number, changed: Partial<Spec> = {}): JobPayload<Spec> => ({
   kind: 'TrainingRun',

@@ -14,6 +14,7 @@ import { processTokenizerBuild } from '../../../workers/processors/tokenizer-bui
 import { processTrainingRun } from '../../../workers/processors/training-run.ts'
 import { openModel } from '../../../workers/ranker/model-artifact.ts'
 import { inputOf } from '../artifacts/support.ts'
+import { tinyTrainingSpec } from '../ranker/tiny-spec.ts'
 
 type TrainingSpec = TrainingRun['spec']
 type TokenizerSpec = TokenizerBuild['spec']
@@ -34,33 +35,10 @@ const tokenizerSpec: TokenizerSpec = {
   ...policy,
 }
 const trainingSpec: TrainingSpec = {
-  datasetRef: { name: 'd' },
-  tokenizerRef: { name: 't' },
-  model: {
-    architecture: 'DecoderOnly',
-    layers: 1,
-    hiddenSize: 16,
-    heads: 2,
-    feedForwardSize: 16,
-    historyLength: 6,
-    itemEmbeddings: true,
-    contentDimensions: 4,
-    dropout: '0.1',
-  },
-  optimizer: {
-    learningRate: '0.01',
-    schedule: 'Cosine',
-    warmupSteps: 2,
-    weightDecay: '0.01',
-    clipNorm: '1.0',
-    batchSize: 16,
-    labelSmoothing: '0',
-  },
+  ...tinyTrainingSpec,
   maxEpochs: 1,
   earlyStopping: { patienceEpochs: 0, validationUsers: 0 },
-  seed: 1,
   checkpointSteps: 2,
-  ...policy,
 }
 /** Steps that change nothing: what is published is what training started from. */
 const still = { optimizer: { ...trainingSpec.optimizer, learningRate: '0' } }

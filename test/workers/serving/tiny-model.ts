@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TrainingRun } from '../../../crds/kinds/training-run.ts'
 import { openFileStore } from '../../../workers/artifacts/file-store.ts'
 import type { ArtifactStore } from '../../../workers/artifacts/store.ts'
 import { openDataset } from '../../../workers/data/dataset-reader.ts'
@@ -9,6 +8,7 @@ import { ingestDataset } from '../../../workers/data/ingest.ts'
 import { processTrainingRun } from '../../../workers/processors/training-run.ts'
 import { buildTokenizer } from '../../../workers/tokenizer/build.ts'
 import { writeTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
+import { tinyTrainingSpec } from '../ranker/tiny-spec.ts'
 
 export interface TinyModel {
   readonly store: ArtifactStore
@@ -20,38 +20,6 @@ export interface TinyModel {
 }
 
 const digestOf = (digit: number): string => `sha256:${String(digit).repeat(64)}`
-
-const spec: TrainingRun['spec'] = {
-  datasetRef: { name: 'd' },
-  tokenizerRef: { name: 't' },
-  model: {
-    architecture: 'DecoderOnly',
-    layers: 1,
-    hiddenSize: 16,
-    heads: 2,
-    feedForwardSize: 16,
-    historyLength: 6,
-    itemEmbeddings: true,
-    contentDimensions: 4,
-    dropout: '0.1',
-  },
-  optimizer: {
-    learningRate: '0.01',
-    schedule: 'Cosine',
-    warmupSteps: 2,
-    weightDecay: '0.01',
-    clipNorm: '1.0',
-    batchSize: 16,
-    labelSmoothing: '0',
-  },
-  maxEpochs: 2,
-  earlyStopping: { patienceEpochs: 0, validationUsers: 20 },
-  seed: 1,
-  checkpointSteps: 1000,
-  workerPoolRef: { name: 'default' },
-  suspend: false,
-  backoffLimit: 0,
-}
 
 export interface TinyModelOptions {
   readonly users?: number
@@ -91,7 +59,7 @@ export async function trainTinyModel(options: TinyModelOptions = {}): Promise<Ti
       attempt: 1,
       inputDigest: digestOf(3),
       engine: 'test',
-      spec,
+      spec: tinyTrainingSpec,
       inputs: { dataset: dataset.digest, tokenizer: tokenizer.digest },
     },
     {
