@@ -25,6 +25,8 @@ export interface HttpForwarderOptions {
 }
 
 const CONNECT_TIMEOUT_MILLISECONDS = 2000
+/** A process that is killed takes connections for a moment more, and drops them. */
+const SUSPECT_MILLISECONDS = 1000
 /** A copy of a longer request is not sent: it would have to be kept. */
 const MAX_SHADOW_BYTES = 1 << 20
 /** Copies under way; more are left out rather than let a slow shadow eat the memory. */
@@ -38,7 +40,8 @@ const hopByHop = ['connection', 'keep-alive', 'proxy-connection', 'te', 'transfe
 /**
  * An HTTP port whose requests, each by itself, go to backends. Each goes on a connection of its own: when a backend does not
  * take the connection nothing was sent yet, and the next one is tried. Once a backend has the request its answer is what the
- * client gets; a backend that breaks off before any of it gives 502.
+ * client gets; a backend that breaks off before any of it gives 502, and is asked last for a second, so that who tries again
+ * meets another one. The weights of a split hold all the same.
  */
 export class HttpForwarder {
   readonly #options: HttpForwarderOptions
@@ -48,6 +51,8 @@ export class HttpForwarder {
   /** Requests at each backend, by uid. */
   readonly #underWay = new Map<string, number>()
   readonly #waiting = new Set<() => void>()
+  /** Uids of backends that broke off just now. */
+  readonly #suspects = new Set<string>()
   #shadows = 0
 
   constructor(options: HttpForwarderOptions) {
@@ -106,7 +111,9 @@ export class HttpForwarder {
   #try(incoming: IncomingMessage, outgoing: ServerResponse, tried: Set<string>): void {
     if (outgoing.destroyed) return
     const { backends, split, groups } = this.#options.destinations()
-    const backend = this.#balancer.pick(backends, tried, split, groups)
+    const passedOver = split ? tried : new Set([...tried, ...this.#suspects])
+    const backend =
+      this.#balancer.pick(backends, passedOver, split, groups) ?? this.#balancer.pick(backends, tried, split, groups)
     if (!backend) {
       refuse(outgoing, 503, 'no Pod of this Service is ready\n')
       return
@@ -134,10 +141,19 @@ export class HttpForwarder {
     upstream.once('error', () => {
       outgoing.off('close', abandon)
       upstream.on('error', () => undefined)
-      if (!isConnected) this.#try(incoming, outgoing, tried)
-      else if (outgoing.headersSent) outgoing.destroy()
+      if (!isConnected) {
+        this.#try(incoming, outgoing, tried)
+        return
+      }
+      this.#suspect(backend.uid)
+      if (outgoing.headersSent) outgoing.destroy()
       else refuse(outgoing, 502, 'the Pod broke off\n')
     })
+  }
+
+  #suspect(uid: string): void {
+    this.#suspects.add(uid)
+    setTimeout(() => this.#suspects.delete(uid), SUSPECT_MILLISECONDS).unref()
   }
 
   /** The answer to a copy, and whatever becomes of it, is nobody's concern. */

@@ -216,6 +216,21 @@ describe('requests', () => {
     expect((await post(port, 'x')).status).toBe(201)
   })
 
+  test('go to another Pod than the one that broke off, and to it where there is no other', async () => {
+    const pods = startPods()
+    const broken = createServer((incoming) => incoming.socket.destroy())
+    await new Promise<void>((resolve) => broken.listen(0, '127.0.0.1', resolve))
+    onTestFinished(() => void broken.close())
+    const { port: brokenPort } = broken.address() as AddressInfo
+    pods.destinations = { ...pods.destinations, backends: [{ uid: 'a', host: '127.0.0.1', port: brokenPort }] }
+    const port = await startForwarder(pods)
+    expect((await post(port, 'x')).status).toBe(502)
+    expect((await post(port, 'x')).status).toBe(502)
+    await pods.add('b', '')
+    const answers = await Promise.all(Array.from({ length: 8 }, () => post(port, 'x')))
+    expect(answers.map(({ status }) => status)).toEqual(Array(8).fill(201))
+  })
+
   test('of a long body pass in chunks', async () => {
     const pods = startPods(weights(100, 0, 100))
     await pods.add('a', 'stable')

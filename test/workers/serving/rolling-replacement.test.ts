@@ -59,11 +59,12 @@ function deployment(revision: string): Deployment {
   }
 }
 
+/** Divided request by request, as that of a RankerDeployment is. */
 const service: Service = {
   apiVersion: 'v1',
   kind: 'Service',
   metadata: { ...key },
-  spec: { selector: { app: 'feed' }, ports: [{ name: 'http', port, targetPort: 'http' }] },
+  spec: { selector: { app: 'feed' }, ports: [{ name: 'http', port, targetPort: 'http', appProtocol: 'http' }] },
 }
 
 function informer<T extends KubernetesObject>(api: TestApi, resource: Resource): Informer<T> {
@@ -107,8 +108,8 @@ async function startScene() {
   return { api, pods, settled, host, processes }
 }
 
-/** @throws when there is no whole answer */
-function ask(host: string, requestId: string, agent: Agent | false): Promise<[status: number, answer: RankAnswer]> {
+/** @throws when there is no whole answer, or it is no list */
+function ask(host: string, requestId: string, agent: Agent | false): Promise<RankAnswer> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': 'application/json' }
     const sent = request({ host, port, path: '/v1/rank', method: 'POST', headers, agent }, (response) => {
@@ -116,7 +117,10 @@ function ask(host: string, requestId: string, agent: Agent | false): Promise<[st
       response.on('data', (chunk) => {
         text += chunk
       })
-      response.on('end', () => resolve([response.statusCode ?? 0, JSON.parse(text)]))
+      response.on('end', () => {
+        if (response.statusCode === 200) resolve(JSON.parse(text))
+        else reject(new Error(`${requestId} was answered ${response.statusCode}: ${text}`))
+      })
       response.on('error', reject)
     })
     sent.on('error', reject)
@@ -135,8 +139,7 @@ function startClient(host: string, prefix: string, tries: number) {
       // Whoever tries again does so over a new connection: all that are kept may lead to the same dead Pod.
       const isFirst = left === tries - 1
       try {
-        const [status, answer] = await ask(host, requestId, number % 2 === 0 && isFirst ? agent : false)
-        if (status !== 200) throw new Error(`${requestId} was answered ${status}`)
+        const answer = await ask(host, requestId, number % 2 === 0 && isFirst ? agent : false)
         seen.answered++
         seen.revisions.add(answer.model.revision)
         return
