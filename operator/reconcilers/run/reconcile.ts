@@ -1,5 +1,6 @@
 import { jobId, queueName } from '../../../crds/jobs.ts'
 import { resourceOf } from '../../../crds/kind.ts'
+import { workerPool } from '../../../crds/kinds/worker-pool.ts'
 import type { RunStatus } from '../../../crds/run.ts'
 import type { ArtifactStat, ArtifactStore } from '../../../workers/artifacts/store.ts'
 import type { Clock } from '../../cluster/clock.ts'
@@ -233,9 +234,10 @@ async function perform(
   const resource = resourceOf(kind.definition)
   switch (action.do) {
     case 'enqueue': {
-      const queueKey = queueName(namespace, spec.workerPoolRef.name)
+      const pool = spec.workerPoolRef.name
+      const queueKey = queueName(namespace, pool)
       queue.follow(queueKey)
-      return queue.enqueue(queueKey, {
+      await queue.enqueue(queueKey, {
         kind: kind.jobKind,
         namespace,
         name: metadata.name,
@@ -246,6 +248,8 @@ async function perform(
         spec: jobSpec(kind, object),
         inputs: status.inputs ?? {},
       })
+      // A pool without Pods has nothing else to tell it that there is work.
+      return options.wake(workerPool.kind, formatKey({ namespace, name: pool }))
     }
     case 'cancel':
       return cancel(
