@@ -9,19 +9,16 @@
 ARG BUILD=node:26-bookworm-slim
 ARG CUDA=nvidia/cuda:12.9.1-cudnn-runtime-ubuntu24.04
 
-FROM ${BUILD} AS build
+# What the processes load but Adloom itself: Node, the packages, and the shared libraries of both. Packages carry binaries
+# for systems that are not this one. It changes with the lock only, so that a builder keeps it.
+FROM ${BUILD} AS dependencies
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
- && npm rebuild node
-COPY . .
-RUN node_modules/.bin/node .ci/transpile.ts && cp package.json README.md LICENSE dist/
-# What the processes load: the app, Node, and the shared libraries of Node and of the native packages. Packages carry
-# binaries for systems that are not this one.
 RUN set -eu; \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund; \
+    npm rebuild node; \
     root=/image; app=$root/opt/adloom; \
     mkdir -p $app $root/usr/local/bin $root/etc $root/tmp $root/var/lib/adloom/store $root/var/lib/adloom/scratch; \
-    cp -r dist/. $app; \
     mv node_modules/node/bin/node $root/usr/local/bin/node; \
     rm -rf node_modules/node node_modules/.bin node_modules/.package-lock.json; \
     runtime=node_modules/onnxruntime-node/bin/napi-v6; \
@@ -39,15 +36,20 @@ RUN set -eu; \
     echo 'hosts: files dns' > $root/etc/nsswitch.conf; \
     chmod 1777 $root/tmp; chown -R 65532:65532 $root/var/lib/adloom
 
+FROM dependencies AS app
+COPY . .
+RUN /image/usr/local/bin/node .ci/transpile.ts && cp package.json README.md LICENSE dist/
+
 # Untested, for want of a GPU (docs/install.md): the same beside the CUDA and cuDNN of ONNX Runtime's own build, whose
 # provider libraries onnxruntime-node fetches for exactly its version.
-FROM build AS cuda-provider
+FROM dependencies AS cuda-provider
 RUN cd /image/opt/adloom/node_modules/onnxruntime-node \
  && ONNXRUNTIME_NODE_INSTALL=cuda12 /image/usr/local/bin/node script/install.js
 
 FROM ${CUDA} AS gpu
 COPY --from=cuda-provider /image/usr/local/bin /usr/local/bin
 COPY --from=cuda-provider /image/opt/adloom /opt/adloom
+COPY --from=app /build/dist/ /opt/adloom/
 COPY --from=cuda-provider --chown=65532:65532 /image/var/lib/adloom /var/lib/adloom
 RUN apt-get update && apt-get install -y --no-install-recommends libatomic1 && rm -rf /var/lib/apt/lists/*
 LABEL org.opencontainers.image.title="adloom" \
@@ -58,9 +60,10 @@ USER 65532:65532
 ENTRYPOINT ["/usr/local/bin/adloom"]
 
 FROM scratch AS cpu
+COPY --from=dependencies /image/ /
+COPY --from=app /build/dist/ /opt/adloom/
 ARG VERSION=0.0.0
 ARG REVISION=unknown
-COPY --from=build /image/ /
 LABEL org.opencontainers.image.title="adloom" \
       org.opencontainers.image.description="Kubernetes operator for generative ad rankers" \
       org.opencontainers.image.licenses="Apache-2.0" \

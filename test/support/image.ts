@@ -25,6 +25,7 @@ const root = join(import.meta.dirname, '../..')
 const context = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', '.npmrc', 'README.md', 'LICENSE']
 const contextFolders = ['.ci', 'crds', 'operator', 'workers']
 const suite = 'bookworm'
+const dependencies = 'localhost/adloom-dependencies:latest'
 const keptMs = 86_400_000
 const run = promisify(execFile)
 
@@ -54,7 +55,7 @@ export async function buildImage(options: BuildImageOptions = {}): Promise<Built
   return withBuildLock(join(cache, 'lock'), { report }, async () => {
     if (await exists(archive)) return { archive, name }
     const buildah = buildahIn(cache, env)
-    report('building the image; about 2 minutes on 2 cores')
+    report('building the image; about 2 minutes on 2 cores where its packages are not there yet')
     const base = await buildBase(buildah, cache, mirror, report)
     await buildFrom(buildah, base, name, archive, cache)
     await removeOld(cache, archive)
@@ -120,19 +121,30 @@ async function buildFrom(buildah: Buildah, base: string, name: string, archive: 
   const fresh = `${archive}.${process.pid}`
   try {
     const volumes = await npmVolumes(settings)
-    await buildah(
-      ...['build', '--network', 'host', '--ignorefile', join(root, '.dockerignore')],
-      ...['--build-arg', `BUILD=${base}`, ...volumes.flatMap((volume) => ['--volume', volume])],
-      ...['--tag', name, root],
-    )
+    const build = (...args: string[]) =>
+      buildah(
+        ...['build', '--layers', '--network', 'host', '--ignorefile', join(root, '.dockerignore')],
+        ...['--build-arg', `BUILD=${base}`, ...volumes.flatMap((volume) => ['--volume', volume])],
+        ...[...args, root],
+      )
+    await build('--target', 'dependencies', '--tag', dependencies)
+    await build('--tag', name)
     await buildah('push', '--quiet', name, `oci-archive:${fresh}:${name}`)
     await rename(fresh, archive)
-    await buildah('rmi', name)
+    await removeOldImages(buildah, name)
   } finally {
     await rm(settings, { recursive: true, force: true })
     await rm(fresh, { force: true })
     await rm(join(cache, 'run'), { recursive: true, force: true }).catch(() => undefined)
   }
+}
+
+/** The layers that the next build starts from have a name; all others go. */
+async function removeOldImages(buildah: Buildah, newest: string): Promise<void> {
+  const listed = await buildah('images', '--format', '{{.Name}}:{{.Tag}}', '--filter', 'reference=adloom.local/adloom')
+  const old = listed.split('\n').filter((name) => name !== newest && name !== '')
+  if (old.length > 0) await buildah('rmi', ...old)
+  await buildah('rmi', '--prune')
 }
 
 /** This machine's npm settings, authorities and cache, for the time of the build only. */
