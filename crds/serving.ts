@@ -89,12 +89,13 @@ export const serving = object(
     }),
     threads: integer(0, 256, { description: 'Threads of decoding; 0: as many as the Pod has CPUs.', default: 0 }),
     executionProvider: enumeration(['CPU', 'CUDA'], {
-      description: 'What decodes. CUDA needs an image with the CUDA libraries of ONNX Runtime, and a GPU in the Pod.',
+      description:
+        'What decodes. CUDA needs an image with the CUDA libraries of ONNX Runtime, and a GPU in the Pod: spec.accelerator, or a template that gives one.',
       default: 'CPU',
     }),
     onMissingProvider: enumeration(['Fail', 'UseCPU'], {
       description:
-        'When executionProvider cannot be had: Fail ends the server with a message that names what is missing; UseCPU decodes on the CPU and says so in the log and in adloom_execution_provider_info.',
+        'When executionProvider cannot be had: Fail ends the server with a message that names what is missing, in its log and in status; UseCPU decodes on the CPU and says so in the log, in the model metadata and in the condition ExecutionProviderUsed.',
       default: 'Fail',
     }),
     exploration: optional(exploration),

@@ -19,7 +19,7 @@ import { ArtifactCollector } from './reconcilers/artifact-collector.ts'
 import { datasetRun } from './reconcilers/dataset.ts'
 import { evaluationRun } from './reconcilers/evaluation.ts'
 import { fieldManager, labels } from './reconcilers/names.ts'
-import type { Pod, PodSettings } from './reconcilers/pod-template.ts'
+import { type Pod, type PodSettings, podProblem } from './reconcilers/pod-template.ts'
 import type { Deployment, Service } from './reconcilers/ranker-deployment/children.ts'
 import { createRankerDeploymentReconciler } from './reconcilers/ranker-deployment/reconcile.ts'
 import { PipelineMetrics } from './reconcilers/ranker-pipeline/metrics.ts'
@@ -248,6 +248,8 @@ export class Operator {
       primary(informer),
       owned(deployments, resource),
       owned(services, resource),
+      // A Pod that falls over again and again changes nothing of its Deployment.
+      mapped(pods, rankerOf, (before, after) => podProblem(before) !== podProblem(after)),
       this.#dependents('TrainingRun', informer),
       this.#dependents('Evaluation', informer),
       this.#followers(informer),
@@ -343,4 +345,9 @@ function rankerDependencies({ spec }: RankerDeployment): string[] {
     ...(spec.model.trainingRunRef ? [`TrainingRun/${spec.model.trainingRunRef.name}`] : []),
     ...(spec.evaluationRef ? [`Evaluation/${spec.evaluationRef.name}`] : []),
   ]
+}
+
+function rankerOf({ metadata }: Pod): { namespace: string; name: string }[] {
+  const name = metadata.labels?.[labels.ranker]
+  return name === undefined ? [] : [{ namespace: metadata.namespace ?? '', name }]
 }

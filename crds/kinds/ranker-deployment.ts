@@ -1,3 +1,5 @@
+import { accelerator } from '../accelerator.ts'
+import { autoscaling } from '../autoscaling.ts'
 import { defineKind, type ObjectOf } from '../kind.ts'
 import { podTemplate } from '../pod-template.ts'
 import { rolloutSpec, rolloutStatus } from '../rollout.ts'
@@ -36,8 +38,12 @@ export const rankerDeployment = defineKind({
         reference({ description: 'Evaluation of this very model that must be Passed before it is served.' }),
       ),
       replicas: optional(
-        integer(0, 1000, { description: 'Pods; absent: 1, or what an autoscaler set on the Deployment.' }),
+        integer(0, 1000, {
+          description:
+            'Pods; absent: 1 at first, and from then on what autoscaling, or whoever else scales the Deployment, makes it.',
+        }),
       ),
+      autoscaling: optional(autoscaling),
       suspend: boolean({ description: 'Leaves what serves as it is, whatever else changes.', default: false }),
       progressDeadlineSeconds: integer(1, 86_400, {
         description: 'A rollout that makes no progress for this long is aborted: what served before goes on serving.',
@@ -45,12 +51,25 @@ export const rankerDeployment = defineKind({
       }),
       rollout: rolloutSpec,
       serving,
+      accelerator: optional(accelerator),
       template: podTemplate(
         'PodSpec merged over the default one; the container named `ranker` is the server.',
         'Template of the Pods.',
       ),
     },
-    { description: 'What is wanted.' },
+    {
+      description: 'What is wanted.',
+      rules: [
+        {
+          rule: '!has(self.autoscaling) || !has(self.replicas)',
+          message: 'give replicas or autoscaling: with autoscaling the number is not ours to set',
+        },
+        {
+          rule: "!has(self.accelerator) || self.serving.executionProvider != 'CPU'",
+          message: 'an accelerator goes with serving.executionProvider CUDA: on the CPU it would be held and not used',
+        },
+      ],
+    },
   ),
   status: statusOf({
     wantedDigest: optional(digest({ description: 'Model that is wanted.' })),

@@ -60,6 +60,23 @@ export class ContainerLog extends EventEmitter<{ written: []; closed: [] }> {
   }
 }
 
+/** The last bytes of a log as text, from the beginning of a line where one begins in them; '' where there is none. */
+export async function lastLines(file: string, maxBytes: number): Promise<string> {
+  if (!existsSync(file)) return ''
+  const handle = await open(file, 'r')
+  try {
+    const { size } = await handle.stat()
+    const begin = Math.max(0, size - maxBytes)
+    const buffer = Buffer.alloc(size - begin)
+    await handle.read(buffer, 0, buffer.byteLength, begin)
+    const lineFeed = begin > 0 ? buffer.indexOf(10) : -1
+    // A single line that is longer than that is cut.
+    return buffer.subarray(lineFeed === buffer.byteLength - 1 ? 0 : lineFeed + 1).toString()
+  } finally {
+    await handle.close()
+  }
+}
+
 function rotated(file: string): string {
   return `${file}.1`
 }

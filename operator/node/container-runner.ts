@@ -1,6 +1,6 @@
 import { type Clock, sleep, timestamp } from '../cluster/clock.ts'
 import type { ProcessSpec } from './container-command.ts'
-import type { ContainerLog } from './container-log.ts'
+import { type ContainerLog, lastLines } from './container-log.ts'
 import { ContainerConfigError } from './environment.ts'
 import type { Container, ContainerState, ContainerStateTerminated, ContainerStatus } from './pod.ts'
 import type { RunProbe } from './probe.ts'
@@ -31,6 +31,8 @@ export interface ContainerContext {
 
 /** How long a container that cannot be configured waits before its configuration is read again. */
 const CONFIG_RETRY_MILLISECONDS = 5000
+/** As much of a log as the kubelet takes for a termination message. */
+const MESSAGE_BYTES = 2048
 
 /** One container of a Pod through all its runs. run() is called once; stop() may be called at any time. */
 export class ContainerRunner {
@@ -167,8 +169,11 @@ export class ContainerRunner {
     await probes
     this.#process = undefined
     records.remove(running.pid)
-    this.#log?.close()
+    const log = this.#log
+    log?.close()
     this.#log = undefined
+    if (exit.exitCode !== 0 && container.terminationMessagePolicy === 'FallbackToLogsOnError' && log)
+      message ??= await lastLines(log.file, MESSAGE_BYTES)
     const terminated = terminatedState(exit, startedAt, timestamp(clock.now()), message)
     this.#started = false
     this.#ready = false
@@ -229,7 +234,7 @@ function terminatedState(
     exitCode: exit.exitCode,
     ...(exit.signal !== undefined && { signal: exit.signal }),
     reason: exit.exitCode === 0 ? 'Completed' : 'Error',
-    ...(message !== undefined && { message }),
+    ...(message && { message }),
     startedAt,
     finishedAt,
   }

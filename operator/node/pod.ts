@@ -31,6 +31,8 @@ export interface Container {
   readinessProbe?: Probe
   livenessProbe?: Probe
   startupProbe?: Probe
+  /** Only FallbackToLogsOnError does something: there is no terminationMessagePath here. */
+  terminationMessagePolicy?: string
   /** `Always` on an init container makes a sidecar, which the local node refuses. */
   restartPolicy?: string
 }

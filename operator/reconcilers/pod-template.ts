@@ -3,6 +3,18 @@ import { isDeepStrictEqual } from 'node:util'
 import type { KubernetesObject } from '../cluster/objects.ts'
 import { defaultStoreSecret } from './names.ts'
 
+interface ContainerState {
+  waiting?: { reason?: string; message?: string }
+  terminated?: { exitCode: number; reason?: string; message?: string }
+}
+
+interface ContainerStatus {
+  name: string
+  ready?: boolean
+  state?: ContainerState
+  lastState?: ContainerState
+}
+
 /** The parts of a built-in Pod that we read or write. */
 export interface Pod extends KubernetesObject {
   spec?: { nodeName?: string }
@@ -11,7 +23,7 @@ export interface Pod extends KubernetesObject {
     podIP?: string
     message?: string
     conditions?: { type: string; status: string; reason?: string; message?: string }[]
-    containerStatuses?: { name: string; state?: { waiting?: { reason?: string; message?: string } } }[]
+    containerStatuses?: ContainerStatus[]
   }
 }
 
@@ -105,6 +117,8 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
         ports: [{ name: 'http', containerPort: parts.port, protocol: 'TCP' }],
         readinessProbe: { ...probe('/readyz'), periodSeconds: 1 },
         livenessProbe: { ...probe('/healthz'), failureThreshold: 6 },
+        // A process that cannot go on says why in its last line; so it stands in the status of the Pod.
+        terminationMessagePolicy: 'FallbackToLogsOnError',
         securityContext: {
           allowPrivilegeEscalation: false,
           readOnlyRootFilesystem: true,
@@ -123,8 +137,8 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
   }
 }
 
-/** Entries have no key; later ones win over ours. */
-const appended: ReadonlySet<string> = new Set(['envFrom'])
+/** Entries have no key: of sources later ones win over ours; a toleration takes none of another's back. */
+const appended: ReadonlySet<string> = new Set(['envFrom', 'tolerations'])
 
 /** Entries hold one of several sources, and two would be refused. */
 const replacedWhole: ReadonlySet<string> = new Set(['env', 'volumes'])
@@ -133,8 +147,8 @@ const listKeys = ['name', 'mountPath', 'containerPort', 'key'] as const
 
 /**
  * The user's part of a Pod over ours: objects merge by field, lists whose entries have a name (containers, env, volumes,
- * mounts, ports) merge by it (a variable or a volume as a whole), sources of variables are added, everything else is
- * replaced.
+ * mounts, ports) merge by it (a variable or a volume as a whole), sources of variables and tolerations are added,
+ * everything else is replaced.
  */
 export function mergeOver(base: unknown, over: unknown, field = ''): unknown {
   if (over === undefined) return base
@@ -167,10 +181,24 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 export const isPodReady = (pod: Pod): boolean =>
   pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 
-/** Why a Pod is not running, if it says so. */
+/** Why a Pod is not running, if it says so: what its process said last, else what the node or the scheduler says. */
 export function podProblem(pod: Pod): string | undefined {
-  const waiting = pod.status?.containerStatuses?.map(({ state }) => state?.waiting).find((state) => state?.reason)
+  const containers = pod.status?.containerStatuses ?? []
+  const waiting = containers.map(({ state }) => state?.waiting).find((state) => state?.reason)
+  const failed = containers.map(lastWords).find((words) => words !== undefined)
+  if (failed !== undefined && (!waiting || waiting.reason === 'CrashLoopBackOff')) return failed
   if (waiting && waiting.reason !== 'ContainerCreating') return `${waiting.reason}: ${waiting.message ?? ''}`
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled')
   return scheduled?.status === 'False' ? `${scheduled.reason}: ${scheduled.message ?? ''}` : undefined
+}
+
+/** As much of a line as is read. */
+const longestWords = 1024
+
+/** The last line of a container that failed and is not ready again: while it waits for its next start, and in it. */
+function lastWords({ name, ready, state, lastState }: ContainerStatus): string | undefined {
+  const ended = state?.terminated ?? lastState?.terminated
+  if (ready || !ended || ended.exitCode === 0) return undefined
+  const line = ended.message?.trimEnd().split('\n').at(-1)?.trim()
+  return line ? `${name} ended with exit code ${ended.exitCode}: ${line.slice(0, longestWords)}` : undefined
 }

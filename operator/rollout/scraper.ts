@@ -1,6 +1,7 @@
 import type { Clock } from '../cluster/clock.ts'
 import type { Log } from '../cluster/log.ts'
 import { add, countsOf, increase, readCounters, subtract } from './counts.ts'
+import { readProvider, type SeenProvider } from './execution-provider.ts'
 import type { TrackEvidence } from './measure.ts'
 import { answerOf, queryUrl } from './prometheus-query.ts'
 import type { Series } from './prometheus-text.ts'
@@ -62,7 +63,7 @@ interface Followed {
   periodMs: number
   isReading: boolean
   totals: Record<Track, Map<string, number>>
-  pods: Map<string, { counters: Series; seenAt: number }>
+  pods: Map<string, { counters: Series; seenAt: number; provider: SeenProvider | undefined }>
   problems: Map<string, string>
   hasBegun: boolean
   scrapedAt: number
@@ -120,6 +121,11 @@ export class Scraper {
 
   stop(): void {
     for (const key of [...this.#followed.keys()]) this.forget(key)
+  }
+
+  /** Where the Pods decode that told it at the last scrape. */
+  providers(key: string): SeenProvider[] {
+    return [...(this.#followed.get(key)?.pods.values() ?? [])].flatMap(({ provider }) => provider ?? [])
   }
 
   /** What happened since this id was asked for first; undefined as long as nothing was read since. */
@@ -207,11 +213,12 @@ export class Scraper {
   async #scrapePod(followed: Followed, { uid, track, url }: Target): Promise<void> {
     const { clock } = this.#options
     try {
-      const counters = readCounters(await this.#read(followed, url))
+      const text = await this.#read(followed, url)
+      const counters = readCounters(text)
       const before = followed.pods.get(uid)
       // What a Pod counted before we looked for the first time is none of ours; one that came since began at zero.
       if (before || followed.hasBegun) add(followed.totals[track], increase(before?.counters ?? new Map(), counters))
-      followed.pods.set(uid, { counters, seenAt: clock.now() })
+      followed.pods.set(uid, { counters, seenAt: clock.now(), provider: readProvider(text) })
       followed.problems.delete(uid)
     } catch (error) {
       const seenAt = followed.pods.get(uid)?.seenAt

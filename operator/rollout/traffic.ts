@@ -61,3 +61,28 @@ export function shadowRefusal(route: TrafficRoute): string | undefined {
   if (route !== 'Replicas') return undefined
   return 'shadow: nothing here can copy requests, since weights are made by numbers of Pods; leave shadow out or give spec.rollout.gateway'
 }
+
+/**
+ * Why a weight of these steps cannot be made, if so. Where an autoscaler says how many Pods there are, each number that
+ * it may choose has to do: what was accepted must not fail when there is less to do.
+ */
+export function weightRefusal(
+  steps: readonly { setWeight?: number }[],
+  options: WeightOptions,
+  autoscaling: { minReplicas: number; maxReplicas: number } | undefined,
+): string | undefined {
+  const { minReplicas: fewest, maxReplicas: most } = autoscaling ?? {
+    minReplicas: options.replicas,
+    maxReplicas: options.replicas,
+  }
+  for (const { setWeight } of steps) {
+    for (let replicas = fewest; setWeight !== undefined && replicas <= most; replicas++) {
+      const planned = planCanary(setWeight, { ...options, replicas })
+      if (!('refused' in planned)) continue
+      return autoscaling
+        ? `${planned.refused}; spec.autoscaling may choose ${replicas}, so raise minReplicas`
+        : planned.refused
+    }
+  }
+  return undefined
+}

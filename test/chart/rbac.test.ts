@@ -42,6 +42,11 @@ const unseen: Record<string, string> = {
   'create gateway.networking.k8s.io/httproutes': 'likewise',
   'patch gateway.networking.k8s.io/httproutes': 'likewise',
   'delete gateway.networking.k8s.io/httproutes': 'likewise',
+  'get autoscaling/horizontalpodautoscalers':
+    'asked for where spec.autoscaling is given, as ranker-deployment/children-contract.ts shows',
+  'create autoscaling/horizontalpodautoscalers': 'likewise',
+  'patch autoscaling/horizontalpodautoscalers': 'likewise',
+  'delete autoscaling/horizontalpodautoscalers': 'likewise',
   'update adloom.dev/rankerpipelines/finalizers': 'as that of rankerdeployments',
   'update adloom.dev/rankerdeployments/finalizers':
     'a blockOwnerDeletion in a child asks for it where OwnerReferencesPermissionEnforcement is on',

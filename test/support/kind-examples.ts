@@ -32,6 +32,9 @@ const metric = (fields: Record<string, unknown>) =>
   steps({ analysis: { metrics: [{ name: 'metric', type: 'ErrorRate', max: '0.01', ...fields }] } })
 const prometheus = { url: 'http://prometheus:9090', query: 'up' }
 const oneNumber = 'are one number: bound them by max and min'
+const scaled = (minReplicas: number, maxReplicas: number) => ({
+  autoscaling: { minReplicas, maxReplicas, targetCpuUtilizationPercent: 70 },
+})
 const oneStep = 'give exactly one of setWeight, pause and analysis'
 
 const runExamples = {
@@ -205,6 +208,13 @@ export const kindExamples: Record<string, KindExample> = {
       { change: metric({ type: 'Prometheus', prometheus, maxDifferenceToStable: '0' }), message: oneNumber },
       { change: metric({ type: 'ScoreDistribution', minRelativeToStable: '1' }), message: oneNumber },
       { change: { rollout: { shadow: { percent: 10 } } }, message: 'shadow needs steps' },
+      { change: { accelerator: {} }, message: 'an accelerator goes with serving.executionProvider CUDA' },
+      { change: { ...scaled(1, 2), replicas: 2 }, message: 'give replicas or autoscaling' },
+      { change: scaled(3, 2), message: 'minReplicas must not exceed maxReplicas' },
+      {
+        change: { autoscaling: { maxReplicas: 2 } },
+        message: 'give at least one of targetCpuUtilizationPercent and targetRequestsInFlight',
+      },
     ],
     accepted: [
       { model: { digest }, evaluationRef: { name: 'evaluation' } },
@@ -213,6 +223,10 @@ export const kindExamples: Record<string, KindExample> = {
       metric({ min: '0.01', maxDifferenceToStable: '-0.1', minRelativeToStable: '0.9' }),
       metric({ type: 'Prometheus', prometheus }),
       { rollout: { shadow: { percent: 10 }, steps: [{ setWeight: 5 }] } },
+      { serving: { executionProvider: 'CUDA' }, accelerator: { tolerations: [{ operator: 'Exists' }] } },
+      { serving: { executionProvider: 'CUDA', onMissingProvider: 'UseCPU' } },
+      scaled(2, 2),
+      { autoscaling: { maxReplicas: 1, targetRequestsInFlight: 8 } },
     ],
   },
   RankerPipeline: {

@@ -49,8 +49,9 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
   const logger = pino({ level: environment.ADLOOM_LOG_LEVEL ?? 'info' })
   const settings = readSettings(environment)
   const { name, digest, serving, threads, eventsToken } = settings
-  const provider = await chooseProvider(serving, logger)
-  const ranker = new Ranker(settings, systemTimers)
+  const execution = await chooseProvider(serving, logger)
+  const { provider } = execution
+  const ranker = new Ranker(settings, systemTimers, execution)
   let draining = false
   const app = buildServer({
     ranker,
@@ -65,7 +66,6 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
     log = await openFeedback(ranker, settings, logger)
     const store = openStore(settings.storeUri)
     ranker.use(await loadModel(digest, { ...serving, store, threads, provider }))
-    ranker.metrics.executionProvider.set({ provider }, 1)
   } catch (error) {
     await app.close()
     await log?.stop(AbortSignal.timeout(flushLimitMilliseconds))

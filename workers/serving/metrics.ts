@@ -18,7 +18,7 @@ export interface ServingMetrics {
   readonly feedbackDropped: Counter<'stream'>
   readonly feedbackFiles: Counter<'stream'>
   readonly feedbackFailures: Counter
-  readonly executionProvider: Gauge<'provider'>
+  readonly executionProvider: Gauge<'provider' | 'wanted'>
   readonly modelInfo: Gauge<'name' | 'digest' | 'revision'>
 }
 
@@ -98,8 +98,8 @@ export function createMetrics(queueLength: () => number): ServingMetrics {
     }),
     executionProvider: new Gauge({
       name: 'adloom_execution_provider_info',
-      help: '1 for what decodes.',
-      labelNames: ['provider'],
+      help: '1 for what decodes, and what was to.',
+      labelNames: ['provider', 'wanted'],
       registers,
     }),
     emptyLists: new Counter({

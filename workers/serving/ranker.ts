@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto'
 import type { RankAnswer, RankRequest } from '../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { Random } from '../tensor/random.ts'
+import type { Execution } from './choose-provider.ts'
 import { type ChosenList, chooseList, type ExplorationPolicy } from './exploration.ts'
 import type { Feedback } from './feedback.ts'
 import { unavailable } from './http-error.ts'
@@ -12,6 +13,8 @@ import { MicroBatcher, type Timers } from './micro-batcher.ts'
 import { listEntries, type ResolvedRequest, resolveRequest } from './resolve-request.ts'
 import type { ServedModel } from './served-model.ts'
 import type { ServingSettings } from './settings.ts'
+
+const onCpu: Execution = { provider: 'CPU', wanted: 'CPU' }
 
 /** So many runs that fail one after another mean that the decoder will not come back. */
 const maxFailures = 3
@@ -25,6 +28,8 @@ interface Answered {
 
 export class Ranker {
   readonly settings: Pick<ServingSettings, 'name' | 'digest' | 'revision' | 'serving'>
+  /** Where it decodes. */
+  readonly execution: Execution
   readonly metrics = createMetrics(() => this.#batcher.length)
   readonly #batcher: MicroBatcher<DecodeRequest, DecodedList>
   readonly #exploration: ExplorationPolicy | undefined
@@ -33,8 +38,9 @@ export class Ranker {
   #failures = 0
   #lastFailure = ''
 
-  constructor(settings: Ranker['settings'], timers: Timers) {
+  constructor(settings: Ranker['settings'], timers: Timers, execution: Execution = onCpu) {
     this.settings = settings
+    this.execution = execution
     const { exploration } = settings.serving
     this.#exploration = exploration && {
       temperature: Number(exploration.temperature),
@@ -61,6 +67,8 @@ export class Ranker {
     this.#model = model
     const { name, revision } = this.settings
     this.metrics.modelInfo.set({ name, digest: model.digest, revision }, 1)
+    const { provider, wanted } = this.execution
+    this.metrics.executionProvider.set({ provider, wanted }, 1)
   }
 
   /** Where answers and events are noted; undefined where nobody asked for it. */

@@ -177,7 +177,8 @@ function addInferenceProtocol(app: FastifyInstance, options: ServerOptions): voi
   })
   route(app, 'GET', '/v2/models/:name', (request) => {
     known(request)
-    return { name, versions: [revision], platform: 'adloom_onnxruntime', inputs: [], outputs: [] }
+    const { execution: parameters } = options.ranker
+    return { name, versions: [revision], platform: 'adloom_onnxruntime', inputs: [], outputs: [], parameters }
   })
   route(app, 'GET', '/v2/models/:name/ready', (request, reply) => {
     known(request)

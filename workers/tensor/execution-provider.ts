@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { arch, platform } from 'node:os'
 import { dirname, join } from 'node:path'
+import { listSupportedBackends } from 'onnxruntime-node'
 import { Graph } from './graph.ts'
 import { writeModel } from './onnx-writer.ts'
 import * as op from './operators.ts'
@@ -30,7 +31,7 @@ export const whatProviderLacks = async (
   if (provider === 'CPU') return undefined
   const missing = cudaLibraries.filter((name) => !existsSync(join(folder, name)))
   if (missing.length > 0)
-    return `${missing.join(' and ')} of ONNX Runtime ${runtimeVersion()} are not in ${folder}: use an image with the CUDA libraries`
+    return `${missing.join(' and ')} of ONNX Runtime ${runtimeVersion()} are not in ${folder}, which has the providers ${bundledProviders()}; use an image of the Dockerfile's target gpu, or add them from the NuGet package Microsoft.ML.OnnxRuntime.Gpu.Linux ${runtimeVersion()}`
   try {
     await addOneOn(provider)
     return undefined
@@ -43,6 +44,12 @@ export const whatProviderLacks = async (
 
 const runtimeVersion = (): string =>
   (createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string }).version
+
+const bundledProviders = (): string =>
+  listSupportedBackends()
+    .filter(({ bundled }) => bundled)
+    .map(({ name }) => name)
+    .join(' and ')
 
 /** A session alone proves little: libraries are loaded and memory is taken when it runs. */
 const addOneOn = async (provider: ExecutionProvider): Promise<void> => {

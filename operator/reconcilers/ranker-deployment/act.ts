@@ -1,14 +1,22 @@
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import type { Client } from '../../cluster/client.ts'
-import { NotFoundError } from '../../cluster/errors.ts'
 import type { KubernetesObject, ObjectKey, Resource } from '../../cluster/objects.ts'
 import { DEPLOYMENT, keyOf, SERVICE } from '../../cluster/resources.ts'
 import type { TrafficRoute } from '../../rollout/traffic.ts'
 import type { PodSettings } from '../pod-template.ts'
-import type { ChildApplier } from './child-applier.ts'
-import { buildDeployment, canaryName, type Deployment, type Service, stableName } from './children.ts'
-import type { SeenGateway } from './observe.ts'
+import { type ChildApplier, remove } from './child-applier.ts'
+import {
+  buildDeployment,
+  canaryName,
+  type Deployment,
+  isControlledBy,
+  type Scaler,
+  type Service,
+  stableName,
+} from './children.ts'
+import type { SeenChildren } from './observe.ts'
 import type { ChildrenWish } from './plan.ts'
+import { applyAutoscaler, handReplicasOver, leaveAutoscaler } from './scaling.ts'
 import {
   buildHttpRoute,
   buildService,
@@ -36,7 +44,7 @@ export async function act(
   ranker: RankerDeployment,
   wish: ChildrenWish,
   route: TrafficRoute,
-  gateway: SeenGateway | undefined,
+  { gateway, autoscaler }: SeenChildren,
   options: ActOptions,
 ): Promise<void> {
   const { client, children, podSettings } = options
@@ -44,10 +52,16 @@ export async function act(
   const apply = (resource: Resource, desired: KubernetesObject, present: KubernetesObject | undefined) =>
     children.apply(client, resource, desired, present)
   await apply(SERVICE, buildService(ranker, route, wish.split), options.service({ namespace, name }))
-  if (gateway?.isServed) await actOnGateway(ranker, wish.split, gateway.route, options)
+  if (gateway?.isServed) await actOnGateway(ranker, wish.split, gateway.present, options)
   else if (!ranker.spec.rollout.gateway) await leaveGateway(ranker, options)
   const present = options.deployment({ namespace, name })
-  await apply(DEPLOYMENT, buildDeployment(ranker, { track: 'stable', ...wish.stable }, podSettings, present), present)
+  if (!wish.autoscaler) await leaveAutoscaler(client, ranker, present)
+  const scaledBy: { scaledBy?: Scaler } =
+    wish.stable.replicas === undefined ? { scaledBy: wish.autoscaler ? 'HorizontalPodAutoscaler' : 'Others' } : {}
+  if (scaledBy.scaledBy && present) await handReplicasOver(client, ranker, present)
+  const stable = buildDeployment(ranker, { track: 'stable', ...wish.stable, ...scaledBy }, podSettings, present)
+  await apply(DEPLOYMENT, stable, present)
+  if (wish.autoscaler) await applyAutoscaler(client, ranker, wish.autoscaler, autoscaler)
   const canaryKey = { namespace, name: canaryName(name) }
   const canary = options.deployment(canaryKey)
   if (wish.canary)
@@ -79,19 +93,3 @@ async function leaveGateway(ranker: RankerDeployment, { client, service }: ActOp
   await remove(client, HTTP_ROUTE, { metadata: { name, namespace } })
   for (const one of left) await remove(client, SERVICE, one)
 }
-
-async function remove(
-  client: Client,
-  resource: Resource,
-  { metadata }: Pick<KubernetesObject, 'metadata'>,
-): Promise<void> {
-  const { namespace = '', name, uid } = metadata
-  try {
-    await client.delete(resource, { namespace, name }, uid === undefined ? {} : { uid })
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error
-  }
-}
-
-const isControlledBy = ({ metadata }: KubernetesObject, ranker: RankerDeployment): boolean =>
-  metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === ranker.metadata.uid) ?? false

@@ -1,5 +1,6 @@
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { Client } from '../../cluster/client.ts'
+import { NotFoundError } from '../../cluster/errors.ts'
 import type { KubernetesObject, Resource } from '../../cluster/objects.ts'
 import { formatKey, keyOf } from '../../cluster/resources.ts'
 
@@ -28,4 +29,18 @@ export class ChildApplier {
 /** A Deployment counts the changes of its spec; what has no generation is taken by its version. */
 function mark(wish: string, { metadata }: KubernetesObject): string {
   return `${wish} ${metadata.uid} ${metadata.generation ?? metadata.resourceVersion}`
+}
+
+/** A child that is not there any more is what was wanted. */
+export async function remove(
+  client: Client,
+  resource: Resource,
+  { metadata }: Pick<KubernetesObject, 'metadata'>,
+): Promise<void> {
+  const { namespace = '', name, uid } = metadata
+  try {
+    await client.delete(resource, { namespace, name }, uid === undefined ? {} : { uid })
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error
+  }
 }

@@ -2,6 +2,7 @@ import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { KubernetesObject } from '../../cluster/objects.ts'
 import type { Track } from '../../rollout/scraper.ts'
+import { withAccelerator } from '../accelerator.ts'
 import { fieldManager, labels } from '../names.ts'
 import { ownerReference } from '../owner-reference.ts'
 import {
@@ -15,6 +16,10 @@ import {
 export const modelAnnotation = 'adloom.dev/model-digest'
 /** Digest of what a Deployment was to be when it was written last: tells a change of the spec that it has not had yet. */
 export const wishAnnotation = 'adloom.dev/wish'
+
+/** Who says how many Pods a Deployment has, where that is not us; tells also that there may be an autoscaler of ours. */
+export const scaledByAnnotation = 'adloom.dev/scaled-by'
+export type Scaler = 'HorizontalPodAutoscaler' | 'Others'
 
 export interface Deployment extends KubernetesObject {
   spec: {
@@ -60,6 +65,9 @@ export function childMetadata(ranker: RankerDeployment, childName = ranker.metad
   }
 }
 
+export const isControlledBy = ({ metadata }: KubernetesObject, ranker: RankerDeployment): boolean =>
+  metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === ranker.metadata.uid) ?? false
+
 /** Names what a Pod serves and how, for answers and metrics. */
 export const revisionOf = (ranker: RankerDeployment, model: string): string =>
   digestOf({ model, serving: ranker.spec.serving }).slice('sha256:'.length, 'sha256:'.length + 10)
@@ -72,12 +80,13 @@ export interface TrackWish {
   model: string
   /** Absent: left to whoever scales the Deployment. */
   replicas?: number
+  scaledBy?: Scaler
 }
 
 /** @param present keeps its selector, which cannot change: one that was made before there were tracks selects both. */
 export function buildDeployment(
   ranker: RankerDeployment,
-  { track, model, replicas }: TrackWish,
+  { track, model, replicas, scaledBy }: TrackWish,
   settings: PodSettings,
   present?: Deployment,
 ): KubernetesObject {
@@ -116,11 +125,14 @@ export function buildDeployment(
           labels: { ...spec.template?.metadata?.labels, ...podLabels },
           annotations: { ...spec.template?.metadata?.annotations, [modelAnnotation]: model },
         },
-        spec: mergeOver(own, spec.template?.spec),
+        spec: mergeOver(withAccelerator(own, 'ranker', spec.accelerator), spec.template?.spec),
       },
     },
   }
-  const annotations = { [wishAnnotation]: digestOf(wish.spec as Parameters<typeof digestOf>[0]) }
+  const annotations = {
+    [wishAnnotation]: digestOf(wish.spec as Parameters<typeof digestOf>[0]),
+    ...(scaledBy === undefined ? {} : { [scaledByAnnotation]: scaledBy }),
+  }
   return { ...wish, metadata: { ...wish.metadata, annotations } } as KubernetesObject
 }
 

@@ -5,10 +5,17 @@ import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { ArtifactStore } from '../../../workers/artifacts/store.ts'
 import type { Clock } from '../../cluster/clock.ts'
 import type { KubernetesObject, ObjectKey } from '../../cluster/objects.ts'
+import { formatKey } from '../../cluster/resources.ts'
 import { findCondition } from '../../control/conditions.ts'
 import type { Scraper } from '../../rollout/scraper.ts'
-import type { Requests, RolloutInput, RolloutState } from '../../rollout/state.ts'
-import { planCanary, shadowRefusal, type TrafficRoute } from '../../rollout/traffic.ts'
+import type { Requests, RolloutState } from '../../rollout/state.ts'
+import {
+  planCanary,
+  shadowRefusal,
+  type TrafficRoute,
+  type WeightOptions,
+  weightRefusal,
+} from '../../rollout/traffic.ts'
 import {
   abortAnnotation,
   approveAnnotation,
@@ -22,17 +29,21 @@ import { finishedProducer } from '../run/inputs.ts'
 import type { InputState } from '../run/observation.ts'
 import type { Lookup } from '../run/run-kind.ts'
 import { analyseStep } from './analyse-step.ts'
+import { autoscalerRefusal, autoscalingCondition, type SeenAutoscaler } from './autoscaler.ts'
 import {
   buildDeployment,
   canaryName,
   type Deployment,
+  isControlledBy,
   modelAnnotation,
   type Service,
   type TrackWish,
   wishAnnotation,
 } from './children.ts'
+import { executionProviderCondition } from './execution-provider.ts'
+import type { SeenGateway } from './gateway.ts'
 import type { DeploymentObservation, SeenDeployment, SeenEvaluation } from './plan.ts'
-import { type HttpRoute, isRouteAt, routeProblem, trafficOf } from './traffic-children.ts'
+import { isRouteAt, routeProblem, trafficOf } from './traffic-children.ts'
 
 export interface ObserverOptions {
   deployment(key: ObjectKey): Deployment | undefined
@@ -49,13 +60,16 @@ export interface ObserverOptions {
   podSettings: PodSettings
 }
 
-/** What is known of the Gateway API; absent where the spec names no Gateway. */
-export type SeenGateway = { isServed: false } | { isServed: true; route: HttpRoute | undefined }
+/** Children that no informer watches. */
+export interface SeenChildren {
+  gateway: SeenGateway | undefined
+  autoscaler: SeenAutoscaler | undefined
+}
 
 export async function observe(
   ranker: RankerDeployment,
   key: ObjectKey,
-  gateway: SeenGateway | undefined,
+  { gateway, autoscaler }: SeenChildren,
   options: ObserverOptions,
 ): Promise<DeploymentObservation> {
   const { spec, status } = ranker
@@ -71,6 +85,7 @@ export async function observe(
     .find((pod) => pod.problem !== undefined)
   const madeBy = makerOf(ranker)
   const route = routeOf(ranker, options.hasWeightedServices)
+  const refusal = autoscalerRefusal(ranker, autoscaler)
   const seen = (present: Deployment, wish: Omit<TrackWish, 'model'>) =>
     seenDeployment(present, (model) => buildDeployment(ranker, { ...wish, model }, options.podSettings, present))
   const stable =
@@ -84,7 +99,7 @@ export async function observe(
     ...(spec.evaluationRef ? { evaluation: seenEvaluation(options.lookup, namespace, spec.evaluationRef.name) } : {}),
     ...(stable ? { deployment: stable } : {}),
     // How many Pods a canary has is told by its status.
-    ...(canary && isOurs(canary, ranker)
+    ...(canary && isControlledBy(canary, ranker)
       ? { canary: seen(canary, { track: 'canary', replicas: canary.spec.replicas ?? 1 }) }
       : {}),
     canaryPods: pods.filter((pod) => pod.metadata.labels?.[labels.track] === 'canary').length,
@@ -92,14 +107,16 @@ export async function observe(
     ...(status?.servedDigest === undefined ? {} : { servedDigest: status.servedDigest }),
     state: stateOf(ranker),
     ...(spec.replicas === undefined ? {} : { replicas: spec.replicas }),
+    ...(spec.autoscaling ? { autoscaling: refusal ? { refusal } : {} } : {}),
+    conditions: [
+      executionProviderCondition(ranker, options.scraper?.providers(formatKey(key)) ?? []),
+      refusal ? undefined : autoscalingCondition(autoscaler),
+    ].filter((condition) => condition !== undefined),
     route,
     shadowPercent: spec.rollout.shadow?.percent ?? 0,
     rollout: rolloutInput(ranker, { route, gateway, stable, canary }, options),
   }
 }
-
-const isOurs = ({ metadata }: Deployment, ranker: RankerDeployment): boolean =>
-  metadata.ownerReferences?.some(({ uid, controller }) => controller === true && uid === ranker.metadata.uid) ?? false
 
 function stateOf({ status }: RankerDeployment): RolloutState {
   const handled: Requests = {
@@ -133,14 +150,14 @@ function rolloutInput(
 ): DeploymentObservation['rollout'] {
   const { spec, metadata } = ranker
   const { rollout } = spec
-  const { suspend, replicas, ...deciding } = spec
+  const { suspend, replicas, autoscaling, ...deciding } = spec
   const weights = {
     route: around.route,
     replicas: replicas ?? around.stable?.wanted ?? 1,
     tolerancePercent: rollout.weightTolerancePercent,
   }
   const plan = (weight: number) => planCanary(weight, weights)
-  const refusal = refusalOf(ranker, around, plan)
+  const refusal = refusalOf(ranker, around, weights)
   return {
     now: options.clock.now(),
     specDigest: digestOf(deciding as Parameters<typeof digestOf>[0]),
@@ -175,26 +192,23 @@ export const routeOf = ({ spec }: RankerDeployment, hasWeightedServices: boolean
 function refusalOf(
   ranker: RankerDeployment,
   { route, gateway, canary }: Surroundings,
-  plan: RolloutInput['planCanary'],
+  weights: WeightOptions,
 ): { reason: string; message: string } | undefined {
   const { rollout } = ranker.spec
   const name = canaryName(ranker.metadata.name)
-  if (canary && !isOurs(canary, ranker))
+  if (canary && !isControlledBy(canary, ranker))
     return { reason: 'NameTaken', message: `Deployment "${name}" is another's; rename that or this object` }
   if (gateway?.isServed === false) {
     const message =
       'spec.rollout.gateway: this API server has no gateway.networking.k8s.io/v1; install it or leave gateway out'
     return { reason: 'GatewayNotAvailable', message }
   }
-  const unaccepted = gateway?.isServed === true ? routeProblem(gateway.route) : undefined
+  const unaccepted = gateway?.isServed === true ? routeProblem(gateway.present) : undefined
   if (unaccepted !== undefined) return { reason: 'RouteNotAccepted', message: unaccepted }
   const shadow = rollout.shadow ? shadowRefusal(route) : undefined
   if (shadow !== undefined) return { reason: 'ShadowNotPossible', message: shadow }
-  for (const { setWeight } of rollout.steps ?? []) {
-    const planned = setWeight === undefined ? undefined : plan(setWeight)
-    if (planned && 'refused' in planned) return { reason: 'WeightNotReachable', message: planned.refused }
-  }
-  return undefined
+  const unreachable = weightRefusal(rollout.steps ?? [], weights, ranker.spec.autoscaling)
+  return unreachable === undefined ? undefined : { reason: 'WeightNotReachable', message: unreachable }
 }
 
 function isRouted(
@@ -205,7 +219,7 @@ function isRouted(
 ): boolean {
   const { name, namespace = '' } = ranker.metadata
   const split = { canaryPercent: weight, shadowPercent: ranker.spec.rollout.shadow?.percent ?? 0 }
-  if (route === 'Gateway') return gateway?.isServed === true && isRouteAt(gateway.route, name, weight)
+  if (route === 'Gateway') return gateway?.isServed === true && isRouteAt(gateway.present, name, weight)
   if (route === 'Replicas') return true
   return options.service({ namespace, name })?.metadata.annotations?.[trafficAnnotation] === trafficOf(split)
 }

@@ -48,6 +48,10 @@ export interface DeploymentObservation {
   state: RolloutState
   /** Replicas of the spec; absent: left to an autoscaler. */
   replicas?: number
+  /** The spec asks for an autoscaler, which may not be possible here. */
+  autoscaling?: { refusal?: { reason: string; message: string } }
+  /** What others tell of the Pods and of what scales them. */
+  conditions?: readonly OwnCondition[]
   route: TrafficRoute
   shadowPercent: number
   rollout: Pick<
@@ -69,6 +73,8 @@ export interface DeploymentObservation {
 /** The children that are wanted. */
 export interface ChildrenWish {
   stable: { model: string; replicas?: number }
+  /** Absent: none of ours. */
+  autoscaler?: { mayScaleIn: boolean }
   /** Absent: none. */
   canary?: { model: string; replicas: number }
   /** Absent: there is nothing to divide. */
@@ -118,7 +124,10 @@ export function planDeployment(observation: DeploymentObservation): DeploymentPl
   const readiness = readinessOf(observation, rollout, admission, wantedDigest)
   return {
     rollout,
-    readiness: { ...readiness, own: [...(readiness.own ?? []), availability(deployment, canary)] },
+    readiness: {
+      ...readiness,
+      own: [...(readiness.own ?? []), availability(deployment, canary), ...(observation.conditions ?? [])],
+    },
     ...(children ? { children } : {}),
     ...(wantedDigest === undefined ? {} : { wantedDigest }),
     ...(served === undefined ? {} : { servedDigest: served }),
@@ -136,7 +145,8 @@ const seenTrack = (seen: SeenDeployment): SeenTrack => ({
 
 /** Why a rollout of the wanted model may not begin, if so. */
 function admissionOf(observation: DeploymentObservation, wanted: string | undefined): Readiness | undefined {
-  const { model, modelInStore, evaluation } = observation
+  const { model, modelInStore, evaluation, autoscaling } = observation
+  if (autoscaling?.refusal) return { state: 'stalled', ...autoscaling.refusal }
   if (model.state === 'Waiting') return reconciling(reasons.dependencyNotReady, model.message)
   if (model.state !== 'Ready') return { state: 'stalled', reason: reasons.invalidSpec, message: model.message }
   if (!modelInStore) {
@@ -181,17 +191,34 @@ function childrenOf(observation: DeploymentObservation, state: RolloutState): Ch
   const model = rollout?.phase === 'Promoting' ? rollout.digest : stableDigest
   if (model === undefined) return undefined
   if (suspend && (rollout || (!canary && canaryPods === 0 && deployment?.model === model))) return undefined
-  const stable = { model, ...(replicas === undefined ? {} : { replicas }) }
+  const autoscaler = autoscalerOf(observation, state)
+  const own = {
+    stable: { model, ...(replicas === undefined ? {} : { replicas }) },
+    ...(autoscaler ? { autoscaler } : {}),
+  }
   const wanted = rollout && canaryReplicas(observation, rollout)
   // The Pods of a canary that goes get nothing more, though they answer for a moment.
-  if (!rollout || wanted === undefined) return { stable, ...(canary || canaryPods > 0 ? { split: noCanary } : {}) }
+  if (!rollout || wanted === undefined) return { ...own, ...(canary || canaryPods > 0 ? { split: noCanary } : {}) }
   const answers = canary?.model === rollout.digest ? canary.availableReplicas : 0
   const split = {
     canaryPercent: answers > 0 ? rollout.weight : 0,
     shadowPercent: answers > 0 ? observation.shadowPercent : 0,
   }
-  if (wanted === 0 && !canary) return { stable, split }
-  return { stable, canary: { model: rollout.digest, replicas: wanted }, split }
+  if (wanted === 0 && !canary) return { ...own, split }
+  return { ...own, canary: { model: rollout.digest, replicas: wanted }, split }
+}
+
+/** An autoscaler looks at what stable had to do in the last five minutes, a part of it only while there was a canary. */
+const settleMs = 300_000
+
+/** While a model rolls out stable keeps its Pods, whatever share of the requests is left to it. */
+function autoscalerOf(
+  { autoscaling, canary, canaryPods, rollout: { now } }: DeploymentObservation,
+  { rollout, revisions: [last] }: RolloutState,
+): ChildrenWish['autoscaler'] {
+  if (!autoscaling || autoscaling.refusal) return undefined
+  const isSettled = !last || now - Date.parse(last.time) >= settleMs
+  return { mayScaleIn: !rollout && !canary && canaryPods === 0 && isSettled }
 }
 
 /** As many as the weight that is reached needs, or the one that is to be reached; undefined: there is no canary. */

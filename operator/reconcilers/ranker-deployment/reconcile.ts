@@ -13,6 +13,7 @@ import type { Target } from '../../rollout/scraper.ts'
 import { labels } from '../names.ts'
 import { isPodReady } from '../pod-template.ts'
 import { act } from './act.ts'
+import { seeAutoscaler } from './autoscaler.ts'
 import { ChildApplier } from './child-applier.ts'
 import { seeGateway } from './gateway.ts'
 import { type ObserverOptions, observe } from './observe.ts'
@@ -29,6 +30,8 @@ export interface RankerDeploymentReconcilerOptions extends ObserverOptions {
 const missingArtifactMs = 5000
 /** Pods that go, and routes, are not watched. */
 const unwatchedMs = 2000
+/** Nor is an autoscaler, which has news only when it is made, or loses or finds its metrics. */
+const autoscalerMs = 30_000
 const analysisScrapeMs = 5000
 const onlineScrapeMs = 30_000
 const onlineMs = 60_000
@@ -48,8 +51,11 @@ export function createRankerDeploymentReconciler(options: RankerDeploymentReconc
       return done()
     }
     followPods(ranker, key, options)
-    const gateway = await seeGateway(client, ranker)
-    const observation = await observe(ranker, key, gateway, options)
+    const seen = {
+      gateway: await seeGateway(client, ranker),
+      autoscaler: ranker.spec.autoscaling && (await seeAutoscaler(client, key)),
+    }
+    const observation = await observe(ranker, key, seen, options)
     const plan = planDeployment(observation)
     for (const { kind, name } of plan.wake) options.wake(kind, formatKey({ namespace: key.namespace ?? '', name }))
     recordTransitions(ranker, plan, options)
@@ -59,7 +65,7 @@ export function createRankerDeploymentReconciler(options: RankerDeploymentReconc
     // First what was decided, then what follows from it: an analysis that passed is not made again by an operator that
     // fell over, and whatever was not done yet follows from status at the next look.
     await writer.write(client, ranker, status)
-    if (plan.children) await act(ranker, plan.children, observation.route, gateway, { ...options, client, children })
+    if (plan.children) await act(ranker, plan.children, observation.route, seen, { ...options, client, children })
     return nextLook(plan, observation, options)
   }
 }
@@ -159,6 +165,7 @@ function nextLook(
     waitMs,
     ...(readiness.reason === reasons.artifactMissing ? [missingArtifactMs] : []),
     ...(isGoing || (observation.route === 'Gateway' && state.rollout) ? [unwatchedMs] : []),
+    ...(observation.autoscaling ? [autoscalerMs] : []),
     ...(scraper && state.stableDigest !== undefined ? [onlineMs] : []),
   ]
   const wait = Math.min(...waits)

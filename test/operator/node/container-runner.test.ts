@@ -137,6 +137,33 @@ describe('a container', () => {
     await run
   })
 
+  it('that failed has its last lines in its state, when it is asked for by terminationMessagePolicy', async () => {
+    const messages: unknown[] = []
+    const line = `${'x'.repeat(600)}\n`
+    for (const terminationMessagePolicy of ['FallbackToLogsOnError', 'File']) {
+      const { runner, clock, processes } = await makeRunner({
+        container: { name: 'main', terminationMessagePolicy },
+        restartPolicy: 'Never',
+        launch: async (_, { onOutput }) => {
+          const process = new FakeProcess()
+          onOutput(Buffer.from(line.repeat(4)))
+          onOutput(Buffer.from('main: nothing to eat\n'))
+          processes.push(process)
+          return process
+        },
+        openLog: () => log,
+      })
+      const log = new ContainerLog(join(await temporaryDirectory(), 'log'), 10_000)
+      const run = runner.run()
+      await until(clock, () => runner.status().state.running !== undefined)
+      processes[0]?.exit({ exitCode: 1 })
+      await run
+      messages.push(runner.status().state.terminated?.message)
+    }
+    // The kubelet takes 2048 bytes; a line that does not fit is left out.
+    expect(messages).toEqual([`${line.repeat(3)}main: nothing to eat\n`, undefined])
+  })
+
   it('asks for its configuration again until a person has mended it', async () => {
     let mended = false
     const { runner, clock } = await makeRunner({

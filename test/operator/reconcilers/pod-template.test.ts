@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { mergeOver, restrictedPodSpec, storeEnvironment } from '../../../operator/reconcilers/pod-template.ts'
+import {
+  mergeOver,
+  type Pod,
+  podProblem,
+  restrictedPodSpec,
+  storeEnvironment,
+} from '../../../operator/reconcilers/pod-template.ts'
 
 const table: Record<string, [base: unknown, over: unknown, merged: unknown]> = {
   'nothing over something changes nothing': [{ a: 1 }, undefined, { a: 1 }],
@@ -50,6 +56,13 @@ const table: Record<string, [base: unknown, over: unknown, merged: unknown]> = {
     { envFrom: [{ secretRef: { name: 'ours', optional: true } }] },
     { envFrom: [{ secretRef: { optional: true, name: 'ours' } }, { configMapRef: { name: 'theirs' } }] },
     { envFrom: [{ secretRef: { name: 'ours', optional: true } }, { configMapRef: { name: 'theirs' } }] },
+  ],
+  'tolerations are added, also of the same taint': [
+    { tolerations: [{ key: 'gpu', effect: 'NoSchedule' }] },
+    { tolerations: [{ key: 'gpu', effect: 'NoExecute' }, { operator: 'Exists' }] },
+    {
+      tolerations: [{ key: 'gpu', effect: 'NoSchedule' }, { key: 'gpu', effect: 'NoExecute' }, { operator: 'Exists' }],
+    },
   ],
   'a list of plain values is replaced': [{ args: ['a', 'b'] }, { args: ['c'] }, { args: ['c'] }],
   'a new list is added': [{}, { tolerations: [{ key: 'gpu' }] }, { tolerations: [{ key: 'gpu' }] }],
@@ -128,4 +141,40 @@ test('of its own environment the operator hands on where the store is, and no cr
     { name: 'AWS_ENDPOINT_URL_S3', value: 'http://minio.storage:9000' },
     { name: 'AWS_REGION', value: 'eu-west-1' },
   ])
+})
+
+const ended = { exitCode: 1, reason: 'Error', message: '{"level":30}\nadloom serve: no CUDA here\n' }
+const backOff = { waiting: { reason: 'CrashLoopBackOff', message: 'back-off 10s' } }
+
+const problems: Record<string, [container: object, problem: string | undefined]> = {
+  'a container that waits for its next start has said why it ended': [
+    { ready: false, state: backOff, lastState: { terminated: ended } },
+    'ranker ended with exit code 1: adloom serve: no CUDA here',
+  ],
+  'so has one that has just ended': [
+    { ready: false, state: { terminated: ended } },
+    'ranker ended with exit code 1: adloom serve: no CUDA here',
+  ],
+  'and one that tries again': [
+    { ready: false, state: { running: {} }, lastState: { terminated: ended } },
+    'ranker ended with exit code 1: adloom serve: no CUDA here',
+  ],
+  'one that came back has no problem': [
+    { ready: true, state: { running: {} }, lastState: { terminated: ended } },
+    undefined,
+  ],
+  'one that said nothing is told by the node': [
+    { ready: false, state: backOff, lastState: { terminated: { exitCode: 137 } } },
+    'CrashLoopBackOff: back-off 10s',
+  ],
+  'an image that is missing now is the problem, whatever was before': [
+    { ready: false, state: { waiting: { reason: 'ErrImagePull', message: 'no' } }, lastState: { terminated: ended } },
+    'ErrImagePull: no',
+  ],
+  'one that is made is no problem': [{ ready: false, state: { waiting: { reason: 'ContainerCreating' } } }, undefined],
+}
+
+test.each(Object.entries(problems))('%s', (_, [container, problem]) => {
+  const pod = { status: { containerStatuses: [{ name: 'ranker', ...container }] } } as unknown as Pod
+  expect(podProblem(pod)).toBe(problem)
 })

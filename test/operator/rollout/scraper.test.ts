@@ -23,7 +23,8 @@ function start() {
         return await new Promise((_, reject) =>
           signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
         )
-      return `adloom_rank_requests_total{code="200"} ${requests}\n`
+      const provider = 'adloom_execution_provider_info{provider="CPU",wanted="CUDA"} 1'
+      return `adloom_rank_requests_total{code="200"} ${requests}\n${provider}\n`
     },
   })
   onTestFinished(() => scraper.stop())
@@ -130,4 +131,17 @@ test('what stable does is told when it changes by more than noise', async () => 
     requestsPerSecond: '200',
     observedAt: 'third',
   })
+})
+
+test('where Pods decode is known of those that are there', async () => {
+  const { clock, pods, follow, scraper } = start()
+  pods.set('a', { track: 'stable', requests: 1 })
+  pods.set('b', { track: 'canary', requests: new Error('gone') })
+  follow()
+  expect(scraper.providers('ns/a')).toEqual([])
+  await clock.advance(0)
+  expect(scraper.providers('ns/a')).toEqual([{ provider: 'CPU', wanted: 'CUDA' }])
+  pods.delete('a')
+  await clock.advance(5000)
+  expect(scraper.providers('ns/a')).toEqual([])
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { planCanary, replicasFor, shadowRefusal } from '../../../operator/rollout/traffic.ts'
+import { planCanary, replicasFor, shadowRefusal, weightRefusal } from '../../../operator/rollout/traffic.ts'
 
 const replicas = { route: 'Replicas', tolerancePercent: 10 } as const
 
@@ -55,4 +55,15 @@ test('what is not refused is within the tolerance, and the replicas that are nam
       },
     ),
   )
+})
+
+test('a weight has to do with each number of Pods that an autoscaler may choose', () => {
+  const steps = [{ setWeight: 10 }, {}]
+  const options = { ...replicas, replicas: 9 }
+  const scaled = (minReplicas: number) => weightRefusal(steps, options, { minReplicas, maxReplicas: 20 })
+  expect(weightRefusal(steps, options, undefined)).toBeUndefined()
+  expect(scaled(4)).toBeUndefined()
+  expect(scaled(3)).toMatch(/4 replicas would do; spec.autoscaling may choose 3, so raise minReplicas/)
+  const proxied = { ...options, route: 'Proxy' } as const
+  expect(weightRefusal(steps, proxied, { minReplicas: 1, maxReplicas: 20 })).toBeUndefined()
 })

@@ -7,7 +7,7 @@ const lacks = async () => 'libx.so is not in /lib'
 
 it('what can be had is taken', async () => {
   const wanted = { executionProvider: 'CUDA', onMissingProvider: 'Fail' } as const
-  expect(await chooseProvider(wanted, log, async () => undefined)).toBe('CUDA')
+  expect(await chooseProvider(wanted, log, async () => undefined)).toEqual({ provider: 'CUDA', wanted: 'CUDA' })
 })
 
 it('what is missing ends the server, with its name and the ways out', async () => {
@@ -19,6 +19,10 @@ it('what is missing ends the server, with its name and the ways out', async () =
 
 it('the CPU stands in where it may, and the log says so', async () => {
   const wanted = { executionProvider: 'CUDA', onMissingProvider: 'UseCPU' } as const
-  expect(await chooseProvider(wanted, log, lacks)).toBe('CPU')
+  expect(await chooseProvider(wanted, log, lacks)).toEqual({
+    provider: 'CPU',
+    wanted: 'CUDA',
+    missing: 'libx.so is not in /lib',
+  })
   expect(warnings).toEqual(['CUDA cannot be used, the CPU decodes instead: libx.so is not in /lib'])
 })

@@ -273,7 +273,11 @@ describe('the Open Inference Protocol', () => {
   it('names the server and the model', async () => {
     const { get } = scene()
     expect((await get('/v2')).json()).toMatchObject({ name: 'adloom', extensions: [] })
-    expect((await get('/v2/models/feed')).json()).toMatchObject({ name: 'feed', versions: ['r1'] })
+    expect((await get('/v2/models/feed')).json()).toMatchObject({
+      name: 'feed',
+      versions: ['r1'],
+      parameters: { provider: 'CPU', wanted: 'CPU' },
+    })
     expect((await get('/v2/health/live')).json()).toEqual({ live: true })
   })
 

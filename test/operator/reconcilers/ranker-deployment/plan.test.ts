@@ -129,6 +129,14 @@ const table: Record<string, [observation: Partial<DeploymentObservation>, expect
     'ready ScaledToZero, applies new, served new',
   ],
   'suspension leaves what serves': [{ suspend: true, ...old }, 'held Suspended, applies nothing, served old'],
+  'an autoscaler that cannot be had is refused, and what serves goes on serving': [
+    { ...old, autoscaling: { refusal: { reason: 'No', message: 'no' } } },
+    'stalled No, applies old, served old',
+  ],
+  'nothing is begun with it': [
+    { autoscaling: { refusal: { reason: 'No', message: 'no' } } },
+    'stalled No, applies nothing, served nothing',
+  ],
   'a model that is not known is waited for': [
     { model: waiting, ...old },
     'reconciling DependencyNotReady, applies old, served old',
@@ -248,4 +256,25 @@ test('only a known, whole and allowed model begins, and only a loaded one is Rea
     }),
     { numRuns: 1000 },
   )
+})
+
+const ended = (secondsAgo: number) => ({
+  digest: 'new',
+  outcome: 'Promoted' as const,
+  message: '',
+  time: new Date(calm.rollout.now - secondsAgo * 1000).toISOString(),
+})
+const settled = { ...calm.state, stableDigest: 'new' }
+
+test.each<[string, Partial<DeploymentObservation>, boolean | undefined]>([
+  ['there is none where it is refused', { autoscaling: { refusal: { reason: 'No', message: 'no' } } }, undefined],
+  ['it may take Pods away where one model serves', {}, true],
+  ['not while another rolls out', promoting, false],
+  ['nor while Pods of its canary go', { canaryPods: 1 }, false],
+  ['nor before it has seen all requests for five minutes', { state: { ...settled, revisions: [ended(299)] } }, false],
+  ['then again', { state: { ...settled, revisions: [ended(300), ended(400)] } }, true],
+])('%s', (_, more, mayScaleIn) => {
+  const { children } = planDeployment({ ...calm, deployment: serving, state: settled, autoscaling: {}, ...more })
+  expect(children?.stable).not.toHaveProperty('replicas')
+  expect(children?.autoscaler?.mayScaleIn).toBe(mayScaleIn)
 })
