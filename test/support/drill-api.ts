@@ -7,7 +7,7 @@ export interface DrillApi {
   stop(): Promise<void>
 }
 
-/** Set by the project `drills` of vitest.config.ts: the same drills on a real control plane, one of its own each. */
+/** Set by the project `cluster-drills` of vitest.config.ts: the same drills on a real control plane, one of its own each. */
 export const isRealApi = process.env.ADLOOM_DRILL_API === 'real'
 
 export async function startDrillApi(): Promise<DrillApi | Unavailable> {
