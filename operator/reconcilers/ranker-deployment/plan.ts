@@ -54,6 +54,7 @@ export interface DeploymentObservation {
     RolloutInput,
     | 'now'
     | 'specDigest'
+    | 'wantedSince'
     | 'steps'
     | 'stepsDigest'
     | 'progressDeadlineSeconds'

@@ -148,7 +148,8 @@ const seenFollower = ({ metadata, status }: FollowerObject): SeenFollower => ({
   name: metadata.name,
   ...(status?.stableDigest === undefined ? {} : { stableDigest: status.stableDigest }),
   rejected: status?.rejected ?? [],
-  online: status?.online ?? {},
+  // Numbers of the model before may stand there until there are others.
+  online: status?.online?.digest === status?.stableDigest ? (status?.online ?? {}) : {},
 })
 
 /** Those of the models in question that the store lacks; all of them are where another one may take over. */
