@@ -74,7 +74,13 @@ async function statusOrLedger(
 ): Promise<PipelineStatus> {
   if (status && status.observedGeneration !== -1) return status
   const entries = await store.ledger.read(metadata.namespace ?? '')
-  return { observedGeneration: -1, ...status, ...statusFromLedger(entries, metadata.name) }
+  const known = statusFromLedger(entries, metadata.name)
+  // A candidate that is lost is made again by the run that its entry would have stood for.
+  const isLost = known.candidate && !(await store.stat(known.candidate.digest))
+  const told = isLost
+    ? entries.filter(({ digest, type }) => type !== 'Candidate' || digest !== known.candidate?.digest)
+    : entries
+  return { observedGeneration: -1, ...status, ...statusFromLedger(told, metadata.name) }
 }
 
 /** Labels hold 63 characters, and the number of a run needs some. */
