@@ -282,6 +282,7 @@ export const rolloutStatus = {
         scorePsi: number(
           'Population stability index of the score of the first entry against the first hour in which this operator saw the model serve.',
         ),
+        digest: optional(digest({ description: 'Model that did it.' })),
         observedAt: time({ description: 'End of the minute that the numbers are of.' }),
       },
       { description: 'What stable is seen to do; written when it changes by more than noise, once a minute at most.' },

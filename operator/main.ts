@@ -294,12 +294,14 @@ export class Operator {
     )
   }
 
-  /** Has those looked at again that follow a pipeline whose champion is another one now. */
+  /** Has those looked at again that follow a pipeline whose champion is another one now, or was promoted again. */
   #followers(rankers: Informer<RankerDeployment>): Trigger {
     return mapped(
       this.#informer<RankerPipeline>(rankerPipeline.kind),
       (object) => rankers.byIndex(pipelineIndex, formatKey(keyOf(object))).map(keyOf),
-      (before, after) => before.status?.champion?.digest !== after.status?.champion?.digest,
+      ({ status: before }, { status: after }) =>
+        before?.champion?.digest !== after?.champion?.digest ||
+        before?.champion?.promotedAt !== after?.champion?.promotedAt,
     )
   }
 

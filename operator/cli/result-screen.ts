@@ -1,4 +1,5 @@
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import type { RankerPipeline } from '../../crds/kinds/ranker-pipeline.ts'
 import type { RankAnswer } from '../../crds/rank.ts'
 import { findCondition } from '../control/conditions.ts'
 import { duration, type ShownObject } from './progress-table.ts'
@@ -19,6 +20,9 @@ export function resultScreen(
   return [
     '',
     ...objects.filter(({ kind }) => kind === 'Evaluation').flatMap((object) => evaluationLines(object as Evaluation)),
+    ...objects
+      .filter(({ kind }) => kind === 'RankerPipeline')
+      .flatMap((object) => pipelineLines(object as RankerPipeline)),
     ...reuseLines(objects),
     ...asked.flatMap(askedLines),
     `Took ${duration(seconds)}.`,
@@ -35,6 +39,21 @@ function evaluationLines({ metadata, status }: Evaluation): string[] {
     `Evaluation ${metadata.name}: ${passed?.status === 'True' ? 'Passed' : 'NOT passed'}, ${status?.cases ?? 0} cases, 95 % intervals`,
     ...metrics,
     ...(status?.gates ?? []).map((gate) => `  gate ${gate.name}: ${gate.passed ? 'holds' : 'FAILED'}, ${gate.message}`),
+    '',
+  ]
+}
+
+/** Runs that are shown, the newest. */
+const shownRuns = 5
+
+function pipelineLines({ metadata, status }: RankerPipeline): string[] {
+  const { champion, candidate, runs = [] } = status ?? {}
+  const model = ({ trainingRun, digest, summary = '' }: NonNullable<typeof candidate>) =>
+    `${trainingRun} ${digest.slice(0, 19)} ${summary}`.trimEnd()
+  return [
+    `Pipeline ${metadata.name}: ${champion ? `champion ${model(champion)}` : 'no champion yet'}`,
+    ...(candidate ? [`  candidate ${model(candidate)}, waits for promotion.approvedDigest`] : []),
+    ...runs.slice(0, shownRuns).map(({ name, state, message }) => `  ${name} ${state}${message ? `: ${message}` : ''}`),
     '',
   ]
 }

@@ -17,6 +17,8 @@ interface RolloutModels {
   servedDigest?: string
   stableDigest?: string
   canaryDigest?: string
+  /** A person may want to go back to one. */
+  revisions?: { digest: string }[]
 }
 
 type PipelineModels = Pick<PipelineStatus, 'champion' | 'candidate' | 'lineage' | 'rejected' | 'runs'>
@@ -62,6 +64,7 @@ export class ArtifactCollector {
     const active = new Set(referrers.flatMap(activeInput))
     try {
       for (const digest of await this.#digestsInLedgers()) digests.add(digest)
+      await this.#addWhatTheyNeed(digests)
       const { artifacts, checkpoints, bytes } = await store.collectGarbage({
         isReferenced: (digest) => digests.has(digest),
         isActiveInput: (namespace, inputDigest) => active.has(`${namespace}/${inputDigest}`),
@@ -71,6 +74,17 @@ export class ArtifactCollector {
       if (artifacts.length + checkpoints.length > 0) log.info({ artifacts, checkpoints, bytes }, 'Collected artifacts')
     } catch (error) {
       log.error({ err: error }, 'Could not collect artifacts')
+    }
+  }
+
+  /**
+   * A Pod reads users' histories in the Dataset revision of its model, whose run may be long gone. Manifests name what
+   * they need, and a Set that grows is walked to its end.
+   */
+  async #addWhatTheyNeed(digests: Set<string>): Promise<void> {
+    for (const digest of digests) {
+      const { datasetDigest, tokenizerDigest } = (await this.#options.store.stat(digest))?.manifest.metadata ?? {}
+      for (const needed of [datasetDigest, tokenizerDigest]) if (typeof needed === 'string') digests.add(needed)
     }
   }
 
@@ -96,6 +110,7 @@ export function referredDigests({ spec, status }: Referrer): string[] {
     status?.servedDigest,
     status?.stableDigest,
     status?.canaryDigest,
+    ...(status?.revisions ?? []).map(({ digest }) => digest),
     ...Object.values(status?.inputs ?? {}),
     ...pipelineDigests(status ?? {}),
   ].filter((digest) => digest !== undefined)

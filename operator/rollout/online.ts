@@ -10,10 +10,12 @@ export interface Online {
   ctr?: string
   revenuePerRequest?: string
   scorePsi?: string
+  /** Of the model; absent in what was written before models were told. */
+  digest?: string
   observedAt: string
 }
 
-type Measure = Exclude<keyof Online, 'observedAt'>
+type Measure = Exclude<keyof Online, 'digest' | 'observedAt'>
 
 /** Fewer scores than this say nothing about how they are distributed. */
 export const enoughScores = 500
@@ -50,7 +52,7 @@ export const isEnough = ({ score }: Counts): boolean => (score.at(-1)?.count ?? 
 export function nextOnline(
   before: Online | undefined,
   seen: ReturnType<typeof measureOnline>,
-  observedAt: string,
+  { digest, observedAt }: Required<Pick<Online, 'digest' | 'observedAt'>>,
 ): Online {
   const isNews =
     !before ||
@@ -60,5 +62,5 @@ export function nextOnline(
     })
   if (before && !isNews) return before
   const numbers = [...seen].map(([name, { value }]) => [name, String(Number(value.toPrecision(4)))])
-  return { ...Object.fromEntries(numbers), observedAt }
+  return { ...Object.fromEntries(numbers), digest, observedAt }
 }

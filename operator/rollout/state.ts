@@ -35,6 +35,8 @@ export interface RolloutInput {
   suspend: boolean
   /** The model that the spec asks for, as far as it can be told. */
   wanted?: string
+  /** When a pipeline made it the champion, where it comes from one. */
+  wantedSince?: string
   /** It is whole and allowed, so that a rollout of it may begin. */
   mayBegin: boolean
   /** Of all that decides whether a rejected model deserves another try. */

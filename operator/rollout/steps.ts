@@ -58,7 +58,7 @@ class Walk {
       return
     }
     if (this.#take('retry')) this.#forgive(() => true)
-    this.#forgive(({ spec }) => spec !== this.#input.specDigest)
+    this.#forgive(({ spec, time }) => spec !== this.#input.specDigest || this.#isWantedAnew(time))
     this.#follow()
     this.#begin()
     if (this.#take('promote') && this.state.rollout?.phase === 'Stepping')
@@ -92,7 +92,13 @@ class Walk {
     this.#set({ rollout: rest })
   }
 
-  #forgive(deserves: (rejection: { spec: string }) => boolean): void {
+  /** A pipeline promotes what has failed online only when a person asks, who knows of the failure. */
+  #isWantedAnew(rejectedAt: string): boolean {
+    const { wantedSince } = this.#input
+    return wantedSince !== undefined && Date.parse(rejectedAt) <= Date.parse(wantedSince)
+  }
+
+  #forgive(deserves: (rejection: { spec: string; time: string }) => boolean): void {
     const { wanted } = this.#input
     const rejected = this.state.rejected.filter((one) => one.digest !== wanted || !deserves(one))
     if (rejected.length < this.state.rejected.length) this.#set({ rejected })

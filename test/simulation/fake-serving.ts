@@ -9,8 +9,19 @@ import { digestOf } from '../../workers/artifacts/digest.ts'
 export interface Behaviour {
   /** Share of answers 500. */
   errorRate: number
+  /** Share of impressions that are clicked; every answer is shown once. */
+  clickThroughRate?: number
   /** Its Pods never get ready. */
   isBroken?: boolean
+}
+
+interface ServingPod {
+  model: string
+  requests: number
+  errors: number
+  clicks: number
+  /** Up to when they are counted, in milliseconds. */
+  countedAt: number
 }
 
 const requestsPerSecond = 100
@@ -19,7 +30,7 @@ const requestsPerSecond = 100
 export class FakeServing {
   readonly models = new Map<string, Behaviour>()
   readonly #clock: Clock
-  readonly #pods = new Map<string, { model: string; since: number }>()
+  readonly #pods = new Map<string, ServingPod>()
   #addresses = 0
   /** Fewest Pods that answered at any look, since somebody set it. */
   fewest = Number.POSITIVE_INFINITY
@@ -32,13 +43,26 @@ export class FakeServing {
   readonly metrics = async (url: string): Promise<string> => {
     const pod = this.#pods.get(new URL(url).hostname)
     if (!pod) throw new Error('nothing answers there')
-    const requests = Math.floor(((this.#clock.now() - pod.since) / 1000) * requestsPerSecond)
-    const errors = Math.floor(requests * (this.models.get(pod.model)?.errorRate ?? 0))
+    this.#count(pod)
+    const { requests, errors, clicks } = pod
     return [
-      `adloom_rank_requests_total{code="200"} ${requests - errors}`,
-      `adloom_rank_requests_total{code="500"} ${errors}`,
+      `adloom_rank_requests_total{code="200"} ${Math.floor(requests - errors)}`,
+      `adloom_rank_requests_total{code="500"} ${Math.floor(errors)}`,
+      `adloom_events_total{type="impression"} ${Math.floor(requests - errors)}`,
+      `adloom_events_total{type="click"} ${Math.floor(clicks)}`,
       '',
     ].join('\n')
+  }
+
+  /** Counters only grow, also where a model behaves otherwise from now on. */
+  #count(pod: ServingPod): void {
+    const { errorRate = 0, clickThroughRate = 0.1 } = this.models.get(pod.model) ?? {}
+    const now = this.#clock.now()
+    const requests = ((now - pod.countedAt) / 1000) * requestsPerSecond
+    pod.requests += requests
+    pod.errors += requests * errorRate
+    pod.clicks += requests * (1 - errorRate) * clickThroughRate
+    pod.countedAt = now
   }
 
   /** One look: a Pod more of each Deployment that lacks some, and one less of each that has too many. */
@@ -56,7 +80,7 @@ export class FakeServing {
     const podIP = `10.0.0.${++this.#addresses}`
     const status = { phase: 'Running', podIP, conditions: [{ type: 'Ready', status: 'True' }] }
     await client.mergePatch(POD, keyOf(pod), { status }, { subresource: 'status' })
-    this.#pods.set(podIP, { model, since: this.#clock.now() })
+    this.#pods.set(podIP, { model, requests: 0, errors: 0, clicks: 0, countedAt: this.#clock.now() })
   }
 
   async #roll(client: Client, deployment: Deployment, pods: readonly Pod[]): Promise<void> {

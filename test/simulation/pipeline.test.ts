@@ -161,6 +161,33 @@ describe('a pipeline that is gone', () => {
     }))
 })
 
+test('a candidate that waits for a person waits on in a cluster that is built anew from Git alone', () =>
+  simulated(async (simulation) => {
+    const manual = (promotion: object = {}) => pipelineNamed({ promotion: { policy: 'Manual', ...promotion } })
+    const first = (await settled(simulation, manual(), dataset, workerPool)).candidate
+    const approved = { approvedDigest: first?.digest }
+    await settled(simulation, manual(approved))
+    const { champion, candidate } = await settled(simulation, datasetWith(11))
+    const trained = simulation.workers.taken.length
+    await simulation.loseCluster()
+    const status = await settled(simulation, manual(approved), datasetWith(11), workerPool)
+    expect(status).toMatchObject({ champion, candidate, state: 'AwaitingApproval', lastRunNumber: 2 })
+    expect(runsOf(status)).toEqual([])
+    await annotate(simulation, { 'adloom.dev/promote': 'tuesday' })
+    await simulation.until(
+      'it is promoted',
+      async () => (await look(simulation)).champion?.digest === candidate?.digest,
+    )
+    const promoted = await look(simulation)
+    expect(promoted.candidate).toBeUndefined()
+    expect(promoted.lineage).toEqual([champion])
+    await simulation.loseCluster()
+    const later = await settled(simulation, manual(approved), datasetWith(11), workerPool)
+    expect(later).toMatchObject({ champion: promoted.champion, lineage: promoted.lineage })
+    expect(later.candidate).toBeUndefined()
+    expect(simulation.workers.taken.slice(trained)).toEqual([])
+  }))
+
 test("a champion's artifact that was deleted by hand is made again by its run, with the same digest", () =>
   simulated(async (simulation) => {
     const { champion } = await settled(simulation, ...beginnings)

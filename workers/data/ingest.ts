@@ -31,7 +31,7 @@ export interface IngestOptions {
   threads: number
   /** The source's digest when the job was planned; other contents end the job. */
   sourceDigest?: string
-  /** The source's files where they were fetched from elsewhere; else they are looked for. */
+  /** The source's files where they were pinned already; else they are looked for. */
   files?: SourceFiles
   memoryLimitMegabytes?: number
   signal?: AbortSignal
@@ -71,7 +71,9 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
   const progress = options.progress ?? ((): void => undefined)
   progress({ phase: 'Digesting', step: 0, totalSteps: 1 })
   const files = options.files ?? (spec.source.simulation === undefined ? await findSourceFiles(spec) : undefined)
-  const before = await checkedSourceDigest(spec, options, options.sourceDigest)
+  // Always of these files: others that come meanwhile belong to the next revision.
+  const checkSource = (expected: string | undefined) => checkedSourceDigest(spec, files, options.signal, expected)
+  const before = await checkSource(options.sourceDigest)
   let ingested: Ingested | undefined
   const request = {
     kind: 'Dataset',
@@ -90,11 +92,15 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
     })
     try {
       ingested = await ingestInto(directory, database, { spec, files, progress, signal: options.signal })
+    } catch (error) {
+      // What cannot be read may be a file that was replaced or removed, which trying again mends.
+      if (!options.signal?.aborted) await checkSource(before)
+      throw error
     } finally {
       await database.close()
     }
     // Rows read while a file was being replaced would be bound to a digest that they do not have.
-    await checkedSourceDigest(spec, options, before)
+    await checkSource(before)
     return metadataOf(ingested, before)
   })
   if (ingested === undefined) throw new Error('The store published a dataset without writing it')
@@ -106,7 +112,8 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
 
 async function checkedSourceDigest(
   spec: DatasetSpec,
-  { signal, files }: IngestOptions,
+  files: SourceFiles | undefined,
+  signal: AbortSignal | undefined,
   expected: string | undefined,
 ): Promise<string> {
   const { digest } = await digestSource(spec, { ...(signal && { signal }), ...(files && { files }) })

@@ -1,8 +1,10 @@
 /** The content digest of a source: what a revision of a Dataset is pinned to. */
 import { open } from 'node:fs/promises'
 import { type Digest, digestOf } from '../artifacts/digest.ts'
+import { errorCode } from '../artifacts/errors.ts'
 import { hashFile } from '../artifacts/manifest.ts'
 import type { DatasetSpec } from './dataset-spec.ts'
+import { SourceChangedError } from './errors.ts'
 import { findSourceFiles, type SourceFile, type SourceFiles } from './source-files.ts'
 
 /** Changes whenever the simulator makes other data from the same parameters. */
@@ -22,7 +24,7 @@ export interface DigestOptions {
 
 /**
  * Names, sizes and contents of the matched files, read as streams; for a simulation, its parameters.
- * @throws BadDataError as findSourceFiles
+ * @throws BadDataError as findSourceFiles; SourceChangedError when a file that was found is gone
  */
 export async function digestSource(spec: DatasetSpec, options: DigestOptions = {}): Promise<SourceDigest> {
   if (spec.source.simulation !== undefined) {
@@ -46,8 +48,21 @@ async function describe(
   for (const { name, path, size, sha256 } of files) {
     described.push({
       path: name,
-      ...(sha256 === undefined ? await hashFile({ open }, path, signal) : { sha256, size }),
+      ...(sha256 === undefined ? await hashFound(name, path, signal) : { sha256, size }),
     })
   }
   return described
+}
+
+async function hashFound(
+  name: string,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<{ sha256: string; size: number }> {
+  try {
+    return await hashFile({ open }, path, signal)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') throw new SourceChangedError(name, 'no file of that name')
+    throw error
+  }
 }

@@ -1,6 +1,7 @@
 /** The files of a source: those that a glob pattern finds below its folder, and none outside. */
-import { glob, realpath, stat } from 'node:fs/promises'
+import { glob, lstat, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
+import { errorCode } from '../artifacts/errors.ts'
 import type { DatasetSpec } from './dataset-spec.ts'
 import { BadDataError } from './errors.ts'
 
@@ -80,6 +81,7 @@ async function matchFiles(folder: string, pattern: string, field: string): Promi
 }
 
 async function describe(folder: string, name: string, field: string): Promise<SourceFile | undefined> {
+  if (await isGone(join(folder, name))) return undefined
   const path = await realpath(join(folder, name))
   const status = await stat(path)
   if (!status.isFile()) return undefined
@@ -91,4 +93,15 @@ async function describe(folder: string, name: string, field: string): Promise<So
     throw new BadDataError('InvalidSpec', `${path} has one of * ? [ ] in its name. Rename it or change ${field}.`)
   }
   return { name: relative(folder, join(folder, name)).split(sep).join('/'), path, size: status.size }
+}
+
+/** Removed since the folder was listed, as old files of a log are. */
+async function isGone(path: string): Promise<boolean> {
+  try {
+    await lstat(path)
+    return false
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return true
+    throw error
+  }
 }

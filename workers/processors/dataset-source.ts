@@ -4,7 +4,7 @@ import type { Dataset } from '../../crds/kinds/dataset.ts'
 import { digestOf } from '../artifacts/digest.ts'
 import type { ObjectsSpec } from '../data/dataset-spec.ts'
 import { digestSource } from '../data/source-digest.ts'
-import type { SourceFiles } from '../data/source-files.ts'
+import { findSourceFiles, type SourceFiles } from '../data/source-files.ts'
 import { fetchSourceObjects, listSourceObjects, type SourceObjects, sizeOf } from '../data/source-objects.ts'
 import type { ProcessorContext } from './context.ts'
 
@@ -14,7 +14,7 @@ type Payload = JobPayload<Dataset['spec']>
 export interface PinnedSource {
   /** Of the contents. */
   digest: string
-  /** Files that had to be fetched; undefined where they are read in place. */
+  /** Exactly those that were pinned; undefined where there are none. */
   files(): Promise<SourceFiles | undefined>
 }
 
@@ -22,8 +22,11 @@ export interface PinnedSource {
 export async function pinSource(payload: Payload, context: ProcessorContext): Promise<PinnedSource> {
   const { spec } = payload
   if (spec.source.s3) return pinObjects(payload, spec.source.s3, context)
-  const { digest } = await digestSource(spec, { signal: context.signal })
-  return { digest, files: async () => undefined }
+  if (spec.source.simulation) return { digest: (await digestSource(spec)).digest, files: async () => undefined }
+  // Found once: what is added from now on belongs to the next revision.
+  const files = await findSourceFiles(spec)
+  const { digest } = await digestSource(spec, { signal: context.signal, files })
+  return { digest, files: async () => files }
 }
 
 async function pinObjects(payload: Payload, source: ObjectsSpec, context: ProcessorContext): Promise<PinnedSource> {

@@ -158,8 +158,12 @@ function rolloutInput(
   }
   const plan = (weight: number) => planCanary(weight, weights)
   const refusal = refusalOf(ranker, around, weights)
+  const { pipelineRef } = spec.model
+  const wantedSince =
+    pipelineRef && pipelineOf(options.lookup, metadata.namespace, pipelineRef.name)?.status?.champion?.promotedAt
   return {
     now: options.clock.now(),
+    ...(wantedSince === undefined ? {} : { wantedSince }),
     specDigest: digestOf(deciding as Parameters<typeof digestOf>[0]),
     steps: rollout.steps ?? [],
     stepsDigest: digestOf({ steps: rollout.steps ?? [] }),
@@ -243,8 +247,11 @@ function resolveModel({ spec, metadata }: RankerDeployment, lookup: Lookup): Inp
   return 'not' in run ? run.not : { state: 'Ready', digests: { model: run.ready.digest } }
 }
 
+const pipelineOf = (lookup: Lookup, namespace = '', name: string) =>
+  lookup<RankerPipeline>('RankerPipeline', namespace, name)
+
 function championOf(lookup: Lookup, namespace: string, name: string): InputState {
-  const pipeline = lookup<RankerPipeline>('RankerPipeline', namespace, name)
+  const pipeline = pipelineOf(lookup, namespace, name)
   const digest = pipeline?.status?.champion?.digest
   if (digest !== undefined) return { state: 'Ready', digests: { model: digest } }
   const message = pipeline

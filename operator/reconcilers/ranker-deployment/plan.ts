@@ -58,6 +58,7 @@ export interface DeploymentObservation {
     RolloutInput,
     | 'now'
     | 'specDigest'
+    | 'wantedSince'
     | 'steps'
     | 'stepsDigest'
     | 'progressDeadlineSeconds'

@@ -107,15 +107,15 @@ class ScoreReferences {
   }
 }
 
-/** status.online, looked at once a minute. */
+/** status.online, looked at once a minute. What the stable model before did says nothing of the present one. */
 function seeOnline(
   ranker: RankerDeployment,
   { rollout: { state } }: DeploymentPlan,
   references: ScoreReferences,
   { scraper, clock }: RankerDeploymentReconcilerOptions,
 ): Online | undefined {
-  const before = ranker.status?.online
   const { stableDigest } = state
+  const before = ranker.status?.online?.digest === stableDigest ? ranker.status?.online : undefined
   if (!scraper || stableDigest === undefined) return before
   const { namespace = '', name } = ranker.metadata
   const key = formatKey({ namespace, name })
@@ -130,7 +130,7 @@ function seeOnline(
     }
   }
   const seen = measureOnline(window, references.of(key, stableDigest))
-  return nextOnline(before, seen, timestamp(window.observedAt))
+  return nextOnline(before, seen, { digest: stableDigest, observedAt: timestamp(window.observedAt) })
 }
 
 function recordTransitions(

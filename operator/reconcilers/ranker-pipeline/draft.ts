@@ -8,7 +8,7 @@ import type {
 } from '../../../crds/pipeline-status.ts'
 import { timestamp } from '../../cluster/clock.ts'
 import { type Readiness, truncate } from '../../control/conditions.ts'
-import { type LedgerEntry, withChampion, withoutChampion, withRejected } from './ledger.ts'
+import { type LedgerEntry, withChampion, withoutChampion, withoutOlderCandidate, withRejected } from './ledger.ts'
 import type { ChildKind, PipelineObservation, SeenChild } from './observation.ts'
 
 export type PipelineAction =
@@ -150,11 +150,18 @@ export class Draft {
     const because = truncate(reason, 1024)
     const entry = { pipeline: this.seen.name, time, type: 'Promoted' as const, ...plainModel(model), ...approved }
     this.act({ do: 'ledger', entry: { ...entry, reason: because } })
-    this.#replace(withChampion(this.#status, { ...plainModel(model), reason: because, promotedAt: time }))
-    if (this.#status.candidate && this.#status.candidate.run <= model.run) this.clear('candidate')
+    const promoted = withChampion(this.#status, { ...plainModel(model), reason: because, promotedAt: time })
+    this.#replace(withoutOlderCandidate(promoted, model.run))
     const run = this.runs.find(({ number }) => number === model.run)
     if (run && run.state !== 'Promoted') this.endRun(run, 'Promoted', because)
     else this.tell('Normal', 'Promoted', `${model.trainingRun}: ${because}`)
+  }
+
+  /** A model that passed waits for a person, also in a cluster that is built anew. */
+  nominate(model: PipelineModel): void {
+    const time = timestamp(this.seen.now)
+    this.act({ do: 'ledger', entry: { type: 'Candidate', pipeline: this.seen.name, time, ...model } })
+    this.set({ candidate: model })
   }
 
   /** No champion, until another one takes over. */

@@ -4,6 +4,8 @@ import type { JsonObject } from '../../../workers/artifacts/store.ts'
 /** What a pipeline leaves in the ledger: enough to find its champion again in a cluster rebuilt from Git. */
 export type LedgerEntry = { pipeline: string; time: string } & (
   | ({ type: 'Promoted' } & PipelineModel & { approvedDigest?: string })
+  /** A model that passed and waits for a person. */
+  | ({ type: 'Candidate' } & PipelineModel)
   | { type: 'Rejected'; digest: string; reason: string; message: string }
   | { type: 'Demoted'; digest: string; reason: string }
   /** A run was started: counted only once it has ended, so that one that was lost with its cluster is made good. */
@@ -47,8 +49,12 @@ function after(
     case 'Promoted': {
       const { type: _, pipeline: __, time, approvedDigest, ...model } = entry
       const ended = withEnded(status, model.run, model.dataset, started.get(model.run))
-      const promoted = withChampion(ended, { ...model, promotedAt: time })
+      const promoted = withoutOlderCandidate(withChampion(ended, { ...model, promotedAt: time }), model.run)
       return approvedDigest === undefined ? promoted : { ...promoted, lastHandledApproval: approvedDigest }
+    }
+    case 'Candidate': {
+      const { type: _, pipeline: __, time: ___, ...candidate } = entry
+      return { ...withEnded(status, candidate.run, candidate.dataset, started.get(candidate.run)), candidate }
     }
     case 'Rejected': {
       const { digest, reason, message, time } = entry
@@ -57,7 +63,8 @@ function after(
     case 'Demoted':
       return withoutChampion(status, entry.digest)
     case 'Ended':
-      // Neither has said its last word: the run is made again, and finds everything that it made.
+      // Neither has said its last word by that. A candidate has an entry of its own; without it, and where another
+      // comparison is due, the run is made again, and finds everything that it made.
       if (entry.state === 'AwaitingApproval' || entry.state === 'Outdated') return status
       return withEnded(status, entry.run, entry.dataset, started.get(entry.run))
     default:
@@ -94,6 +101,12 @@ export function withChampion(status: Partial<PipelineStatus>, champion: Champion
   return withLineage({ ...forgiving, champion }, lineage)
 }
 
+/** Whoever promotes a model has decided about those before it. */
+export function withoutOlderCandidate(status: Partial<PipelineStatus>, run: number): Partial<PipelineStatus> {
+  const { candidate, ...rest } = status
+  return candidate && candidate.run <= run ? rest : status
+}
+
 /** No champion; the one that was goes to the lineage, as a person may ask for it again. */
 export function withoutChampion(status: Partial<PipelineStatus>, digest: string): Partial<PipelineStatus> {
   const { champion, ...rest } = status
@@ -113,11 +126,16 @@ export function withRejected(status: Partial<PipelineStatus>, rejected: Rejected
   return { ...status, rejected: [rejected, ...others].slice(0, rejectedLimit) }
 }
 
-/** What the ledger of a namespace still needs of the store: the champion of each pipeline, and what can take its place. */
+/**
+ * What the ledger of a namespace still needs of the store: the champion of each pipeline, what can take its place, and
+ * what waits to.
+ */
 export function digestsInLedger(entries: readonly JsonObject[]): string[] {
   const pipelines = new Set(entries.flatMap(({ pipeline }) => (typeof pipeline === 'string' ? [pipeline] : [])))
   return [...pipelines].flatMap((pipeline) => {
-    const { champion, lineage = [] } = statusFromLedger(entries, pipeline)
-    return [champion, ...lineage].flatMap((model) => (model ? [model.digest, model.tokenizer, model.dataset] : []))
+    const { champion, candidate, lineage = [] } = statusFromLedger(entries, pipeline)
+    return [champion, candidate, ...lineage].flatMap((model) =>
+      model ? [model.digest, model.tokenizer, model.dataset] : [],
+    )
   })
 }

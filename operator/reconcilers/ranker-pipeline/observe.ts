@@ -74,7 +74,13 @@ async function statusOrLedger(
 ): Promise<PipelineStatus> {
   if (status && status.observedGeneration !== -1) return status
   const entries = await store.ledger.read(metadata.namespace ?? '')
-  return { observedGeneration: -1, ...status, ...statusFromLedger(entries, metadata.name) }
+  const known = statusFromLedger(entries, metadata.name)
+  // A candidate that is lost is made again by the run that its entry would have stood for.
+  const isLost = known.candidate && !(await store.stat(known.candidate.digest))
+  const told = isLost
+    ? entries.filter(({ digest, type }) => type !== 'Candidate' || digest !== known.candidate?.digest)
+    : entries
+  return { observedGeneration: -1, ...status, ...statusFromLedger(told, metadata.name) }
 }
 
 /** Labels hold 63 characters, and the number of a run needs some. */
@@ -148,7 +154,8 @@ const seenFollower = ({ metadata, status }: FollowerObject): SeenFollower => ({
   name: metadata.name,
   ...(status?.stableDigest === undefined ? {} : { stableDigest: status.stableDigest }),
   rejected: status?.rejected ?? [],
-  online: status?.online ?? {},
+  // Numbers of the model before may stand there until there are others.
+  online: status?.online?.digest === status?.stableDigest ? (status?.online ?? {}) : {},
 })
 
 /** Those of the models in question that the store lacks; all of them are where another one may take over. */

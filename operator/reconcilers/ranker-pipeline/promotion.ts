@@ -45,7 +45,7 @@ function accept(draft: Draft, run: PipelineRun, model: PipelineModel, because: s
   } else {
     const before = draft.runs.find(({ state }) => state === 'AwaitingApproval')
     if (before) draft.endRun(before, 'Superseded', `${run.name} takes its place as the candidate`)
-    draft.set({ candidate: model })
+    draft.nominate(model)
     draft.endRun(run, 'AwaitingApproval', `${because}; set promotion.approvedDigest to ${model.digest} to promote it`)
   }
 }
@@ -139,7 +139,9 @@ function promoteByHand(draft: Draft, digest: string): string | undefined {
   if (draft.seen.missing.has(digest)) return `artifact ${digest} is not in the store`
   const evaluation = run && draft.child('Evaluation', run)
   const isFormer = draft.status.lineage?.some((one) => one.digest === digest)
-  if (draft.seen.spec.promotion.requirePassed && !isFormer && !evaluation?.passed)
+  // Of a candidate of a cluster that is gone no run is left; it would not wait if it had not passed.
+  const hasPassed = evaluation ? evaluation.passed : draft.status.candidate?.digest === digest
+  if (draft.seen.spec.promotion.requirePassed && !isFormer && !hasPassed)
     return `the Evaluation of ${digest} is not Passed, and promotion.requirePassed is true`
   draft.promote(model, 'asked for by adloom.dev/promote')
   return undefined

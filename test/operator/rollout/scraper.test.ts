@@ -124,10 +124,11 @@ test('what stable does is told when it changes by more than noise', async () => 
   follow()
   await clock.advance(0)
   scraper.window('ns/a', 'w')
-  const first = nextOnline(undefined, await minute(6000), 'first')
-  expect(first).toEqual({ requestsPerSecond: '100', errorRate: '0', observedAt: 'first' })
-  expect(nextOnline(first, await minute(12_300), 'second')).toBe(first)
-  expect(nextOnline(first, await minute(24_300), 'third')).toMatchObject({
+  const of = (observedAt: string) => ({ digest: 'model', observedAt })
+  const first = nextOnline(undefined, await minute(6000), of('first'))
+  expect(first).toEqual({ requestsPerSecond: '100', errorRate: '0', digest: 'model', observedAt: 'first' })
+  expect(nextOnline(first, await minute(12_300), of('second'))).toBe(first)
+  expect(nextOnline(first, await minute(24_300), of('third'))).toMatchObject({
     requestsPerSecond: '200',
     observedAt: 'third',
   })

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AnalysisMetric, RolloutStep } from '../../../crds/rollout.ts'
+import { timestamp } from '../../../operator/cluster/clock.ts'
 import { advance } from '../../../operator/rollout/steps.ts'
 import { serving, World } from './world.ts'
 
@@ -162,6 +163,7 @@ describe('an abort', () => {
   test.each<[string, (world: World) => void]>([
     ['a person asks', (world) => Object.assign(world, { requests: { ...world.requests, retry: '1' } })],
     ['the spec changes', (world) => Object.assign(world, { spec: 's1' })],
+    ['a pipeline promotes it again', (world) => Object.assign(world, { wantedSince: timestamp(world.now) })],
   ])('is forgotten when %s', (_, act) => {
     const world = rolling(weight(10), analysis)
     world.requests = { abort: '1' }
@@ -170,6 +172,15 @@ describe('an abort', () => {
     world.settle()
     expect(where(world)).toBe('A B Stepping 1 at 10 %')
     expect(world.state.rejected).toEqual([])
+  })
+
+  test('stays in mind where the pipeline has promoted it before it failed', () => {
+    const world = rolling(weight(10), analysis)
+    world.wantedSince = timestamp(world.now - 60_000)
+    world.requests = { abort: '1' }
+    world.settle()
+    expect(where(world)).toBe('A')
+    expect(world.state.rejected).toMatchObject([{ digest: 'B' }])
   })
 
   test('in the middle of promotion brings stable back', () => {

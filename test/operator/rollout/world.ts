@@ -9,6 +9,7 @@ export class World {
   state: RolloutState = { rejected: [], revisions: [], handled: {} }
   now = Date.parse('2026-01-01T00:00:00Z')
   wanted: string | undefined = 'A'
+  wantedSince: string | undefined
   suspend = false
   mayBegin = true
   spec = 's0'
@@ -33,6 +34,7 @@ export class World {
       suspend: this.suspend,
       mayBegin: this.mayBegin,
       ...(this.wanted === undefined ? {} : { wanted: this.wanted }),
+      ...(this.wantedSince === undefined ? {} : { wantedSince: this.wantedSince }),
       specDigest: this.spec,
       steps: this.steps,
       stepsDigest: JSON.stringify(this.steps),

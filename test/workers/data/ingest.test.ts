@@ -1,3 +1,4 @@
+import { rmSync, writeFileSync } from 'node:fs'
 import { mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
@@ -7,6 +8,7 @@ import { openFileStore } from '../../../workers/artifacts/file-store.ts'
 import type { DatasetSpec, InteractionsSpec } from '../../../workers/data/dataset-spec.ts'
 import { BadDataError, SourceChangedError } from '../../../workers/data/errors.ts'
 import { digestSource } from '../../../workers/data/source-digest.ts'
+import { findSourceFiles } from '../../../workers/data/source-files.ts'
 import { failingFilesystem, inputOf, temporaryFolder } from '../artifacts/support.ts'
 import { ingest, sequencesById, sourceWith, writeParquet } from './support.ts'
 
@@ -303,6 +305,34 @@ describe('the artifact', () => {
     const error = await ingest(spec, { sourceDigest: digest }).catch((reason: unknown) => reason)
     expect(error).toBeInstanceOf(SourceChangedError)
     expect(error).toMatchObject({ retryable: true })
+  })
+
+  test('is made of the files that were found first, whatever comes into the folder meanwhile', async () => {
+    const folder = await sourceWith({ 'a.txt': 'u a b\n' })
+    const spec = specOf(folder, { path: '*.txt', format: 'SequenceLines' })
+    const quiet = await ingest(spec)
+    const files = await findSourceFiles(spec)
+    const { digest } = await digestSource(spec, { files })
+    await writeFile(join(folder, 'b.txt'), 'v a c\n')
+    let written = 0
+    const busy = await ingest(spec, {
+      files,
+      sourceDigest: digest,
+      progress: ({ phase }) => writeFileSync(join(folder, `more-${phase}-${written++}.txt`), 'w a d\n'),
+    })
+    expect(written).toBeGreaterThan(2)
+    expect(busy.artifact.digest).toBe(quiet.artifact.digest)
+    const next = await ingest(spec)
+    expect(next.users).toBe(3)
+  })
+
+  test('is tried again when a file that was found is removed while it is read', async () => {
+    const folder = await sourceWith({ 'a.txt': 'u a b\n', 'b.txt': 'v a b\n' })
+    const spec = specOf(folder, { path: '*.txt', format: 'SequenceLines' })
+    const progress = ({ phase }: { phase: string }) =>
+      phase === 'Loading' && rmSync(join(folder, 'b.txt'), { force: true })
+    await expect(ingest(spec, { progress })).rejects.toMatchObject({ reason: 'SourceChanged', retryable: true })
+    expect((await ingest(spec)).users).toBe(1)
   })
 
   test('leaves scratch and staging empty, also when cancelled or failed', async () => {

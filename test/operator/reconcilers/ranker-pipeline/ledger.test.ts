@@ -53,7 +53,7 @@ describe('a cluster that is built anew', () => {
     expect(world.states).toEqual(['ads-4 Running'])
   })
 
-  test('makes the run again that was on, or that waited for a person', () => {
+  test('makes the run again that was on, and keeps the candidate that waited for a person', () => {
     const world = withPast()
     world.spec = { ...world.spec, promotion: { policy: 'Manual', requirePassed: true } }
     world.revision = 'fourth'
@@ -65,8 +65,10 @@ describe('a cluster that is built anew', () => {
     const { candidate } = world.status
     world.status = { observedGeneration: -1 }
     world.children = []
-    world.train()
-    expect(world.status.candidate?.digest).toBe(candidate?.digest)
+    world.settle()
+    expect(world.status.candidate).toEqual(candidate)
+    expect(world.states).toEqual([])
+    expect(digestsInLedger(world.ledger)).toContain(candidate?.digest)
     world.annotations = { promote: candidate?.digest ?? '' }
     world.settle()
     world.status = { observedGeneration: -1, lastHandledPromote: candidate?.digest ?? '' }

@@ -1,0 +1,28 @@
+import { expect, test } from 'vitest'
+import type { ShownObject } from '../../../operator/cli/progress-table.ts'
+import { resultScreen } from '../../../operator/cli/result-screen.ts'
+
+const sha = (letter: string) => `sha256:${letter.repeat(64)}`
+
+test('a pipeline is shown with its champion, its candidate, and why its last runs were promoted or not', () => {
+  const runs = [6, 5, 4, 3, 2, 1].map((number) => ({ name: `ads-${number}`, state: 'NotPromoted', message: 'worse' }))
+  const status = {
+    champion: { trainingRun: 'ads-1', digest: sha('a'), summary: 'NDCG@10 0.1 [0.08, 0.12]' },
+    candidate: { trainingRun: 'ads-6', digest: sha('b') },
+    runs,
+  }
+  const pipeline = { apiVersion: 'v1', kind: 'RankerPipeline', metadata: { name: 'ads' }, status }
+  expect(resultScreen([pipeline as unknown as ShownObject], [], 3, [])).toEqual([
+    '',
+    'Pipeline ads: champion ads-1 sha256:aaaaaaaaaaaa NDCG@10 0.1 [0.08, 0.12]',
+    '  candidate ads-6 sha256:bbbbbbbbbbbb, waits for promotion.approvedDigest',
+    ...[6, 5, 4, 3, 2].map((number) => `  ads-${number} NotPromoted: worse`),
+    '',
+    'Took 3 s.',
+  ])
+})
+
+test('a pipeline without a champion says so', () => {
+  const pipeline = { apiVersion: 'v1', kind: 'RankerPipeline', metadata: { name: 'ads' } }
+  expect(resultScreen([pipeline], [], 3, [])).toContain('Pipeline ads: no champion yet')
+})
