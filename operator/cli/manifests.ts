@@ -4,6 +4,7 @@ import { parseAllDocuments } from 'yaml'
 import { apiVersion, resourceOf } from '../../crds/kind.ts'
 import { kinds } from '../../crds/kinds.ts'
 import type { KubernetesObject, Resource } from '../cluster/objects.ts'
+import { SECRET } from '../cluster/resources.ts'
 import { UsageError } from './usage-error.ts'
 
 export interface Manifest {
@@ -60,14 +61,22 @@ function readFile(file: string, environment: NodeJS.ProcessEnv): Manifest[] {
 
 function manifestOf(value: unknown, place: string): Manifest {
   const object = value as Partial<KubernetesObject>
-  const definition = kinds.find(({ kind }) => kind === object.kind)
-  if (!definition || object.apiVersion !== apiVersion) {
+  const resource = resourceNamed(object)
+  if (!resource) {
     const known = kinds.map(({ kind }) => kind).join(', ')
     const found = `${object.apiVersion ?? 'no apiVersion'} ${object.kind ?? 'no kind'}`
-    throw new UsageError(`${place}: ${found} is none of Adloom's kinds; known are, of ${apiVersion}: ${known}`)
+    const message = `${found} is none of Adloom's kinds, nor a Secret; known are, of ${apiVersion}: ${known}`
+    throw new UsageError(`${place}: ${message}`)
   }
   if (typeof object.metadata?.name !== 'string') throw new UsageError(`${place}: metadata.name is missing`)
-  return { resource: resourceOf(definition), object: object as KubernetesObject, place }
+  return { resource, object: object as KubernetesObject, place }
+}
+
+/** Beside our own kinds those that Pods need to be there first: credentials of a store, the token of events. */
+function resourceNamed({ apiVersion: version, kind }: Partial<KubernetesObject>): Resource | undefined {
+  if (version === 'v1' && kind === SECRET.kind) return SECRET
+  const definition = version === apiVersion ? kinds.find((one) => one.kind === kind) : undefined
+  return definition && resourceOf(definition)
 }
 
 function substitute(value: unknown, environment: NodeJS.ProcessEnv, file: string): unknown {

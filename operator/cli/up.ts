@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { RankAnswer, RankRequest } from '../../crds/rank.ts'
 import type { Client } from '../cluster/client.ts'
 import { ApiError, NotFoundError } from '../cluster/errors.ts'
-import { keyOf } from '../cluster/resources.ts'
+import { keyOf, SECRET } from '../cluster/resources.ts'
 import { findCondition } from '../control/conditions.ts'
 import { LiveDisplay } from './live-display.ts'
 import { type LocalCluster, logFile, startLocalCluster } from './local-cluster.ts'
@@ -49,11 +49,13 @@ export async function up(command: UpCommand): Promise<void> {
     ...(command.store === undefined ? {} : { storeUri: command.store }),
   })
   try {
-    await applyManifests(cluster, manifests)
-    const failed = command.once ? await runOnce(command, cluster, manifests, display, started, stop.signal) : false
+    const secrets = manifests.filter(({ resource }) => resource === SECRET)
+    const followed = manifests.filter(({ resource }) => resource !== SECRET)
+    await applyManifests(cluster, [...secrets, ...followed])
+    const failed = command.once ? await runOnce(command, cluster, followed, display, started, stop.signal) : false
     if (!command.once || (command.keep && !stop.signal.aborted)) {
       display.report('Stays up; end it with Ctrl-C.')
-      await follow(cluster.client, manifests, display, stop.signal)
+      await follow(cluster.client, followed, display, stop.signal)
     }
     if (failed) process.exitCode = 1
   } finally {

@@ -19,7 +19,12 @@ export function proportion(successes: number, trials: number, level: number): Es
   const scale = 1 + (z * z) / trials
   const centre = (value + (z * z) / (2 * trials)) / scale
   const half = (z / scale) * Math.sqrt((value * (1 - value)) / trials + (z * z) / (4 * trials * trials))
-  return { value, low: Math.max(0, centre - half), high: Math.min(1, centre + half) }
+  // Where all or none succeeded an end is exact, which rounding would hide from those who read it.
+  return {
+    value,
+    low: successes === 0 ? 0 : Math.max(0, centre - half),
+    high: successes === trials ? 1 : Math.min(1, centre + half),
+  }
 }
 
 /**

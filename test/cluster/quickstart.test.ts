@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { beforeEach, expect, it, onTestFinished } from 'vitest'
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
-import type { RankAnswer } from '../../crds/rank.ts'
 import { type Manifest, readManifests } from '../../operator/cli/manifests.ts'
 import { projectRoot } from '../../operator/cli/replace-process.ts'
 import { type Client, createClient } from '../../operator/cluster/client.ts'
@@ -29,6 +28,7 @@ import { connect, createNamespace, installKinds, sharedControlPlane } from '../s
 import { lintConditions } from '../support/condition-linter.ts'
 import { fakeLog } from '../support/fake-log.ts'
 import { kstatus } from '../support/kstatus.ts'
+import { rank } from '../support/rank.ts'
 import { startRedis } from '../support/redis.ts'
 
 type StatusObject = KubernetesObject & { status?: { state?: string; conditions?: Condition[] } }
@@ -90,7 +90,7 @@ it('the quickstart runs on a real control plane, outlives its operator and then 
   })
 
   const address = await eventually(() => proxy.serviceAddress(namespace, 'quickstart'))
-  const answer = await rank(`http://${address.host}:${address.ports[0]?.port}`)
+  const answer = await rank(`http://${address.host}:${address.ports[0]?.port}/v1/rank`, { slots: 5 })
   expect(answer.model.digest).toBe(resumed.status?.artifact?.digest)
   expect(answer.entries.map(({ position }) => position)).toEqual([1, 2, 3, 4, 5])
   expect(new Set(answer.entries.map(({ item }) => item)).size).toBe(5)
@@ -277,17 +277,6 @@ function redisSecretOf(namespace: string, url: string): KubernetesObject & { dat
     metadata: { name: redisSecret.name, namespace },
     data: { [redisSecret.key]: Buffer.from(url).toString('base64') },
   }
-}
-
-async function rank(url: string): Promise<RankAnswer> {
-  const response = await fetch(`${url}/v1/rank`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ slots: 5 }),
-  })
-  const text = await response.text()
-  expect(response.status, text).toBe(200)
-  return JSON.parse(text) as RankAnswer
 }
 
 async function workerPods(client: Client, namespace: string): Promise<KubernetesObject[]> {

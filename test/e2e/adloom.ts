@@ -1,6 +1,5 @@
 import { chown, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RankAnswer } from '../../crds/rank.ts'
 import { projectRoot } from '../../operator/cli/replace-process.ts'
 import { NAMESPACE } from '../../operator/cluster/resources.ts'
 import type { NodeAccess } from '../support/node/access.ts'
@@ -96,13 +95,4 @@ export async function rankUrl(node: NodeAccess, namespace: string, name: string)
   const path = '{.spec.clusterIP}:{.spec.ports[0].port}'
   const address = await node.kubectl('--namespace', namespace, 'get', 'service', name, '-o', `jsonpath=${path}`)
   return `http://${address}/v1/rank`
-}
-
-/** @throws with the answer when it is not 200. */
-export async function rank(url: string, request: object): Promise<RankAnswer> {
-  const headers = { 'content-type': 'application/json', connection: 'close' }
-  const response = await fetch(url, { method: 'POST', headers, body: JSON.stringify(request) })
-  const text = await response.text()
-  if (response.status !== 200) throw new Error(`${url} answered ${response.status}: ${text}`)
-  return JSON.parse(text) as RankAnswer
 }

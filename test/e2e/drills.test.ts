@@ -4,9 +4,9 @@ import type { Lease } from '../../operator/cluster/lease.ts'
 import { LEASE, POD } from '../../operator/cluster/resources.ts'
 import { fieldManager } from '../../operator/reconcilers/names.ts'
 import { type NodeAccess, sharedNode } from '../support/node/access.ts'
+import { until } from '../support/until.ts'
 import { installAdloom, systemNamespace } from './adloom.ts'
 import { applyQuickstart, readTrainingRun, untilQuickstartReady } from './quickstart.ts'
-import { until } from './until.ts'
 
 const namespace = 'drills'
 /** As examples/quickstart says. */

@@ -3,7 +3,7 @@ import { NAMESPACE } from '../../operator/cluster/resources.ts'
 import { createNamespace } from '../support/cluster.ts'
 import { sharedNode } from '../support/node/access.ts'
 import { podImage } from '../support/node/images.ts'
-import { until } from './until.ts'
+import { until } from '../support/until.ts'
 
 const container = (args: string[]) => ({ name: 'pod', image: podImage, imagePullPolicy: 'Never', args })
 

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { sharedNode } from '../support/node/access.ts'
-import { installAdloom, rank, rankUrl, systemNamespace } from './adloom.ts'
+import { rank } from '../support/rank.ts'
+import { installAdloom, rankUrl, systemNamespace } from './adloom.ts'
 import { applyQuickstart, readTrainingRun, untilQuickstartReady } from './quickstart.ts'
 
 const namespace = 'quickstart'

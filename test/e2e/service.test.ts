@@ -5,10 +5,10 @@ import { labels } from '../../operator/reconcilers/names.ts'
 import { isPodReady, type Pod } from '../../operator/reconcilers/pod-template.ts'
 import { kubectlPath } from '../support/kubectl.ts'
 import { type NodeAccess, runTool, sharedNode } from '../support/node/access.ts'
+import { startSteadyClient } from '../support/steady-client.ts'
+import { until } from '../support/until.ts'
 import { installAdloom, rankUrl, systemNamespace } from './adloom.ts'
 import { applySmallQuickstart, RANKER_DEPLOYMENT, untilQuickstartReady } from './quickstart.ts'
-import { startSteadyClient } from './steady-client.ts'
-import { until } from './until.ts'
 
 const namespace = 'service'
 const key = { namespace, name: 'quickstart' }

@@ -48,6 +48,8 @@ export class Simulation {
   readonly log = fakeLog()
   crashes = 0
   faults: Faults
+  /** The operator does not reach the store; workers do. */
+  isStoreAway = false
   readonly #options: SimulationOptions
   #server
   readonly #directory: string
@@ -64,7 +66,7 @@ export class Simulation {
     this.clock = new FakeClock('2026-01-01T00:00:00Z', () => this.#settle())
     this.#server = createEmbeddedServer({ clock: this.clock })
     this.queue = new FakeQueue(this.clock)
-    this.store = this.#trackStore(openFileStore(directory))
+    this.store = this.#trackStore(openFileStore(directory), () => undefined)
     this.workers = new FakeWorkers({ queue: this.queue, store: this.store, clock: this.clock })
     this.serving = new FakeServing(this.clock)
     this.client = createClient({ transport: this.#transport, fieldManager: 'user', userAgent: 'user' })
@@ -132,7 +134,10 @@ export class Simulation {
 
   #startOperator(): void {
     const life = { isOver: false }
-    const inner = { transport: this.#transport, queue: this.queue, store: this.store }
+    const store = this.#trackStore(this.store, () => {
+      if (this.isStoreAway) throw new Error('EIO: the store is away')
+    })
+    const inner = { transport: this.#transport, queue: this.queue, store }
     const ports = new FaultyPorts(inner, () => this.faults, life, this.writes)
     const operator = new Operator({
       client: createClient({
@@ -194,19 +199,24 @@ export class Simulation {
     }
   }
 
-  #trackStore(store: ArtifactStore): ArtifactStore {
+  #trackStore(store: ArtifactStore, check: () => void): ArtifactStore {
+    const ask = <T>(call: () => Promise<T>) =>
+      this.#track(async () => {
+        check()
+        return call()
+      })
     return {
       ...store,
-      stat: (digest) => this.#track(() => store.stat(digest)),
-      findByInput: (...input) => this.#track(() => store.findByInput(...input)),
-      recordInput: (...entry) => this.#track(() => store.recordInput(...entry)),
-      publish: (...request) => this.#track(() => store.publish(...request)),
-      quarantine: (digest) => this.#track(() => store.quarantine(digest)),
-      collectGarbage: (request) => this.#track(() => store.collectGarbage(request)),
+      stat: (digest) => ask(() => store.stat(digest)),
+      findByInput: (...input) => ask(() => store.findByInput(...input)),
+      recordInput: (...entry) => ask(() => store.recordInput(...entry)),
+      publish: (...request) => ask(() => store.publish(...request)),
+      quarantine: (digest) => ask(() => store.quarantine(digest)),
+      collectGarbage: (request) => ask(() => store.collectGarbage(request)),
       ledger: {
-        namespaces: () => this.#track(() => store.ledger.namespaces()),
-        append: (...entry) => this.#track(() => store.ledger.append(...entry)),
-        read: (of) => this.#track(() => store.ledger.read(of)),
+        namespaces: () => ask(() => store.ledger.namespaces()),
+        append: (...entry) => ask(() => store.ledger.append(...entry)),
+        read: (of) => ask(() => store.ledger.read(of)),
       },
     }
   }

@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSy
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { unzipSync } from 'fflate'
+import { stringify } from 'yaml'
 
 const require = createRequire(import.meta.url)
 const root = join(import.meta.dirname, '../..')
@@ -28,6 +29,9 @@ function unzippedTool(tool: 'kubectl' | 'helm'): string {
   renameSync(temporary, path)
   return path
 }
+
+/** Manifests as `-f -` takes them. */
+export const yamlOf = (objects: readonly object[]): string => objects.map((object) => stringify(object)).join('---\n')
 
 export interface KubectlResult {
   code: number

@@ -19,6 +19,12 @@ describe('manifests', () => {
     expect(names).toEqual(['one', 'two', 'three'])
   })
 
+  test('a Secret is one of them, for Pods that read it', () => {
+    const secret = 'apiVersion: v1\nkind: Secret\nmetadata: {name: adloom-store}\nstringData: {KEY: "${KEY}"}\n'
+    const [manifest] = readManifests([folderOf({ 'a.yaml': secret })], { KEY: 'word' })
+    expect(manifest).toMatchObject({ resource: { plural: 'secrets' }, object: { stringData: { KEY: 'word' } } })
+  })
+
   test('variables come from the environment, with defaults', () => {
     const folder = folderOf({ 'a.yaml': `${pool('one')}  labels: {x: "\${A}-\${B:-z}"}\n` })
     expect(readManifests([folder], { A: 'y' })[0]?.object.metadata.labels).toEqual({ x: 'y-z' })

@@ -2,10 +2,9 @@ import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { inject, onTestFinished, type TestContext } from 'vitest'
-import { stringify } from 'yaml'
 import type { Client } from '../../../operator/cluster/client.ts'
 import { connect } from '../cluster.ts'
-import { helmPath, kubectlPath } from '../kubectl.ts'
+import { helmPath, kubectlPath, yamlOf } from '../kubectl.ts'
 import type { TestNode } from './node.ts'
 
 /** The node in the hands of one test. */
@@ -16,6 +15,8 @@ export interface NodeAccess extends TestNode {
   kubectl(...args: string[]): Promise<string>
   helm(args: string[], input?: string): Promise<string>
   apply(...objects: object[]): Promise<string>
+  /** What `apply` would change. Throws with it when it is anything. */
+  diff(...objects: object[]): Promise<string>
 }
 
 const commandTimeoutMs = 1_200_000
@@ -32,7 +33,8 @@ export function sharedNode(context: Pick<TestContext, 'skip'>): NodeAccess {
     client,
     kubectl: (...args) => kubectl(args),
     helm: (args, input) => runTool(node, helmPath(), args, input),
-    apply: (...objects) => kubectl(['apply', '-f', '-'], objects.map((object) => stringify(object)).join('---\n')),
+    apply: (...objects) => kubectl(['apply', '-f', '-'], yamlOf(objects)),
+    diff: (...objects) => kubectl(['diff', '-f', '-'], yamlOf(objects)),
   }
 }
 

@@ -13,6 +13,8 @@ export interface Fault {
   healthy: string
 }
 
+export const noFault: Fault = { kind: 'none', healthy: '' }
+
 /** Small enough that a run takes seconds. */
 export const datasetOf = (items: number, users = 300): object => ({
   apiVersion,
@@ -108,13 +110,16 @@ export const rankerOf = (): object => ({
   },
 })
 
-/** What breaks the Pods that start from now on. */
-export const faultOf = async (fault: Fault): Promise<object> => ({
+/**
+ * What breaks the Pods that start from now on.
+ * @param root folder below which they find their packages
+ */
+export const faultOf = async (fault: Fault, root: string): Promise<object> => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: { name: 'fault', namespace },
   data: {
-    'fault.mjs': await readFile(join(import.meta.dirname, 'faults/fault.mjs'), 'utf8'),
-    'fault.json': JSON.stringify(fault),
+    'fault.mjs': await readFile(join(import.meta.dirname, 'fault.mjs'), 'utf8'),
+    'fault.json': JSON.stringify({ ...fault, root }),
   },
 })

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
-const { healthy, kind } = JSON.parse(readFileSync('/fault/fault.json', 'utf8'))
+const { healthy, kind, root } = JSON.parse(readFileSync(new URL('fault.json', import.meta.url), 'utf8'))
 const model = process.env.ADLOOM_MODEL
 /** More than a server tries its model with before it is ready. */
 const goodRuns = 20
@@ -11,7 +11,7 @@ const goodRuns = 20
 const slowMilliseconds = 3000
 
 if (kind !== 'none' && model !== undefined && model !== healthy) {
-  const { InferenceSession } = createRequire('/opt/adloom/package.json')('onnxruntime-node')
+  const { InferenceSession } = createRequire(`${root}/package.json`)('onnxruntime-node')
   const { run } = InferenceSession.prototype
   let runs = 0
   InferenceSession.prototype.run = async function (...args) {
