@@ -1,0 +1,28 @@
+import { measureMixed, resyncSeconds, resyncs } from './control-plane/mixed-objects.ts'
+import { measureRuns } from './control-plane/run-throughput.ts'
+import type { BenchmarkContext, Row } from './harness/benchmark.ts'
+import { estimateMean } from './harness/statistics.ts'
+
+export const description =
+  'The operator on a real API server and Redis: objects observed, settled and kept in memory, runs a second; all share the CPUs'
+
+export async function run({ quick, progress, measured }: BenchmarkContext): Promise<Row[]> {
+  const objects = quick ? 100 : 1000
+  const runs = quick ? 100 : 1000
+  const rounds = quick ? 1 : 3
+  const mixed = `${objects} objects of all kinds`
+  const figures = await measured(mixed, { objects, resyncs, resyncSeconds }, () => measureMixed(objects, progress))
+  const through = `${runs} runs that do nothing`
+  const rates = await measured(through, { runs, rounds }, () => measureRuns(runs, rounds, progress))
+  const { applySeconds, observedSeconds, reconciles, p50Milliseconds, p99Milliseconds, writes, memoryBytes } = figures
+  return [
+    { row: mixed, metric: 'applied', value: applySeconds, unit: 's' },
+    { row: mixed, metric: 'apply to observedGeneration of all', value: observedSeconds, unit: 's' },
+    { row: mixed, metric: 'reconcile of a settled object p50', value: p50Milliseconds, unit: 'ms' },
+    { row: mixed, metric: 'reconcile of a settled object p99', value: p99Milliseconds, unit: 'ms' },
+    { row: mixed, metric: `reconciles in ${resyncs} resyncs`, value: reconciles, unit: 'reconciles' },
+    { row: mixed, metric: `writes in ${resyncs} resyncs`, value: writes, unit: 'writes' },
+    { row: mixed, metric: 'resident memory of the operator', value: memoryBytes / 2 ** 20, unit: 'MiB' },
+    { row: through, metric: 'creation to accepted result', unit: 'runs/s', ...estimateMean(rates) },
+  ]
+}
