@@ -58,6 +58,8 @@ export interface OperatorOptions {
 }
 
 const runKinds = [datasetRun, tokenizerBuildRun, trainingRunRun, evaluationRun] as unknown as readonly RunKind[]
+/** A reconcile mostly waits for answers to three writes in a row: so many at a time for a hundred runs a second. */
+const runWorkers = 16
 const dependencyIndex = 'dependency'
 const uidIndex = 'uid'
 const rankerIndex = 'ranker'
@@ -205,7 +207,7 @@ export class Operator {
       defaultEngine,
     })
     const inputs = runKinds.map(({ definition }) => this.#dependents(definition.kind, informer))
-    this.#control(name, reconcile, [primary(informer), ...inputs], 4)
+    this.#control(name, reconcile, [primary(informer), ...inputs], runWorkers)
   }
 
   #controlPools(): void {

@@ -51,6 +51,11 @@ program
   .option('--no-leader-elect', 'run without a Lease: only where a second operator is impossible')
   .option('--health-host <address>', 'where /healthz, /readyz and /metrics are served', '127.0.0.1')
   .addOption(new Option('--health-port <port>', 'their port; 0: any').default(8080).argParser(Number))
+  .addOption(
+    new Option('--resync-seconds <seconds>', 'how often every object is looked at though nothing changed')
+      .default(300)
+      .argParser(Number),
+  )
   .action(async (options) => (await import('./operator.ts')).runOperator(options))
 
 program

@@ -32,6 +32,7 @@ export interface OperatorCommand {
   leaderElect: boolean
   healthHost: string
   healthPort: number
+  resyncSeconds: number
 }
 
 const stopDeadlineMs = 20_000
@@ -40,6 +41,7 @@ const stopDeadlineMs = 20_000
 export async function runOperator(command: OperatorCommand): Promise<void> {
   const redisUrl = process.env.REDIS_URL
   if (!redisUrl) throw new UsageError('the environment variable REDIS_URL is not set; it names Redis 6.2 or later')
+  if (!(command.resyncSeconds > 0)) throw new UsageError('--resync-seconds is to be a number above 0')
   const log = createLog()
   const clock = systemClock
   const random = Math.random
@@ -68,6 +70,7 @@ export async function runOperator(command: OperatorCommand): Promise<void> {
     pods: podSettings(command),
     defaultEngine: describeEngine(),
     readMetrics: readText,
+    resyncMs: command.resyncSeconds * 1000,
   }
   // A Role gives rights in one namespace, and a watch is of one or of all.
   const operators = command.namespace?.map((namespace) => new Operator({ ...shared, namespace })) ?? [

@@ -21,7 +21,8 @@ export interface WorkQueueOptions {
 }
 
 const DEFAULT_BACKOFF: BackoffOptions = { baseMs: 5, maxMs: 300_000 }
-const DEFAULT_BUCKET: TokenBucketOptions = { ratePerSecond: 100, burst: 1000 }
+// A hundred runs a second, which look at themselves four times each, with a quarter to spare.
+const DEFAULT_BUCKET: TokenBucketOptions = { ratePerSecond: 500, burst: 1000 }
 
 /**
  * Keys to work on. A key that is added several times is handed out once; one that is added while it is worked on is

@@ -69,11 +69,12 @@ export class BullmqQueue implements JobQueue {
 
   async job(queue: string, id: string): Promise<JobState> {
     return this.#guard('tell about the job', async () => {
-      const job = await this.#queue(queue).getJob(id)
+      const jobs = this.#queue(queue)
+      // The state first: a job that was read before it may lack the result of which the state tells.
+      const state = await jobs.getJobState(id)
+      const [job, startToken] = await Promise.all([jobs.getJob(id), this.#redis.get(keys.startToken(queue, id))])
       if (!job) return { state: 'Absent' }
-      const state = await job.getState()
-      const startToken = (await this.#redis.get(keys.startToken(queue, id))) ?? undefined
-      const token = startToken === undefined ? {} : { startToken }
+      const token = startToken === null ? {} : { startToken }
       if (state === 'completed') return { state: 'Completed', ...token, result: job.returnvalue as JobResult }
       if (state === 'failed') return { state: 'Failed', ...token, failure: parseFailure(job.failedReason) }
       if (state === 'active') {

@@ -8,6 +8,7 @@ const command: OperatorCommand = {
   leaderElect: true,
   healthHost: '127.0.0.1',
   healthPort: 0,
+  resyncSeconds: 300,
 }
 
 test('Pods get what the flags say, and nothing where they say nothing', () => {
