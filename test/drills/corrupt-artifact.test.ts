@@ -44,4 +44,4 @@ test('a corrupt tokenizer is refused, made again with the same digest, and train
     expect(rebuilt.artifact?.digest).toBe(digest)
     expect(rebuilt.attempt).toBe((built.attempt ?? 0) + 1)
   })
-}, 120_000)
+}, 300_000)

@@ -23,4 +23,4 @@ test('a run whose Redis is emptied is added again, goes on from a checkpoint and
     const lines = await workerLog(cluster, 'emptied', worker?.pod ?? '')
     expect(lines.find(({ msg }) => msg === 'Goes on from a checkpoint')?.step).toBeGreaterThanOrEqual(40)
   })
-}, 120_000)
+}, 300_000)

@@ -76,7 +76,7 @@ test('a worker that thaws while another one has its job writes nothing, and the 
       async () => (await workerStates(cluster, 'frozen')).join() === 'Idle,Idle',
     )
   })
-}, 180_000)
+}, 300_000)
 
 test('a worker that thaws when another one has ended its job changes nothing', async (context) => {
   await withLocalCluster(context, async (cluster) => {
@@ -97,4 +97,4 @@ test('a worker that thaws when another one has ended its job changes nothing', a
     expect(await newest(checkpoints)).toEqual(before)
     await expect(cluster.store.open(artifact?.digest ?? '')).resolves.toMatchObject({ digest: artifact?.digest })
   })
-}, 180_000)
+}, 300_000)

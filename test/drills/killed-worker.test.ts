@@ -33,4 +33,4 @@ test('a run whose worker is killed goes on from a checkpoint and ends with the s
     expect(broken.artifact?.digest).toBe(unbroken.artifact?.digest)
     expect(broken.startToken).not.toBe(unbroken.startToken)
   })
-}, 150_000)
+}, 300_000)

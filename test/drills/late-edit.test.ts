@@ -39,4 +39,4 @@ test('a result is kept though the run is suspended and its time to live edited w
     const again = await awaitRun(cluster, 'edited', TRAINING_RUN, ({ state }) => state === 'Reused')
     expect(again.artifact).toEqual({ ...artifact, reused: true })
   })
-}, 120_000)
+}, 300_000)

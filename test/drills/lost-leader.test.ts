@@ -35,4 +35,4 @@ test('a second operator stands by, takes over when the leader is killed, and the
     expect(run.attempt).toBe(1)
     expect(run.failures ?? 0).toBe(0)
   })
-}, 120_000)
+}, 300_000)

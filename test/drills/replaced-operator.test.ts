@@ -30,4 +30,4 @@ test('a worker goes on without an operator, and the next operator takes its resu
     expect(failures ?? 0).toBe(0)
     expect(artifact?.reused).toBe(false)
   })
-}, 120_000)
+}, 300_000)

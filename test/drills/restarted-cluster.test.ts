@@ -27,4 +27,4 @@ test('a run goes on from its checkpoint when operator, node and API server are s
     const lines = await workerLog(cluster, 'restarted', worker?.pod ?? '')
     expect(lines.find(({ msg }) => msg === 'Goes on from a checkpoint')?.step).toBeGreaterThanOrEqual(40)
   })
-}, 120_000)
+}, 300_000)

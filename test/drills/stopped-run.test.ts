@@ -36,7 +36,7 @@ test('a run that is suspended frees its worker and goes on when resumed', async 
     const lines = await workerLog(cluster, 'suspended', worker?.pod ?? '')
     expect(lines.find(({ msg }) => msg === 'Goes on from a checkpoint')?.step).toBeGreaterThanOrEqual(40)
   })
-}, 120_000)
+}, 300_000)
 
 test('a run that is deleted or out of time frees its worker', async (context) => {
   await withLocalCluster(context, async (cluster) => {
@@ -64,4 +64,4 @@ test('a run that is deleted or out of time frees its worker', async (context) =>
     expect(artifact).toBeUndefined()
     await awaitIdleWorker(cluster, 'ended')
   })
-}, 120_000)
+}, 300_000)

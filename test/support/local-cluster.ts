@@ -163,7 +163,7 @@ export async function awaitRun(
   namespace: string,
   resource: Resource,
   reached: (status: RunStatus & { state?: string }) => boolean,
-  seconds = 90,
+  seconds = 180,
 ): Promise<RunStatus & { state?: string }> {
   const deadline = performance.now() + seconds * 1000
   for (;;) {
