@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     pool: 'forks',
-    // Two cores are the machine that the suite is sized for; ONNX Runtime and Redis share them.
-    maxWorkers: 2,
+    // Two cores are the machine that the suite is sized for; much of it waits for processes that it has started.
+    maxWorkers: 3,
     globalSetup: './test/support/redis-setup.ts',
     reporters: ['default', './test/support/count-reporter.ts'],
     projects: [

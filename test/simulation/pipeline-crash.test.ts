@@ -18,7 +18,7 @@ async function run(faults: Faults): Promise<End> {
     await settle()
     await simulation.apply(datasetWith(11))
     await settle()
-    await simulation.pass(60)
+    await simulation.pass(20)
     expect(runsOf(await look(simulation))).toEqual(['ads-2 Promoted', 'ads-1 Promoted'])
     const ledger = (await simulation.store.ledger.read('default')).map(({ type, run: n, digest }) => ({
       type,

@@ -134,7 +134,7 @@ export async function applyTraining(
   })
 }
 
-const trainingEpochs = 60
+const trainingEpochs = 40
 
 async function apply(cluster: DrillCluster, namespace: string, resource: Resource, spec: object): Promise<void> {
   const object = { apiVersion, kind: resource.kind, metadata: { name, namespace }, spec }
