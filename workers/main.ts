@@ -1,6 +1,7 @@
 import { availableParallelism, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { listenHost } from '../crds/listen-host.ts'
 import { describeEngine } from './artifacts/engine.ts'
 import { serveHealth } from './pool/health.ts'
 import { PoolWorker } from './pool/pool-worker.ts'
@@ -26,7 +27,7 @@ export async function runWorker(environment: NodeJS.ProcessEnv): Promise<void> {
     now: Date.now,
   })
   const health = await serveHealth({
-    host: environment.POD_IP ?? '127.0.0.1',
+    host: listenHost(environment),
     port: Number(environment.ADLOOM_HEALTH_PORT ?? 8081),
     ready: () => worker.ready,
   })

@@ -1,3 +1,4 @@
+import { listenHostVariable } from '../../crds/listen-host.ts'
 import type { Container, EnvVar, Pod } from './pod.ts'
 
 /** What stops a container from being started, in the words of its `waiting` state. */
@@ -22,6 +23,7 @@ export interface ConfigSource {
 /**
  * The variables that a container's spec gives it, in the order of the Kubernetes documentation: envFrom first, then env;
  * `$(NAME)` refers to a variable defined before, `$$(NAME)` stays literal, and an unknown name is left as it stands.
+ * Before all of them comes the address that is the Pod's own: others listen on the same ports of this machine.
  */
 export async function containerEnvironment(
   pod: Pod,
@@ -29,7 +31,7 @@ export async function containerEnvironment(
   podIP: string,
   source: ConfigSource,
 ): Promise<Record<string, string>> {
-  const environment: Record<string, string> = {}
+  const environment: Record<string, string> = { [listenHostVariable]: podIP }
   for (const from of container.envFrom ?? []) {
     const reference = from.secretRef ?? from.configMapRef
     if (!reference) continue

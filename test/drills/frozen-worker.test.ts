@@ -39,6 +39,8 @@ const awaitTakeOver = (cluster: TestCluster, namespace: string, from: FrozenWork
     ({ worker, progress }) => worker?.pod !== from.pod && progress?.phase === 'Training',
   )
 
+const long = { maxEpochs: 60 }
+
 const superseded = async (cluster: TestCluster, namespace: string, pod: string) =>
   (await workerLog(cluster, namespace, pod)).some(({ reason }) => reason === 'Superseded')
 
@@ -51,9 +53,10 @@ test('a worker that thaws while another one has its job writes nothing, and the 
   await withLocalCluster(context, async (cluster) => {
     const two = { minReplicas: 2, maxReplicas: 2 }
     for (const namespace of ['frozen', 'unbroken']) await applyInputs(cluster, namespace, two)
-    await applyTraining(cluster, 'unbroken')
+    await applyTraining(cluster, 'unbroken', long)
     const unbroken = await awaitSucceeded(cluster, 'unbroken')
-    await applyTraining(cluster, 'frozen')
+    // Long enough for the first one to thaw, and to be told, before the second one is through.
+    await applyTraining(cluster, 'frozen', long)
     const first = await freezeWorker(cluster, 'frozen')
     const taken = await awaitTakeOver(cluster, 'frozen', first)
     expect(taken.worker?.pod).not.toBe(first.pod)

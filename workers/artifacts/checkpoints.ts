@@ -7,7 +7,7 @@ import { type Filesystem, namesIn, syncFolder, writeSynced } from './filesystem.
 import type { Layout } from './layout.ts'
 import { fileAccess, MANIFEST_FILE, sealFolder, verifyFiles } from './manifest.ts'
 import { moveIntoPlace, withStaging } from './staging.ts'
-import type { Checkpoint, Checkpoints, FolderWriter } from './store.ts'
+import type { Checkpoint, Checkpoints } from './store.ts'
 
 const NAME_PATTERN = /^(\d{16})-[0-9a-f-]{36}$/
 
@@ -31,13 +31,14 @@ export function openCheckpoints(
     }
   }
 
-  const write = async (step: number, token: string, fill: FolderWriter): Promise<void> => {
+  const write: Checkpoints['write'] = async (step, token, fill, confirm) => {
     const name = stepName(step, randomUUID())
     await withStaging(filesystem, layout, async (folder) => {
       await fill(folder)
       const files = await sealFolder(filesystem, folder)
       await writeSynced(filesystem, join(folder, MANIFEST_FILE), recordText({ step, token, files }))
       await syncFolder(filesystem, folder)
+      await confirm?.()
       await moveIntoPlace(filesystem, folder, join(home, name))
     })
     await prune()

@@ -77,8 +77,11 @@ export interface Checkpoint {
 }
 
 export interface Checkpoints {
-  /** Publishes a checkpoint atomically; the two newest steps are kept. */
-  write(step: number, token: string, write: FolderWriter): Promise<void>
+  /**
+   * Publishes a checkpoint atomically; the two newest steps are kept. `confirm` is awaited when all is written, right
+   * before it counts: a writer that was frozen at its work may have lost the run since. What it throws ends the write.
+   */
+  write(step: number, token: string, write: FolderWriter, confirm?: () => Promise<void>): Promise<void>
   /** The newest checkpoint whose every byte is as written; damaged ones are removed and passed over. */
   latest(): Promise<Checkpoint | undefined>
   remove(): Promise<void>

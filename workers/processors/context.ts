@@ -26,7 +26,7 @@ export interface ProcessorContext {
   startToken: string
   /** Reports, and lets messages in: await it at least every second or two. @throws JobError once the job shall stop */
   progress(update: ProgressUpdate): Promise<void>
-  /** Await it before each checkpoint and before publishing. @throws JobError when another worker holds the job by now */
+  /** Await it right before a checkpoint counts, and before publishing. @throws JobError when another worker holds the job by now */
   mayWrite(): Promise<void>
   log: Logger
   /** Milliseconds since 1970. */

@@ -152,8 +152,8 @@ function portsOf(payload: JobPayload<Spec>, context: ProcessorContext, validatio
     },
     settled: async (step, snapshot) => {
       if (step % spec.checkpointSteps !== 0) return
-      await context.mayWrite()
-      await checkpoints.write(step, context.startToken, (directory) => writeCheckpoint(directory, snapshot()))
+      const fill = (directory: string) => writeCheckpoint(directory, snapshot())
+      await checkpoints.write(step, context.startToken, fill, () => context.mayWrite())
     },
     epochEnded: ({ epoch, trainingLoss, validationNdcg, validationRecall }) => {
       validated = { trainingLoss, validationNdcg, validationRecall }

@@ -4,6 +4,7 @@ import { availableParallelism, hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Ajv } from 'ajv'
 import { type RankerDeployment, rankerDeployment } from '../../crds/kinds/ranker-deployment.ts'
+import { listenHost } from '../../crds/listen-host.ts'
 
 export type ServingSpec = RankerDeployment['spec']['serving']
 
@@ -28,8 +29,6 @@ export interface ServingSettings {
   readonly eventsToken: string | undefined
 }
 
-const defaultHost = '127.0.0.1'
-
 /** @throws when a variable is missing, or ADLOOM_SERVING is not what `spec.serving` allows */
 export function readSettings(environment: NodeJS.ProcessEnv): ServingSettings {
   const serving = readServing(environment.ADLOOM_SERVING ?? '{}')
@@ -40,7 +39,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): ServingSettings {
     digest: required(environment, 'ADLOOM_MODEL'),
     revision: environment.ADLOOM_REVISION ?? '',
     storeUri: required(environment, 'ADLOOM_STORE'),
-    host: environment.POD_IP || defaultHost,
+    host: listenHost(environment),
     serving,
     threads: serving.threads || availableParallelism(),
     scratch: environment.ADLOOM_SCRATCH || join(tmpdir(), `adloom-${process.pid}`),

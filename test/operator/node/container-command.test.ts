@@ -47,6 +47,7 @@ describe('containerEnvironment', () => {
       ],
     }
     expect(await containerEnvironment(pod, container, '127.64.0.1', source)).toEqual({
+      ADLOOM_LISTEN_HOST: '127.64.0.1',
       A: 'map',
       S_K: 'v',
       B: 'map/v/$(LATER)',

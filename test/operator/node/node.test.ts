@@ -128,9 +128,9 @@ describe('a Pod of the local node', () => {
     const log = JSON.parse(await textOf(node.readLog({ namespace: 'default', pod: 'env' })))
     expect(log.map).toBe('from the map')
     expect(log.args.slice(2)).toEqual(['env-$(ABSENT)', '$(NAME)'])
-    const { FILE, PATH, HOME, TMPDIR, PWD, ...rest } = log.env
+    const { FILE, PATH, HOME, TMPDIR, PWD, ADLOOM_LISTEN_HOST, ...rest } = log.env
     expect(rest).toEqual({ NAME: 'env', TEAM: 'ads', PASSWORD: 'sesame', PASSED: 'on' })
-    expect([PATH, HOME, TMPDIR].every((value) => typeof value === 'string')).toBe(true)
+    expect([PATH, HOME, TMPDIR, ADLOOM_LISTEN_HOST].every((value) => typeof value === 'string')).toBe(true)
     const folder = log.args[1]
     expect(existsSync(join(folder, 'x'))).toBe(true)
     await api.delete(POD, { namespace: 'default', name: 'env' })

@@ -10,7 +10,7 @@ const environment = {
   ADLOOM_MODEL: 'sha256:1',
   ADLOOM_REVISION: 'r1',
   ADLOOM_STORE: 'file:///store',
-  POD_IP: '127.0.0.7',
+  ADLOOM_LISTEN_HOST: '127.0.0.7',
 }
 
 describe('settings', () => {
@@ -40,7 +40,7 @@ describe('settings', () => {
   })
 
   it('decode with all CPUs and listen on loopback when nothing else is said', () => {
-    const { threads, host } = readSettings({ ...environment, POD_IP: undefined })
+    const { threads, host } = readSettings({ ...environment, ADLOOM_LISTEN_HOST: undefined })
     expect([threads, host]).toEqual([availableParallelism(), '127.0.0.1'])
   })
 

@@ -6,7 +6,7 @@ import { KEPT_STEPS, parseRecord, type Record, recordText, STEP_DIGITS, stepName
 import { asStoreError } from '../errors.ts'
 import { fileAccess, MANIFEST_FILE, sealFolder } from '../manifest.ts'
 import { checkedFilePath } from '../names.ts'
-import type { Checkpoint, Checkpoints, FolderWriter } from '../store.ts'
+import type { Checkpoint, Checkpoints } from '../store.ts'
 import type { Bucket } from './bucket.ts'
 import { checkpointsFolder } from './keys.ts'
 
@@ -47,7 +47,7 @@ export function openS3Checkpoints(
     }
   }
 
-  const write = async (step: number, token: string, fill: FolderWriter): Promise<void> => {
+  const write: Checkpoints['write'] = async (step, token, fill, confirm) => {
     const place = `${home}${stepName(step, randomUUID())}/`
     const folder = await newFolder()
     try {
@@ -55,6 +55,7 @@ export function openS3Checkpoints(
       await fill(folder)
       const files = await sealFolder(filesystem, folder)
       for (const { path } of files) await bucket.upload(place + path, join(folder, path))
+      await confirm?.()
       await bucket.write(place + MANIFEST_FILE, recordText({ step, token, files }))
     } catch (error) {
       throw asStoreError(error, folder)

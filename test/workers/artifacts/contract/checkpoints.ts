@@ -61,6 +61,19 @@ export function checkpointContract(newPlace: NewPlace): void {
       expect((await checkpoints.latest())?.step).toBe(1)
     })
 
+    test('a writer who is refused when all is written leaves nothing that counts', async (context) => {
+      const { store } = await newPlace(context)
+      const checkpoints = store.checkpoints('ads', INPUT)
+      const seen: (number | undefined)[] = []
+      const refuse = async () => {
+        seen.push((await checkpoints.latest())?.step)
+        throw new Error('superseded')
+      }
+      await expect(checkpoints.write(1, 'a', weights('one'), refuse)).rejects.toThrow('superseded')
+      expect(seen).toEqual([undefined])
+      expect(await checkpoints.latest()).toBeUndefined()
+    })
+
     test('none at first, none after removal, apart per namespace and input', async (context) => {
       const { store } = await newPlace(context)
       const checkpoints = store.checkpoints('ads', INPUT)
