@@ -1,17 +1,9 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { resourceOf } from '../../crds/kind.ts'
-import { kinds } from '../../crds/kinds.ts'
 import type { RunStatus } from '../../crds/run.ts'
-import { createClient } from '../cluster/client.ts'
-import { createHttpTransport, loadKubeConfig } from '../cluster/http-transport.ts'
 import type { KubernetesObject } from '../cluster/objects.ts'
+import { type ObjectCommand, parseObject, withApiServer } from './named-object.ts'
 import { UsageError } from './usage-error.ts'
 
-export interface LogsCommand {
-  kubeconfig?: string
-  directory: string
-  namespace: string
+export interface LogsCommand extends ObjectCommand {
   follow?: boolean
   tail?: number
 }
@@ -22,17 +14,10 @@ interface Run extends KubernetesObject {
 
 /** Prints the log of the Pod that status names. */
 export async function printLog(object: string, command: LogsCommand): Promise<void> {
-  const [word = '', name = ''] = object.split('/')
-  const definition = kinds.find(({ kind, plural, shortNames }) =>
-    [kind.toLowerCase(), plural, ...shortNames].includes(word.toLowerCase()),
-  )
-  if (!definition || !name) throw new UsageError(`"${object}" is no object; write it like trainingrun/NAME`)
-  const local = join(command.directory, 'kubeconfig')
-  const http = createHttpTransport(loadKubeConfig(command.kubeconfig ?? (existsSync(local) ? local : undefined)))
-  try {
-    const client = createClient({ ...http, fieldManager: 'adloom-cli', userAgent: 'adloom-cli' })
+  const { resource, name } = parseObject(object)
+  await withApiServer(command, async (client, http) => {
     const { namespace } = command
-    const run = await client.get<Run>(resourceOf(definition), { namespace, name })
+    const run = await client.get<Run>(resource, { namespace, name })
     const pod = run.status?.worker?.pod
     if (pod === undefined)
       throw new UsageError(`no worker has taken ${object} yet (${run.status?.state ?? 'not seen'})`)
@@ -46,7 +31,5 @@ export async function printLog(object: string, command: LogsCommand): Promise<vo
       throw new UsageError(`the log of Pod ${pod} cannot be read: ${(await response.text()).slice(0, 500)}`)
     }
     for await (const chunk of response.body) process.stdout.write(chunk)
-  } finally {
-    await http.close()
-  }
+  })
 }

@@ -2,6 +2,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
 import { UsageError } from './usage-error.ts'
+import { type Verb, verbs } from './verbs.ts'
 
 /** The `adloom` command. Each subcommand is loaded when it is called, so that `adloom worker` starts as fast as it can. */
 const program = new Command('adloom')
@@ -73,16 +74,30 @@ program
   .description('Print the CustomResourceDefinitions, for kubectl apply --server-side -f -')
   .action(async () => (await import('./crds.ts')).printDefinitions())
 
-program
-  .command('logs')
-  .description('Print the log of the worker that works or worked on an object')
-  .argument('<object>', 'such as trainingrun/beauty or tr/beauty')
-  .option('--kubeconfig <path>', 'API server; default: that of `adloom up` in --directory, else as kubectl')
-  .option('-d, --directory <path>', 'directory of `adloom up`', '.adloom')
-  .option('-n, --namespace <name>', 'namespace', 'default')
+/** A command about one object of an API server. */
+const objectCommand = (name: string, description: string, example: string) =>
+  program
+    .command(name)
+    .description(description)
+    .argument('<object>', `such as ${example}`)
+    .option('--kubeconfig <path>', 'API server; default: that of `adloom up` in --directory, else as kubectl')
+    .option('-d, --directory <path>', 'directory of `adloom up`', '.adloom')
+    .option('-n, --namespace <name>', 'namespace', 'default')
+
+objectCommand(
+  'logs',
+  'Print the log of the worker that works or worked on an object',
+  'trainingrun/beauty or tr/beauty',
+)
   .option('--follow', 'go on as the log grows')
   .addOption(new Option('--tail <lines>', 'only the last lines').argParser(Number))
   .action(async (object, options) => (await import('./logs.ts')).printLog(object, options))
+
+for (const verb of Object.keys(verbs) as Verb[]) {
+  const command = objectCommand(verb, verbs[verb], 'rankerdeployment/ads or rd/ads')
+  if (verb === 'promote') command.option('--digest <digest>', 'model that a pipeline is to take')
+  command.action(async (object, options) => (await import('./requests.ts')).ask(verb, object, options))
+}
 
 try {
   await program.parseAsync()
