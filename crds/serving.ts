@@ -49,6 +49,12 @@ const feedback = object(
       description: 'So does one that has grown to this size.',
       default: 67_108_864,
     }),
+    retentionDays: optional(
+      integer(1, 36_500, {
+        description:
+          'Days (UTC) that written files stay in the store; a Dataset that has pinned them keeps what it read. Absent: they stay.',
+      }),
+    ),
     maxQueueLength: integer(1, 1_000_000, {
       description:
         'Records that wait to be written at most. Requests beyond that are answered and not written, events refused with 429; both are counted.',

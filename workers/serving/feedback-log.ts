@@ -12,7 +12,7 @@ import { cutTornLine, recoverSpool } from './spool.ts'
 export interface FeedbackLogOptions {
   /** Of this process alone. */
   readonly spool: string
-  readonly store: LogStore
+  readonly store: Pick<LogStore, 'publish'>
   /** Folder of the store. */
   readonly prefix: string
   /** Part of the names of files: the Pod. */

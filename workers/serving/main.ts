@@ -7,6 +7,7 @@ import { openStore } from '../artifacts/open-store.ts'
 import { chooseProvider } from './choose-provider.ts'
 import { Feedback } from './feedback.ts'
 import { FeedbackLog } from './feedback-log.ts'
+import { keepFeedback } from './feedback-retention.ts'
 import type { Timers } from './micro-batcher.ts'
 import { Ranker } from './ranker.ts'
 import { loadModel } from './served-model.ts'
@@ -61,7 +62,7 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
   })
   const url = await app.listen({ host: settings.host, port: serving.port })
   logger.info({ url, name, digest }, 'Loads the model')
-  let log: FeedbackLog | undefined
+  let log: Pick<FeedbackLog, 'stop'> | undefined
   try {
     log = await openFeedback(ranker, settings, logger)
     const store = openStore(settings.storeUri)
@@ -93,19 +94,22 @@ async function openFeedback(
   ranker: Ranker,
   settings: ServingSettings,
   logger: Logger,
-): Promise<FeedbackLog | undefined> {
+): Promise<Pick<FeedbackLog, 'stop'> | undefined> {
   const { namespace, name, pod, scratch, serving, storeUri } = settings
   if (serving.feedback === undefined) return undefined
   const { metrics } = ranker
-  const now = () => Date.now()
-  const log = new FeedbackLog({
-    ...serving.feedback,
-    spool: join(scratch, 'feedback'),
+  const { retentionDays } = serving.feedback
+  const place = {
     store: openLogStore(storeUri),
     prefix: `feedback/${namespace}/${name}`,
-    writer: pod.slice(-60),
     timers: systemTimers,
-    now,
+    now: () => Date.now(),
+  }
+  const log = new FeedbackLog({
+    ...serving.feedback,
+    ...place,
+    spool: join(scratch, 'feedback'),
+    writer: pod.slice(-60),
     events: {
       onDropped: (stream, count) => metrics.feedbackDropped.inc({ stream }, count),
       onPublished: (stream) => metrics.feedbackFiles.inc({ stream }),
@@ -117,8 +121,22 @@ async function openFeedback(
     },
   })
   await log.start()
-  ranker.noteIn(new Feedback({ settings, log, metrics, now }))
-  return log
+  const endRetention =
+    retentionDays === undefined
+      ? () => {}
+      : keepFeedback({
+          ...place,
+          retentionDays,
+          onRemoved: (stream, days) => logger.info({ stream, days }, 'Removed feedback older than retentionDays'),
+          onFailed: (error) => logger.warn(error, 'Old feedback cannot be removed; it is tried again in an hour'),
+        })
+  ranker.noteIn(new Feedback({ settings, log, metrics, now: place.now }))
+  return {
+    stop(signal) {
+      endRetention()
+      return log.stop(signal)
+    },
+  }
 }
 
 /** Until no client holds a connection, or the time is over. */

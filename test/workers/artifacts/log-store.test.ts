@@ -5,6 +5,8 @@ import { pathToFileURL } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
 import { InvalidNameError } from '../../../workers/artifacts/errors.ts'
 import { openLogStore } from '../../../workers/artifacts/log-store.ts'
+import { logDaysContract } from './contract/log-days.ts'
+import { temporaryFolder } from './support.ts'
 
 async function scene() {
   const folder = await mkdtemp(join(tmpdir(), 'log-store-'))
@@ -42,6 +44,11 @@ it.each(['../outside', 'feedback/../../outside', '/etc/x', 'feedback/.hidden'])(
     await expect(store.publish(bad, file)).rejects.toThrow(InvalidNameError)
   },
 )
+
+logDaysContract(async () => {
+  const root = await temporaryFolder()
+  return { location: root, root }
+})
 
 it('another kind of store is refused with what to do', () => {
   expect(() => openLogStore('gs://bucket/store')).toThrow('leave spec.serving.feedback out')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import type { FeedbackStream } from '../../../crds/events.ts'
-import { type LogStore, openLogStore } from '../../../workers/artifacts/log-store.ts'
+import { openLogStore } from '../../../workers/artifacts/log-store.ts'
 import { FeedbackLog, type FeedbackLogOptions } from '../../../workers/serving/feedback-log.ts'
 import { systemTimers } from '../../../workers/serving/main.ts'
 
@@ -109,7 +109,7 @@ it('a store that is away loses nothing: the file is put there when it is back', 
   const given = await folders()
   const real = openLogStore(given.root)
   let away = true
-  const store: LogStore = {
+  const store: FeedbackLogOptions['store'] = {
     publish: (key, file) => (away ? Promise.reject(new Error('away')) : real.publish(key, file)),
   }
   const { log, seen, click, root } = await scene({ store, maxFileBytes: 1 }, given)
@@ -123,7 +123,7 @@ it('a store that is away loses nothing: the file is put there when it is back', 
 
 it('an end that the store does not allow leaves the files to the next process', async () => {
   const given = await folders()
-  const store: LogStore = { publish: () => new Promise(() => {}) }
+  const store: FeedbackLogOptions['store'] = { publish: () => new Promise(() => {}) }
   const first = await scene({ store }, given)
   first.click(0)
   await first.log.stop(AbortSignal.timeout(50))
