@@ -70,6 +70,8 @@ export default defineConfig({
           include: ['test/drills/**/*.test.ts'],
           env: { ADLOOM_DRILL_API: 'real' },
           setupFiles: './test/support/drill-setup.ts',
+          // A control plane serves the drills of a process one after the other.
+          isolate: false,
           sequence: { groupOrder: 1 },
         },
       },

@@ -126,17 +126,38 @@ async function* followLog(
       position += chunk.byteLength
       yield chunk
     }
-    const next = await open(file, 'r')
-    if ((await next.stat()).ino === (await current.stat()).ino) {
-      await next.close()
+    const newer = await openNewer(file, await identity(current))
+    if (newer.length === 0) {
       if (closed) return
       await change(log, writes, signal)
       continue
     }
+    opened.push(...newer)
     // Between the read above and the rotation the old file may have grown.
     yield* readRest(current, position)
-    opened.push(next)
+    for (const passed of newer.slice(0, -1)) yield* readRest(passed, 0)
     position = 0
+  }
+}
+
+const identity = async (handle: FileHandle): Promise<number> => (await handle.stat()).ino
+
+/** What is newer than the file that `current` identifies, oldest first: a reader may be two rotations behind. */
+async function openNewer(file: string, current: number): Promise<FileHandle[]> {
+  for (;;) {
+    const last = await open(file, 'r')
+    const id = await identity(last)
+    if (id === current) {
+      await last.close()
+      return []
+    }
+    const before = await open(rotated(file), 'r')
+    const idBefore = await identity(before)
+    if (idBefore !== current && idBefore !== id) return [before, last]
+    await before.close()
+    if (idBefore === current) return [last]
+    // It was rotated between the two.
+    await last.close()
   }
 }
 

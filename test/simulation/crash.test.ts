@@ -86,5 +86,5 @@ test.each(Object.entries(verdicts))(
     expect(calm.writes.length).toBeGreaterThan(50)
     expect(wrong).toEqual([])
   },
-  120_000,
+  400_000,
 )

@@ -43,7 +43,7 @@ let calm: End
 
 beforeAll(async () => {
   calm = await run(noFaults)
-}, 120_000)
+}, 400_000)
 
 /** Writes of the pipeline itself: those of its runs are drilled by crash.test.ts. */
 const ofPipeline = (what: string): boolean => what.includes('/rankerpipelines') || what.startsWith('ledger')

@@ -36,7 +36,10 @@ describe('a container log', () => {
     )
   })
 
-  it('is followed over a rotation until it closes', async () => {
+  it.each([
+    ['as it grows', 20],
+    ['two rotations later', 0],
+  ])('is followed over rotations %s, until it closes', async (_, milliseconds) => {
     const file = join(await temporaryDirectory(), '0.log')
     const log = new ContainerLog(file, 8)
     log.write(bytes('one\n'))
@@ -46,7 +49,7 @@ describe('a container log', () => {
     const rest = textOf(reading)
     for (const line of ['two\n', 'three\n', 'four\n']) {
       log.write(bytes(line))
-      await new Promise((resolve) => setTimeout(resolve, 20))
+      if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds))
     }
     log.close()
     expect(await rest).toBe('two\nthree\nfour\n')
