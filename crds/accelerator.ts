@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { atomicList, enumeration, integer, object, optional, stringMap, text } from './schema.ts'
+import { atomicList, enumeration, integer, object, objectName, optional, stringMap, text } from './schema.ts'
 
 const toleration = object(
   {
@@ -35,13 +35,7 @@ export const accelerator = object(
       atomicList(toleration, 16, { description: 'Taints that are tolerated, beside those of the template.' }),
     ),
     runtimeClassName: optional(
-      Type.String({
-        description:
-          'RuntimeClass that gives containers the device, such as nvidia; that of the template goes over it.',
-        minLength: 1,
-        maxLength: 253,
-        pattern: '^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$',
-      }),
+      objectName('RuntimeClass that gives containers the device, such as nvidia; that of the template goes over it.'),
     ),
   },
   {

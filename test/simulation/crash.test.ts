@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { chain, isSettled, runsOnce, snapshot } from './chain.ts'
 import { type Faults, noFaults, type Verdict } from './faulty-ports.ts'
+import { fourAtATime } from './four-at-a-time.ts'
 import { Simulation } from './simulation.ts'
 
 interface End {
@@ -62,7 +63,6 @@ function* wrongEnds(end: End): Iterable<string> {
 }
 
 const refusals = [409, 429, 500, 503]
-const atATime = 4
 
 /** A crash is tried at every write; what differs only in the answer at every other, each at others. */
 const verdicts: Record<string, (place: number) => Verdict | undefined> = {
@@ -78,13 +78,8 @@ test.each(Object.entries(verdicts))(
       const verdict = verdictAt(index + 1)
       return verdict === undefined ? [] : [{ place: index + 1, verdict }]
     })
-    const wrong: string[] = []
-    while (tried.length > 0) {
-      const some = tried.splice(0, atATime).map(({ place, verdict }) => differences(place, verdict))
-      wrong.push(...(await Promise.all(some)).flat())
-    }
     expect(calm.writes.length).toBeGreaterThan(50)
-    expect(wrong).toEqual([])
+    expect(await fourAtATime(tried, ({ place, verdict }) => differences(place, verdict))).toEqual([])
   },
   400_000,
 )

@@ -1,5 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import { type Faults, noFaults, type Verdict } from './faulty-ports.ts'
+import { fourAtATime } from './four-at-a-time.ts'
 import { beginnings, datasetWith, isSettled, look, runsOf, snapshotOf } from './pipeline.ts'
 import { Simulation } from './simulation.ts'
 
@@ -58,8 +59,6 @@ const verdicts: [what: string, at: (place: number, index: number) => Verdict | u
   ['the server refuses', (place, index) => (index % 3 === 1 ? refusals[place % refusals.length] : undefined)],
 ]
 
-const atATime = 4
-
 /** What went otherwise than without the fault. */
 async function differences({ place, verdict }: { place: number; verdict: Verdict | undefined }): Promise<string[]> {
   if (verdict === undefined) return []
@@ -79,9 +78,7 @@ test.each(verdicts)(
     const places = calm.writes.flatMap((what, index) => (ofPipeline(what) || makesChild(what) ? [index + 1] : []))
     expect(places.length).toBeGreaterThan(15)
     const tried = places.map((place, index) => ({ place, verdict: verdictAt(place, index) }))
-    const wrong: string[] = []
-    while (tried.length > 0) wrong.push(...(await Promise.all(tried.splice(0, atATime).map(differences))).flat())
-    expect(wrong).toEqual([])
+    expect(await fourAtATime(tried, differences)).toEqual([])
   },
   400_000,
 )
