@@ -1,8 +1,12 @@
 #!/usr/bin/env node
+import { homedir } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
+import { keepCompiledCode } from './compiled-code.ts'
 import { UsageError } from './usage-error.ts'
 import { type Verb, verbs } from './verbs.ts'
+
+keepCompiledCode(process.env, homedir())
 
 /** The `adloom` command. Each subcommand is loaded when it is called, so that `adloom worker` starts as fast as it can. */
 const program = new Command('adloom')

@@ -55,6 +55,7 @@ export class Simulation {
   readonly #directory: string
   /** Calls that are under way outside of the clock: while there are any, time stands still. */
   #underWay = 0
+  #whenNoneIsUnderWay = Promise.withResolvers<void>()
   #operator: { operator: Operator; life: Life } | undefined
   #ids = 0
   #isOver = false
@@ -195,7 +196,10 @@ export class Simulation {
     try {
       return await call()
     } finally {
-      this.#underWay--
+      if (--this.#underWay === 0) {
+        this.#whenNoneIsUnderWay.resolve()
+        this.#whenNoneIsUnderWay = Promise.withResolvers()
+      }
     }
   }
 
@@ -225,7 +229,10 @@ export class Simulation {
   async #settle(): Promise<void> {
     for (let calm = 0; calm < calmTurns; ) {
       await new Promise((resolve) => setImmediate(resolve))
-      calm = this.#underWay === 0 ? calm + 1 : 0
+      const isCalm = this.#underWay === 0
+      // Files are waited for here, not asked for turn after turn: most of what a simulation takes would be that.
+      if (!isCalm) await this.#whenNoneIsUnderWay.promise
+      calm = isCalm ? calm + 1 : 0
     }
   }
 }

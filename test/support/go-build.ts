@@ -43,6 +43,8 @@ export interface GoProgram {
 }
 
 const reportPeriodMs = 30_000
+/** A compiler lives for seconds: to collect garbage only once it is large saves a fifth of the time. */
+const compilerMemory = { GOGC: 'off', GOMEMLIMIT: '1500MiB' }
 
 /** The folder under the user's cache folder (XDG base directories) in which what tests build is kept. */
 export function cacheFolder(env: NodeJS.ProcessEnv, home: string, name: string): string {
@@ -110,7 +112,9 @@ async function buildInto(
   try {
     options.report(`building ${what}; ${program.duration}, once`)
     const started = performance.now()
-    const flags = ['-trimpath', '-buildvcs=false', '-ldflags', `-s -w ${program.ldflags ?? ''}`.trim()]
+    // Symbols for a debugger are stripped anyway: not to make them saves a tenth of the compilers' time.
+    const lean = ['-gcflags=all=-dwarf=false', '-ldflags', `-s -w ${program.ldflags ?? ''}`.trim()]
+    const flags = ['-trimpath', '-buildvcs=false', ...lean]
     const output = program.binary === undefined ? `${fresh}/` : join(fresh, program.binary)
     const built = await runGo(['build', ...flags, '-o', output, program.package], `building ${what}`, sources, options)
     if (built.code !== 0) throw new Error(`go build in ${sources} failed (${built.code}): ${built.tail}`)
@@ -133,7 +137,7 @@ async function runGo(
   // Niced: the build runs beside the fast tests, which are not to time out for it.
   const child = spawn('nice', ['-n', '15', 'go', ...args], {
     cwd: sources,
-    env: { ...options.env, CGO_ENABLED: '0', GOWORK: 'off' },
+    env: { ...options.env, ...compilerMemory, CGO_ENABLED: '0', GOWORK: 'off' },
     stdio: ['ignore', 'ignore', 'pipe'],
     // A process group of its own, so that the compilers end with it.
     detached: true,

@@ -24,7 +24,7 @@ export async function buildControlPlane(options: BuildOptions): Promise<{ folder
       package: '.',
       binary,
       ldflags: versionFlags(version),
-      duration: 'about 9 minutes on 2 cores',
+      duration: 'about 7 minutes on 2 cores',
       withoutGo: 'no kube-apiserver: set KUBEBUILDER_ASSETS, or install Go 1.26, with which it is built once',
       async finish(folder) {
         for (const name of components) await symlink(binary, join(folder, name))
