@@ -259,6 +259,10 @@ const revision = object(
 )
 
 const number = (description: string) => optional(text(32, { description }))
+const onlineNumbers = [
+  ...['requestsPerSecond', 'errorRate', 'emptyListShare', 'ctr'],
+  ...['revenuePerRequest', 'scorePsi', 'codePsi'],
+]
 
 export const rolloutStatus = {
   stableDigest: optional(digest({ description: 'Model that stable serves or returns to.' })),
@@ -281,6 +285,14 @@ export const rolloutStatus = {
         revenuePerRequest: number('Value of conversions per request.'),
         scorePsi: number(
           'Population stability index of the score of the first entry against the first hour in which this operator saw the model serve.',
+        ),
+        codePsi: number(
+          'Population stability index of the first code of the newest item in the histories of requests, against that hour.',
+        ),
+        uncertainty: optional(
+          object(Object.fromEntries(onlineNumbers.map((name) => [name, number(`Of ${name}.`)])), {
+            description: 'Two standard errors of each number: how far it may be off because little was counted.',
+          }),
         ),
         digest: optional(digest({ description: 'Model that did it.' })),
         observedAt: time({ description: 'End of the minute that the numbers are of.' }),

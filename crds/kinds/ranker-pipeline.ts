@@ -105,6 +105,15 @@ export const rankerPipeline = defineKind({
                     { description: 'Scores that the champion gives online against those at the start of its service.' },
                   ),
                 ),
+                codes: optional(
+                  object(
+                    { maxPsi },
+                    {
+                      description:
+                        'First codes of the items that users come from, as requests to the champion tell them, against those at the start of its service.',
+                    },
+                  ),
+                ),
                 onlineMetrics: optional(
                   keyedList(
                     object(

@@ -8,6 +8,7 @@ const names = {
   lists: 'adloom_rank_lists_total',
   emptyLists: 'adloom_rank_empty_lists_total',
   score: 'adloom_rank_score_bucket',
+  codes: 'adloom_rank_history_codes_total',
   events: 'adloom_events_total',
   eventValue: 'adloom_event_value_total',
 } as const
@@ -32,6 +33,9 @@ export function subtract(from: Series, less: Series): Map<string, number> {
   return new Map([...from].map(([series, value]) => [series, value - (less.get(series) ?? 0)]))
 }
 
+/** A server writes 64 at most; more would be somebody else's. */
+const mostCodes = 1024
+
 /** What a track of a ranker did in some time, summed over its Pods. */
 export interface Counts {
   requests: number
@@ -47,6 +51,8 @@ export interface Counts {
   latency: Buckets
   /** Score of the first entry. */
   score: Buckets
+  /** Lists by the first code of what the user came from. */
+  codes: number[]
 }
 
 export function countsOf(series: Series): Counts {
@@ -62,6 +68,13 @@ export function countsOf(series: Series): Counts {
     }
     return [...byBound].map(([upTo, count]) => ({ upTo, count })).sort((a, b) => a.upTo - b.upTo)
   }
+  const codes: number[] = []
+  for (const one of all) {
+    if (one.name !== names.codes) continue
+    const code = Number(one.labels.code)
+    if (!(code >= 0 && code < mostCodes && Number.isInteger(code))) continue
+    codes[code] = (codes[code] ?? 0) + one.value
+  }
   return {
     requests: total(names.requests),
     errors: total(names.requests, ({ code = '' }) => code.startsWith('5')),
@@ -73,6 +86,7 @@ export function countsOf(series: Series): Counts {
     eventValue: total(names.eventValue),
     latency: buckets(names.latency),
     score: buckets(names.score),
+    codes: Array.from(codes, (count = 0) => count),
   }
 }
 

@@ -10,20 +10,32 @@ export interface Online {
   ctr?: string
   revenuePerRequest?: string
   scorePsi?: string
+  codePsi?: string
+  /** Of each number, as far as it may be off for small counts alone: two standard errors. */
+  uncertainty?: Partial<Record<Measure, string>>
   /** Of the model; absent in what was written before models were told. */
   digest?: string
   observedAt: string
 }
 
-type Measure = Exclude<keyof Online, 'digest' | 'observedAt'>
+type Measure = Exclude<keyof Online, 'digest' | 'observedAt' | 'uncertainty'>
 
-/** Fewer scores than this say nothing about how they are distributed. */
-export const enoughScores = 500
+/** Fewer than this say nothing about how they are distributed. */
+const enough = 500
+
+/** What later distributions are compared with: counts by bin. */
+export type Distributions = Partial<Record<'scores' | 'codes', readonly number[]>>
+
+/** The distributions of which there is enough. */
+export function distributionsOf({ score, codes }: Counts): Distributions {
+  const all = { scores: densities(score), codes }
+  return Object.fromEntries(Object.entries(all).filter(([, counts]) => sum(counts) >= enough))
+}
 
 /** What stable did in a window, each number with the size of its own noise (two standard errors). */
 export function measureOnline(
   window: Window,
-  reference: readonly number[] | undefined,
+  reference: Distributions,
 ): Map<Measure, { value: number; noise: number }> {
   const { counts } = window.stable
   const seconds = Math.max(1, (window.observedAt - window.countedFrom) / 1000)
@@ -38,15 +50,16 @@ export function measureOnline(
     const value = counts.eventValue / counts.requests
     measures.set('revenuePerRequest', { value, noise: (2 * value) / Math.sqrt(counts.conversions) })
   }
-  const scores = densities(counts.score)
-  if (reference && isEnough(counts)) {
-    const { value, low, high } = stabilityIndex(reference, scores, 0.95)
-    measures.set('scorePsi', { value, noise: high - low })
+  const present = distributionsOf(counts)
+  const index = (name: Measure, before: readonly number[] | undefined, now: readonly number[] | undefined) => {
+    if (!before || !now) return
+    const { value, low, high } = stabilityIndex(before, now, 0.95)
+    measures.set(name, { value, noise: high - low })
   }
+  index('scorePsi', reference.scores, present.scores)
+  index('codePsi', reference.codes, present.codes)
   return measures
 }
-
-export const isEnough = ({ score }: Counts): boolean => (score.at(-1)?.count ?? 0) >= enoughScores
 
 /** The status to write: the one before as long as nothing has changed by more than noise and a tenth. */
 export function nextOnline(
@@ -58,9 +71,13 @@ export function nextOnline(
     !before ||
     [...seen].some(([name, { value, noise }]) => {
       const old = before[name]
-      return old === undefined || Math.abs(value - Number(old)) > Math.max(noise, Math.abs(Number(old)) / 10)
+      if (old === undefined || Math.abs(value - Number(old)) > Math.max(noise, Math.abs(Number(old)) / 10)) return true
+      return noise < Number(before.uncertainty?.[name]) / 2
     })
   if (before && !isNews) return before
-  const numbers = [...seen].map(([name, { value }]) => [name, String(Number(value.toPrecision(4)))])
-  return { ...Object.fromEntries(numbers), digest, observedAt }
+  const decimals = (which: 'value' | 'noise') =>
+    Object.fromEntries([...seen].map(([name, measured]) => [name, String(Number(measured[which].toPrecision(4)))]))
+  return { ...decimals('value'), uncertainty: decimals('noise'), digest, observedAt }
 }
+
+const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)

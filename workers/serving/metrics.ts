@@ -11,6 +11,7 @@ export interface ServingMetrics {
   readonly emptyLists: Counter
   readonly inFlight: Gauge
   readonly score: Histogram
+  readonly historyCodes: Counter<'code'>
   readonly exploredLists: Counter
   readonly events: Counter<'type'>
   readonly eventValue: Counter
@@ -89,6 +90,12 @@ export function createMetrics(queueLength: () => number): ServingMetrics {
       name: 'adloom_rank_score',
       help: 'Score (log-probability) of the first entry of each list that is not empty.',
       buckets: scores,
+      registers,
+    }),
+    historyCodes: new Counter({
+      name: 'adloom_rank_history_codes_total',
+      help: 'Lists by the first code of the newest item of the history that they answer.',
+      labelNames: ['code'],
       registers,
     }),
     exploredLists: new Counter({

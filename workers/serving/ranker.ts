@@ -67,6 +67,8 @@ export class Ranker {
     this.#model = model
     const { name, revision } = this.settings
     this.metrics.modelInfo.set({ name, digest: model.digest, revision }, 1)
+    // Those that nobody came with yet count as well: what counts later is compared with all of them.
+    for (let code = 0; code < model.firstCodes.count; code++) this.metrics.historyCodes.inc({ code }, 0)
     const { provider, wanted } = this.execution
     this.metrics.executionProvider.set({ provider, wanted }, 1)
   }
@@ -125,7 +127,7 @@ export class Ranker {
       skipped,
       timings,
     }
-    this.#count(list)
+    this.#count(list, decode.history, model)
     this.#feedback?.answered({
       answer,
       user: request.user?.id,
@@ -138,8 +140,14 @@ export class Ranker {
     return answer
   }
 
-  #count({ scores, drawn }: DecodedList & Partial<ChosenList>): void {
+  #count(
+    { scores, drawn }: DecodedList & Partial<ChosenList>,
+    history: Uint32Array,
+    { firstCodes }: ServedModel,
+  ): void {
     this.metrics.lists.inc()
+    const newest = history.at(-1)
+    if (newest !== undefined) this.metrics.historyCodes.inc({ code: firstCodes.of(newest) })
     if (scores.length === 0) this.metrics.emptyLists.inc()
     else this.metrics.score.observe(scores[0])
     if (drawn) this.metrics.exploredLists.inc()

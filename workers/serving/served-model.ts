@@ -4,6 +4,7 @@ import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
 import type { ExecutionProvider } from '../tensor/execution-provider.ts'
+import { type FirstCodes, firstCodes } from './history-codes.ts'
 import { openHistorySnapshot } from './history-snapshot.ts'
 
 /** What answering needs of a model. */
@@ -12,6 +13,7 @@ export interface ServedModel {
   /** Id by item index. */
   readonly itemIds: readonly string[]
   findItem(id: string): number | undefined
+  readonly firstCodes: FirstCodes
   /** Items of a known user, oldest first; undefined for an unknown one. */
   historyOf(user: string): Uint32Array | undefined
   /** A list for each request, in their order. */
@@ -43,7 +45,7 @@ export async function loadModel(digest: string, options: LoadOptions): Promise<S
     ownThread: true,
   })
   try {
-    const { itemIds } = recommender.model
+    const { itemIds, catalogue } = recommender.model
     const histories = await openHistorySnapshot(await store.open(recommender.datasetDigest))
     const items = new Map(itemIds.map((id, index) => [id, index]))
     for (const size of warmUpSizes(maxBatchSize)) await recommender.decodeBatch(anonymousRequests(size))
@@ -51,6 +53,7 @@ export async function loadModel(digest: string, options: LoadOptions): Promise<S
       digest,
       itemIds,
       findItem: (id) => items.get(id),
+      firstCodes: firstCodes(catalogue.codes, catalogue.codebookSizes),
       historyOf: (user) => histories.historyOf(user),
       decode: (requests) => recommender.decodeBatch(requests),
       release: () => recommender.release(),

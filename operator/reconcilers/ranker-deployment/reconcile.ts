@@ -7,8 +7,7 @@ import type { Reconcile } from '../../control/controller.ts'
 import type { EventRecorder } from '../../control/events.ts'
 import { done, type Outcome, requeueAfter } from '../../control/outcome.ts'
 import { StatusWriter } from '../../control/status-writer.ts'
-import { densities } from '../../rollout/counts.ts'
-import { isEnough, measureOnline, nextOnline, type Online } from '../../rollout/online.ts'
+import { type Distributions, distributionsOf, measureOnline, nextOnline, type Online } from '../../rollout/online.ts'
 import type { Target } from '../../rollout/scraper.ts'
 import { labels } from '../names.ts'
 import { isPodReady } from '../pod-template.ts'
@@ -35,13 +34,13 @@ const autoscalerMs = 30_000
 const analysisScrapeMs = 5000
 const onlineScrapeMs = 30_000
 const onlineMs = 60_000
-/** Of the distribution that later ones are compared with. */
+/** Of the distributions that later ones are compared with. */
 const referenceMs = 3_600_000
 
 export function createRankerDeploymentReconciler(options: RankerDeploymentReconcilerOptions): Reconcile {
   const writer = new StatusWriter({ resource: resourceOf(rankerDeployment), clock: options.clock })
   const children = new ChildApplier()
-  const references = new ScoreReferences()
+  const references = new References()
   return async (key, { client }) => {
     const ranker = options.get(key)
     // Children go by garbage collection.
@@ -90,16 +89,17 @@ function followPods(
 const host = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip)
 
 /** What the first hour of a model was like, in memory. */
-class ScoreReferences {
-  readonly #known = new Map<string, { digest: string; scores: number[] }>()
+class References {
+  readonly #known = new Map<string, { digest: string; distributions: Distributions }>()
 
-  of(key: string, digest: string): number[] | undefined {
+  of(key: string, digest: string): Distributions {
     const known = this.#known.get(key)
-    return known?.digest === digest ? known.scores : undefined
+    return known?.digest === digest ? known.distributions : {}
   }
 
-  keep(key: string, digest: string, scores: number[]): void {
-    this.#known.set(key, { digest, scores })
+  /** What is known already stays as it was. */
+  keep(key: string, digest: string, distributions: Distributions): void {
+    this.#known.set(key, { digest, distributions: { ...distributions, ...this.of(key, digest) } })
   }
 
   forget(key: string): void {
@@ -111,7 +111,7 @@ class ScoreReferences {
 function seeOnline(
   ranker: RankerDeployment,
   { rollout: { state } }: DeploymentPlan,
-  references: ScoreReferences,
+  references: References,
   { scraper, clock }: RankerDeploymentReconcilerOptions,
 ): Online | undefined {
   const { stableDigest } = state
@@ -122,12 +122,11 @@ function seeOnline(
   const window = scraper.window(key, `online ${stableDigest}`)
   if (!window || window.observedAt - window.startedAt < onlineMs) return before
   scraper.closeWindow(key, `online ${stableDigest}`)
-  if (!references.of(key, stableDigest)) {
+  const { scores, codes } = references.of(key, stableDigest)
+  if (!scores || !codes) {
     const first = scraper.window(key, `reference ${stableDigest}`)
-    if (first && clock.now() - first.startedAt >= referenceMs && isEnough(first.stable.counts)) {
-      references.keep(key, stableDigest, densities(first.stable.counts.score))
-      scraper.closeWindow(key, `reference ${stableDigest}`)
-    }
+    if (first && clock.now() - first.startedAt >= referenceMs)
+      references.keep(key, stableDigest, distributionsOf(first.stable.counts))
   }
   const seen = measureOnline(window, references.of(key, stableDigest))
   return nextOnline(before, seen, { digest: stableDigest, observedAt: timestamp(window.observedAt) })

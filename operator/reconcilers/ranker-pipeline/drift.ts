@@ -1,40 +1,62 @@
-import type { PipelineObservation } from './observation.ts'
+import type { Measured, PipelineObservation } from './observation.ts'
 
 export interface Drift {
   signal: string
   message: string
 }
 
-/** Where the world is out of the bounds that the spec draws round what the champion learned. */
+type Online = (metric: string) => { name: string; value: Measured }[]
+type Bounds = NonNullable<PipelineObservation['spec']['triggers']['drift']>
+
+/**
+ * Where the world is out of the bounds that the spec draws round what the champion learned. A number from online counts
+ * is out only when it is with all its uncertainty: three impressions without a click say nothing of a click rate.
+ */
 export function driftsOf({ spec, followers, popularityPsi, status }: PipelineObservation): Drift[] {
   const { drift } = spec.triggers
   const champion = status.champion?.digest
   if (!drift || champion === undefined) return []
   // What serves another model says nothing of the champion.
   const serving = followers.filter(({ stableDigest }) => stableDigest === champion)
-  const online = (metric: string) =>
+  const online: Online = (metric) =>
     serving.flatMap(({ name, online: { [metric]: value } }) => (value === undefined ? [] : [{ name, value }]))
-  const drifts: Drift[] = []
-  if (drift.itemPopularity && popularityPsi !== undefined && popularityPsi > Number(drift.itemPopularity.maxPsi)) {
-    const message = `item popularity moved by a PSI of ${popularityPsi.toFixed(3)}, more than ${drift.itemPopularity.maxPsi}`
-    drifts.push({ signal: 'itemPopularity', message })
-  }
-  for (const { name, value } of drift.scores ? online('scorePsi') : []) {
-    if (Number(value) <= Number(drift.scores?.maxPsi)) continue
-    const message = `scores of RankerDeployment "${name}" moved by a PSI of ${value}, more than ${drift.scores?.maxPsi}`
-    drifts.push({ signal: 'scores', message })
-  }
-  for (const { metric, min, max } of drift.onlineMetrics ?? []) {
-    for (const { name, value } of online(metric)) {
-      const problem = outside(Number(value), min, max)
-      if (problem)
-        drifts.push({ signal: metric, message: `${metric} of RankerDeployment "${name}" is ${value}, ${problem}` })
-    }
-  }
-  return drifts
+  return [
+    ...popularityDrift(drift, popularityPsi),
+    ...distributionDrift('scores', 'scorePsi', drift, online),
+    ...distributionDrift('codes', 'codePsi', drift, online),
+    ...metricDrift(drift, online),
+  ]
 }
 
-function outside(value: number, min: string | undefined, max: string | undefined): string | undefined {
-  if (min !== undefined && value < Number(min)) return `below ${min}`
-  return max !== undefined && value > Number(max) ? `above ${max}` : undefined
+function popularityDrift({ itemPopularity }: Bounds, psi: number | undefined): Drift[] {
+  if (!itemPopularity || psi === undefined || psi <= Number(itemPopularity.maxPsi)) return []
+  const message = `item popularity moved by a PSI of ${psi.toFixed(3)}, more than ${itemPopularity.maxPsi}`
+  return [{ signal: 'itemPopularity', message }]
 }
+
+function distributionDrift(signal: 'scores' | 'codes', metric: string, drift: Bounds, online: Online): Drift[] {
+  const bound = drift[signal]?.maxPsi
+  if (bound === undefined) return []
+  return online(metric)
+    .filter(({ value }) => outside(value, undefined, bound))
+    .map(({ name, value }) => ({
+      signal,
+      message: `${signal} of RankerDeployment "${name}" moved by a PSI of ${words(value)}, more than ${bound}`,
+    }))
+}
+
+const metricDrift = ({ onlineMetrics = [] }: Bounds, online: Online): Drift[] =>
+  onlineMetrics.flatMap(({ metric, min, max }) =>
+    online(metric).flatMap(({ name, value }) => {
+      const problem = outside(value, min, max)
+      if (!problem) return []
+      return [{ signal: metric, message: `${metric} of RankerDeployment "${name}" is ${words(value)}, ${problem}` }]
+    }),
+  )
+
+function outside({ value, uncertainty }: Measured, min?: string, max?: string): string | undefined {
+  if (min !== undefined && value + uncertainty < Number(min)) return `below ${min}`
+  return max !== undefined && value - uncertainty > Number(max) ? `above ${max}` : undefined
+}
+
+const words = ({ value, uncertainty }: Measured): string => `${value}${uncertainty > 0 ? ` ± ${uncertainty}` : ''}`

@@ -36,14 +36,20 @@ export interface SeenChild {
   comparison: readonly SeenDifference[]
 }
 
+/** A number, and how far it may be off because little was counted: two standard errors. */
+export interface Measured {
+  value: number
+  uncertainty: number
+}
+
 /** A RankerDeployment that follows the pipeline's champion. */
 export interface SeenFollower {
   name: string
   stableDigest?: string
   /** Models that failed online. */
   rejected: readonly { digest: string; reason: string; message: string; time: string }[]
-  /** Measured of the stable revision; decimals as strings. */
-  online: Readonly<Record<string, string | undefined>>
+  /** Measured of the stable revision, by the name in its status. */
+  online: Readonly<Record<string, Measured>>
 }
 
 /** Everything that the plan of a pipeline depends on, read at one moment. */

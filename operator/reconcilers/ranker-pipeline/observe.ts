@@ -5,6 +5,7 @@ import type { ArtifactStore } from '../../../workers/artifacts/store.ts'
 import type { Clock } from '../../cluster/clock.ts'
 import type { Condition, KubernetesObject, ObjectKey } from '../../cluster/objects.ts'
 import { findCondition, isTrue } from '../../control/conditions.ts'
+import type { Online } from '../../rollout/online.ts'
 import { abortAnnotation, labels, promoteAnnotation, retrainAnnotation } from '../names.ts'
 import { finishedProducer } from '../run/inputs.ts'
 import type { Lookup, RunObject } from '../run/run-kind.ts'
@@ -146,7 +147,7 @@ interface FollowerObject extends KubernetesObject {
   status?: {
     stableDigest?: string
     rejected?: SeenFollower['rejected']
-    online?: Record<string, string | undefined>
+    online?: Online
   }
 }
 
@@ -155,8 +156,18 @@ const seenFollower = ({ metadata, status }: FollowerObject): SeenFollower => ({
   ...(status?.stableDigest === undefined ? {} : { stableDigest: status.stableDigest }),
   rejected: status?.rejected ?? [],
   // Numbers of the model before may stand there until there are others.
-  online: status?.online?.digest === status?.stableDigest ? (status?.online ?? {}) : {},
+  online: status?.online && status.online.digest === status.stableDigest ? measured(status.online) : {},
 })
+
+function measured({ digest: _, observedAt: __, uncertainty = {}, ...numbers }: Online): SeenFollower['online'] {
+  const errors: Record<string, string | undefined> = uncertainty
+  return Object.fromEntries(
+    Object.entries(numbers).map(([name, value]) => [
+      name,
+      { value: Number(value), uncertainty: Number(errors[name] ?? 0) },
+    ]),
+  )
+}
 
 /** Those of the models in question that the store lacks; all of them are where another one may take over. */
 async function missingModels(

@@ -27,6 +27,7 @@ const nothing: Counts = {
   eventValue: 0,
   latency: [],
   score: [],
+  codes: [],
 }
 const track = (counts: Partial<Counts>, parts: TrackEvidence['parts'] = []): TrackEvidence => ({
   counts: { ...nothing, ...counts },

@@ -17,6 +17,10 @@ describe('an exposition', () => {
     requests.inc({ code: '400' })
     for (const value of [0.05, 0.5, 0.7, 5]) seconds.observe(value)
     score.observe(-1.5)
+    const codes = new Counter({ name: 'adloom_rank_history_codes_total', help: 'h', labelNames: ['code'], registers })
+    codes.inc({ code: 2 }, 3)
+    codes.inc({ code: 0 }, 0)
+    codes.inc({ code: 4_000_000_000 })
     const counts = countsOf(readCounters(await registry.metrics()))
     expect(counts).toMatchObject({ requests: 10, errors: 2, lists: 0, clicks: 0 })
     expect(counts.latency).toEqual([
@@ -26,6 +30,7 @@ describe('an exposition', () => {
     ])
     expect(densities(counts.latency)).toEqual([1, 2, 1])
     expect(densities(counts.score)).toEqual([0, 1, 0, 0])
+    expect(counts.codes).toEqual([0, 0, 3])
   })
 
   test('may hold comments, times, escapes and rubbish', () => {

@@ -118,7 +118,7 @@ test('what stable does is told when it changes by more than noise', async () => 
     scraper.closeWindow('ns/a', 'w')
     scraper.window('ns/a', 'w')
     if (!window) throw new Error('no window')
-    return measureOnline(window, undefined)
+    return measureOnline(window, {})
   }
   pods.set('a', { track: 'stable', requests: 0 })
   follow()
@@ -126,7 +126,13 @@ test('what stable does is told when it changes by more than noise', async () => 
   scraper.window('ns/a', 'w')
   const of = (observedAt: string) => ({ digest: 'model', observedAt })
   const first = nextOnline(undefined, await minute(6000), of('first'))
-  expect(first).toEqual({ requestsPerSecond: '100', errorRate: '0', digest: 'model', observedAt: 'first' })
+  expect(first).toEqual({
+    requestsPerSecond: '100',
+    errorRate: '0',
+    uncertainty: { requestsPerSecond: '2.582', errorRate: '0.0003333' },
+    digest: 'model',
+    observedAt: 'first',
+  })
   expect(nextOnline(first, await minute(12_300), of('second'))).toBe(first)
   expect(nextOnline(first, await minute(24_300), of('third'))).toMatchObject({
     requestsPerSecond: '200',

@@ -4,6 +4,7 @@ import type { RankAnswer } from '../../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../../../workers/decoding/decoder.ts'
 import { Feedback } from '../../../workers/serving/feedback.ts'
 import type { FeedbackRecord } from '../../../workers/serving/feedback-log.ts'
+import { firstCodes } from '../../../workers/serving/history-codes.ts'
 import { systemTimers } from '../../../workers/serving/main.ts'
 import { Ranker } from '../../../workers/serving/ranker.ts'
 import { buildServer } from '../../../workers/serving/server.ts'
@@ -51,6 +52,7 @@ function scene(options: SceneOptions = {}) {
     digest: settings.digest,
     itemIds,
     findItem: (id) => (itemIds.includes(id) ? itemIds.indexOf(id) : undefined),
+    firstCodes: firstCodes(Uint16Array.from(itemIds.keys()), [4]),
     historyOf: (user) => (user === 'anna' ? Uint32Array.of(0, 1) : undefined),
     decode: async (requests) => requests.map(decodeByIndex),
     release: async () => {},

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { DecodeRequest } from '../../../workers/decoding/decoder.ts'
+import { firstCodes } from '../../../workers/serving/history-codes.ts'
 import { systemTimers } from '../../../workers/serving/main.ts'
 import { Ranker } from '../../../workers/serving/ranker.ts'
 import type { ServedModel } from '../../../workers/serving/served-model.ts'
@@ -42,6 +43,7 @@ function scene({ changed = {}, loaded = wanted, decode = async () => {} }: Scene
     digest: loaded ?? wanted,
     itemIds,
     findItem: (id) => (itemIds.includes(id) ? itemIds.indexOf(id) : undefined),
+    firstCodes: firstCodes(Uint16Array.from(itemIds.keys()), [4]),
     historyOf: (user) => (user === 'anna' ? Uint32Array.of(3) : undefined),
     decode: async (requests) => {
       decoded.push(...requests)

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { RankAnswer } from '../../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../../../workers/decoding/decoder.ts'
+import { firstCodes } from '../../../workers/serving/history-codes.ts'
 import { systemTimers } from '../../../workers/serving/main.ts'
 import { Ranker } from '../../../workers/serving/ranker.ts'
 import { bodyLimitBytes, buildServer } from '../../../workers/serving/server.ts'
@@ -50,6 +51,7 @@ function scene(options: SceneOptions = {}) {
       digest: settings.digest,
       itemIds,
       findItem: (id) => (itemIds.includes(id) ? itemIds.indexOf(id) : undefined),
+      firstCodes: firstCodes(Uint16Array.from(itemIds.keys()), [4]),
       historyOf: (user) => (user === 'anna' ? Uint32Array.of(0, 1) : undefined),
       decode: options.decode ?? (async (requests) => requests.map(decodeByIndex)),
       release: async () => {},
@@ -304,7 +306,7 @@ describe('readiness', () => {
 
 it('metrics count calls, batches, empty lists and name the model', async () => {
   const { get, post } = scene()
-  await post([{}, { candidates: { organic: [] } }])
+  await post([{ user: { history: ['item-3', 'item-6'] } }, { candidates: { organic: [] } }])
   await post({ slots: 0 })
   const { body, headers } = await get('/metrics')
   expect(headers['content-type']).toContain('text/plain')
@@ -321,6 +323,8 @@ it('metrics count calls, batches, empty lists and name the model', async () => {
     'adloom_rank_score_count 1',
     'adloom_rank_score_bucket{le="-1"} 0',
     'adloom_rank_score_bucket{le="0"} 1',
+    'adloom_rank_history_codes_total{code="2"} 1',
+    'adloom_rank_history_codes_total{code="3"} 0',
     'adloom_events_total{type="click"} 0',
     'adloom_rank_queue_length 0',
     'adloom_model_info{name="feed",digest="sha256:1",revision="r1"} 1',

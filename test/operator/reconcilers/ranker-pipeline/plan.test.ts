@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { ready, sha, specOf, templateWithSeed, told, World, withChampion, withTwo } from './world.ts'
 
+const exactly = (value: number) => ({ value, uncertainty: 0 })
+
 describe('what asks for a run', () => {
   test('the first look starts the first run, with its three children', () => {
     const world = new World()
@@ -116,15 +118,33 @@ describe('what asks for a run', () => {
     const digest = world.status.champion?.digest ?? ''
     const drift = { onlineMetrics: [{ metric: 'ctr' as const, min: '0.05' }], scores: { maxPsi: '0.2' } }
     world.spec = specOf({ triggers: { onDatasetRevision: true, onTemplateChange: true, drift } })
-    world.followers = [{ name: 'ranker', stableDigest: sha('other'), rejected: [], online: { ctr: '0.01' } }]
+    world.followers = [{ name: 'ranker', stableDigest: sha('other'), rejected: [], online: { ctr: exactly(0.01) } }]
     world.settle()
     expect(world.states, 'what serves another model says nothing').toEqual(['ads-1 Promoted'])
-    world.followers = [{ name: 'ranker', stableDigest: digest, rejected: [], online: { ctr: '0.01', scorePsi: '0.1' } }]
+    const online = { ctr: { value: 0.01, uncertainty: 0.05 }, scorePsi: exactly(0.1) }
+    world.followers = [{ name: 'ranker', stableDigest: digest, rejected: [], online }]
+    world.settle()
+    expect(world.states, 'a number that may be off by as much says nothing').toEqual(['ads-1 Promoted'])
+    const surer = { ...online, ctr: { value: 0.01, uncertainty: 0.004 } }
+    world.followers = [{ name: 'ranker', stableDigest: digest, rejected: [], online: surer }]
     world.look()
-    expect(world.status.runs?.[0]?.triggers).toEqual(['ctr of RankerDeployment "ranker" is 0.01, below 0.05'])
+    expect(world.status.runs?.[0]?.triggers).toEqual(['ctr of RankerDeployment "ranker" is 0.01 ± 0.004, below 0.05'])
     world.train()
     expect(world.states).toEqual(['ads-2 Unchanged', 'ads-1 Promoted'])
     expect(world.settle()).toBe(1)
+  })
+
+  test('codes and scores that moved too far ask', () => {
+    const world = withChampion()
+    const stableDigest = world.status.champion?.digest ?? ''
+    const drift = { codes: { maxPsi: '0.2' }, scores: { maxPsi: '0.2' } }
+    world.spec = specOf({ triggers: { onDatasetRevision: true, onTemplateChange: true, drift } })
+    const online = { codePsi: exactly(0.3), scorePsi: { value: 0.3, uncertainty: 0.2 } }
+    world.followers = [{ name: 'ranker', stableDigest, rejected: [], online }]
+    world.look()
+    expect(world.status.runs?.[0]?.triggers).toEqual([
+      'codes of RankerDeployment "ranker" moved by a PSI of 0.3, more than 0.2',
+    ])
   })
 
   test('item popularity that moved too far asks, where a revision alone does not', () => {
