@@ -1,7 +1,7 @@
 import { beforeAll, expect, test } from 'vitest'
 import { chain, isSettled, runsOnce, snapshot } from './chain.ts'
-import { type Faults, noFaults, type Verdict } from './faulty-ports.ts'
-import { fourAtATime } from './four-at-a-time.ts'
+import { type FaultAtWrite, faultsAtWrites, wrongUnder } from './faults-at-writes.ts'
+import { type Faults, noFaults } from './faulty-ports.ts'
 import { Simulation } from './simulation.ts'
 
 interface End {
@@ -38,7 +38,7 @@ const countWrites = ({ writes }: End) => writes.filter((what) => !isEvent(what))
 const extraWrites = 12
 
 /** What went otherwise than without the fault, with the place to look at first. */
-async function differences(place: number, verdict: Verdict): Promise<string[]> {
+async function differences({ place, verdict }: FaultAtWrite): Promise<string[]> {
   const what = `${verdict} at write ${place} (${calm.writes[place - 1]})`
   try {
     const end = await run({ onWrite: (n) => (n === place ? verdict : 'pass') })
@@ -62,24 +62,12 @@ function* wrongEnds(end: End): Iterable<string> {
   if (extra > extraWrites) yield `${extra} writes more`
 }
 
-const refusals = [409, 429, 500, 503]
-
-/** A crash is tried at every write; what differs only in the answer at every other, each at others. */
-const verdicts: Record<string, (place: number) => Verdict | undefined> = {
-  'the operator crashes after': () => 'crash',
-  'the answer is lost of': (place) => (place % 2 === 0 ? 'lost answer' : undefined),
-  'the server refuses': (place) => (place % 2 === 1 ? refusals[(place >> 1) % refusals.length] : undefined),
-}
-
-test.each(Object.entries(verdicts))(
+test.each(faultsAtWrites)(
   'the end is the same whichever write %s',
-  async (_, verdictAt) => {
-    const tried = calm.writes.flatMap((_, index) => {
-      const verdict = verdictAt(index + 1)
-      return verdict === undefined ? [] : [{ place: index + 1, verdict }]
-    })
+  async (_, faultAt) => {
     expect(calm.writes.length).toBeGreaterThan(50)
-    expect(await fourAtATime(tried, ({ place, verdict }) => differences(place, verdict))).toEqual([])
+    const places = calm.writes.map((_, index) => index + 1)
+    expect(await wrongUnder(places, faultAt, differences)).toEqual([])
   },
   400_000,
 )

@@ -1,6 +1,6 @@
 import { beforeAll, expect, test } from 'vitest'
-import { type Faults, noFaults, type Verdict } from './faulty-ports.ts'
-import { fourAtATime } from './four-at-a-time.ts'
+import { type FaultAtWrite, faultsAtWrites, wrongUnder } from './faults-at-writes.ts'
+import { type Faults, noFaults } from './faulty-ports.ts'
 import { beginnings, datasetWith, isSettled, look, runsOf, snapshotOf } from './pipeline.ts'
 import { Simulation } from './simulation.ts'
 
@@ -51,17 +51,8 @@ const ofPipeline = (what: string): boolean => what.includes('/rankerpipelines') 
 const makesChild = (what: string): boolean =>
   /^PATCH .*\/(tokenizerbuilds|trainingruns|evaluations)\/ads-\d+$/.test(what)
 
-const refusals = [409, 429, 500, 503]
-/** A crash is tried at every write; what differs only in the answer at every third, each at others. */
-const verdicts: [what: string, at: (place: number, index: number) => Verdict | undefined][] = [
-  ['the operator crashes after', () => 'crash'],
-  ['the answer is lost of', (_, index) => (index % 3 === 0 ? 'lost answer' : undefined)],
-  ['the server refuses', (place, index) => (index % 3 === 1 ? refusals[place % refusals.length] : undefined)],
-]
-
 /** What went otherwise than without the fault. */
-async function differences({ place, verdict }: { place: number; verdict: Verdict | undefined }): Promise<string[]> {
-  if (verdict === undefined) return []
+async function differences({ place, verdict }: FaultAtWrite): Promise<string[]> {
   try {
     const end = await run({ onWrite: (n) => (n === place ? verdict : 'pass') })
     expect(withoutChance(end.state)).toEqual(withoutChance(calm.state))
@@ -72,13 +63,12 @@ async function differences({ place, verdict }: { place: number; verdict: Verdict
   }
 }
 
-test.each(verdicts)(
+test.each(faultsAtWrites)(
   'champion, successor and ledger are the same whichever write of the pipeline %s',
-  async (_, verdictAt) => {
+  async (_, faultAt) => {
     const places = calm.writes.flatMap((what, index) => (ofPipeline(what) || makesChild(what) ? [index + 1] : []))
     expect(places.length).toBeGreaterThan(15)
-    const tried = places.map((place, index) => ({ place, verdict: verdictAt(place, index) }))
-    expect(await fourAtATime(tried, differences)).toEqual([])
+    expect(await wrongUnder(places, faultAt, differences)).toEqual([])
   },
   400_000,
 )

@@ -7,7 +7,8 @@ import { trafficAnnotation } from '../../operator/reconcilers/names.ts'
 import { digestOf } from '../../workers/artifacts/digest.ts'
 import { isReady, type Observed, snapshot } from './chain.ts'
 import type { Behaviour } from './fake-serving.ts'
-import { type Faults, noFaults, type Verdict } from './faulty-ports.ts'
+import { faultsAtWrites, wrongUnder } from './faults-at-writes.ts'
+import { type Faults, noFaults } from './faulty-ports.ts'
 import { namespace, Simulation } from './simulation.ts'
 
 const metric = (fields: object) => ({
@@ -210,24 +211,17 @@ describe.each<[string, Behaviour]>([
     calm = await run(behaviour, noFaults)
   }, 120_000)
 
-  test.each<[string, Verdict]>([
-    ['the operator crashes after', 'crash'],
-    ['the answer is lost of', 'lost answer'],
-    ['the server refuses', 503],
-  ])(
+  test.each(faultsAtWrites)(
     'ends the same whichever write %s',
-    async (_what, verdict) => {
-      const places = calm.writes
-        .map((what, place) => ({ what, place: place + 1 }))
-        .filter(({ what }) => !what.includes('/events'))
+    async (_what, faultAt) => {
+      const places = calm.writes.flatMap((what, index) => (what.includes('/events') ? [] : [index + 1]))
       expect(places.length).toBeGreaterThan(8)
-      for (let next = places.splice(0, 4); next.length > 0; next = places.splice(0, 4)) {
-        const ends = next.map(async ({ what, place }) => {
-          const end = await run(behaviour, { onWrite: (n) => (n === place ? verdict : 'pass') })
-          expect(end.state, `${verdict} at write ${place} (${what})`).toEqual(calm.state)
-        })
-        await Promise.all(ends)
-      }
+      const wrong = await wrongUnder(places, faultAt, async ({ place, verdict }) => {
+        const end = await run(behaviour, { onWrite: (n) => (n === place ? verdict : 'pass') })
+        expect(end.state, `${verdict} at write ${place} (${calm.writes[place - 1]})`).toEqual(calm.state)
+        return []
+      })
+      expect(wrong).toEqual([])
     },
     240_000,
   )
