@@ -27,6 +27,7 @@ export default defineConfig({
         test: {
           name: 'drills',
           include: ['test/drills/**/*.test.ts'],
+          isolate: false,
           sequence: { groupOrder: 0 },
         },
       },

@@ -60,10 +60,23 @@ export function bucketQuantile({ ends, cumulative }: HistogramBuckets, q: number
 /** The verbs under which kube-apiserver counts what changes nothing. */
 const reads = new Set(['GET', 'LIST', 'WATCH', 'WATCHLIST', 'CONNECT'])
 
-/** Writes that a kube-apiserver has been asked for, from its own metrics; Leases aside, which are renewed for ever. */
-export function writesOf(text: string): number {
-  return sumOf(text, 'apiserver_request_total', ({ verb = '', resource }) => !reads.has(verb) && resource !== 'leases')
+/**
+ * Writes that a kube-apiserver has been asked for, from its own metrics, by verb and resource; Leases aside, which are
+ * renewed for ever.
+ */
+export function writesByResource(text: string): Map<string, number> {
+  const writes = new Map<string, number>()
+  for (const [series, value] of samplesOf(text, 'apiserver_request_total')) {
+    const { verb = '', resource = '', subresource = '' } = splitSeries(series).labels
+    if (reads.has(verb) || resource === 'leases') continue
+    const what = `${verb} ${resource}${subresource === '' ? '' : `/${subresource}`}`
+    writes.set(what, (writes.get(what) ?? 0) + value)
+  }
+  return writes
 }
+
+export const totalOf = (writes: ReadonlyMap<string, number>): number =>
+  [...writes.values()].reduce((sum, count) => sum + count, 0)
 
 function samplesOf(text: string, name: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line.startsWith(name))

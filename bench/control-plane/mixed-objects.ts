@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { jobKinds } from '../../crds/jobs.ts'
 import { resourceOf } from '../../crds/kind.ts'
 import { kinds } from '../../crds/kinds.ts'
-import { bucketQuantile, bucketsOf, difference, sumOf, writesOf } from './exposition.ts'
+import { bucketQuantile, bucketsOf, difference, sumOf, totalOf, writesByResource } from './exposition.ts'
 import { startIdleWorker } from './idle-worker.ts'
 import { mixedObjects, poolNames } from './objects.ts'
 import { inParallel, openScene, resourceOfObject, type Scene } from './scene.ts'
@@ -56,17 +56,17 @@ export async function measureMixed(count: number, progress: (line: string) => vo
   }
 }
 
-const writesAtServer = async ({ client }: Scene) => writesOf(await client.read('/metrics'))
+const writesAtServer = async ({ client }: Scene) => writesByResource(await client.read('/metrics'))
 const quietSeconds = 15
 const quietLimitSeconds = 180
 
 /** Until nobody has written for a while: counts of events come half a minute late. */
 async function untilQuiet(scene: Scene, progress: (line: string) => void): Promise<void> {
   progress('waits until nothing is written any more')
-  let before = await writesAtServer(scene)
+  let before = totalOf(await writesAtServer(scene))
   for (let waited = 0; waited < quietLimitSeconds; waited += quietSeconds) {
     await sleep(quietSeconds * 1000)
-    const now = await writesAtServer(scene)
+    const now = totalOf(await writesAtServer(scene))
     if (now === before) return
     before = now
   }
@@ -80,12 +80,16 @@ async function measureResyncs(scene: Scene, progress: (line: string) => void) {
   await sleep(resyncs * resyncSeconds * resyncJitter * 1000)
   const after = await look()
   const name = 'controller_runtime_reconcile_time_seconds'
+  for (const [what, count] of after.writes) {
+    const more = count - (before.writes.get(what) ?? 0)
+    if (more > 0) progress(`meanwhile the API server was asked ${more} times to ${what}`)
+  }
   const buckets = difference(bucketsOf(after.metrics, name), bucketsOf(before.metrics, name))
   return {
     reconciles: buckets.cumulative.at(-1) ?? 0,
     p50Milliseconds: bucketQuantile(buckets, 0.5) * 1000,
     p99Milliseconds: bucketQuantile(buckets, 0.99) * 1000,
-    writes: after.writes - before.writes,
+    writes: totalOf(after.writes) - totalOf(before.writes),
     memoryBytes: sumOf(after.metrics, 'process_resident_memory_bytes'),
   }
 }

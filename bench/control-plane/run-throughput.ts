@@ -1,7 +1,7 @@
 import { resourceOf } from '../../crds/kind.ts'
 import { dataset } from '../../crds/kinds/dataset.ts'
 import { workerPool } from '../../crds/kinds/worker-pool.ts'
-import { sumOf, writesOf } from './exposition.ts'
+import { sumOf, totalOf, writesByResource } from './exposition.ts'
 import { startIdleWorker } from './idle-worker.ts'
 import { independentRuns, pool, poolNames } from './objects.ts'
 import { inParallel, openScene, resourceOfObject, type Scene } from './scene.ts'
@@ -60,7 +60,7 @@ async function measureRound(scene: Scene, watcher: Watcher, round: number, count
 async function countsOf({ client, operator }: Scene) {
   const metrics = await operator.metrics()
   return {
-    writes: writesOf(await client.read('/metrics')),
+    writes: totalOf(writesByResource(await client.read('/metrics'))),
     reconciles: sumOf(metrics, 'controller_runtime_reconcile_total'),
     cpuSeconds: sumOf(metrics, 'process_cpu_seconds_total'),
   }

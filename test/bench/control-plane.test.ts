@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest'
-import { bucketQuantile, bucketsOf, difference, sumOf, writesOf } from '../../bench/control-plane/exposition.ts'
+import {
+  bucketQuantile,
+  bucketsOf,
+  difference,
+  sumOf,
+  totalOf,
+  writesByResource,
+} from '../../bench/control-plane/exposition.ts'
 import { independentRuns, mixedObjects, poolNames, teamSize } from '../../bench/control-plane/objects.ts'
 import { kinds } from '../../crds/kinds.ts'
 
@@ -44,12 +51,17 @@ test('a quantile lies inside its bucket, or at the last end that is known', () =
 })
 
 test('writes are counted but reads and Leases, and names that only begin alike', () => {
-  const text = `apiserver_request_total{resource="datasets",verb="APPLY"} 3
+  const text = `apiserver_request_total{resource="datasets",subresource="status",verb="APPLY"} 3
 apiserver_request_total{resource="events",verb="POST"} 2
 apiserver_request_total{resource="datasets",verb="WATCH"} 5
 apiserver_request_total{resource="leases",verb="PUT"} 7
 apiserver_request_total_other{resource="datasets",verb="POST"} 11`
-  expect(writesOf(text)).toBe(5)
+  const writes = writesByResource(text)
+  expect([...writes]).toEqual([
+    ['APPLY datasets/status', 3],
+    ['POST events', 2],
+  ])
+  expect(totalOf(writes)).toBe(5)
   expect(sumOf(text, 'apiserver_request_total')).toBe(17)
 })
 
