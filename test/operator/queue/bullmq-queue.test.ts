@@ -1,6 +1,6 @@
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, type MockInstance, test, vi } from 'vitest'
 import { heartbeatLimitSeconds, type JobPayload, jobId, keys, type WorkerRegistration } from '../../../crds/jobs.ts'
 import { BullmqQueue, parseFailure } from '../../../operator/queue/bullmq-queue.ts'
 import { QueueUnavailableError } from '../../../operator/queue/job-queue.ts'
@@ -185,6 +185,27 @@ test('a cancelled job that is complete keeps its result', async () => {
   await queue.cancel(pool, id, 'the run was suspended')
   expect(await queue.job(pool, id)).toMatchObject({ state: 'Completed', result })
 })
+
+test.each(['getJobState', 'getJob'] as const)(
+  'a job that ends right after %s is told as active or with its result, never complete without one',
+  async (read) => {
+    await queue.enqueue(pool, payload)
+    const { job, token } = await take()
+    const original = Queue.prototype[read] as (id: string) => Promise<unknown>
+    const spy = vi.spyOn(Queue.prototype, read) as unknown as MockInstance<(id: string) => Promise<unknown>>
+    spy.mockImplementationOnce(async function (this: Queue, asked) {
+      const answer = await original.call(this, asked)
+      await job.moveToCompleted(result, token, false)
+      return answer
+    })
+    try {
+      expect(await queue.job(pool, id)).toMatchObject({ state: 'Active' })
+    } finally {
+      spy.mockRestore()
+    }
+    expect(await queue.job(pool, id)).toMatchObject({ state: 'Completed', result })
+  },
+)
 
 test('removing a job that a worker holds, or that is not there, is no error', async () => {
   await queue.remove(pool, id)
