@@ -37,5 +37,9 @@ function throughputRows(row: string, rounds: readonly Round[]): Row[] {
       ...{ row, metric: 'CPU time of the operator', unit: 'ms a run' },
       ...mean((round) => round.operatorCpuMillisecondsPerRun),
     },
+    {
+      ...{ row, metric: 'CPU time of kube-apiserver', unit: 'ms a run' },
+      ...mean((round) => round.serverCpuMillisecondsPerRun),
+    },
   ]
 }

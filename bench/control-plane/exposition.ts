@@ -60,15 +60,15 @@ export function bucketQuantile({ ends, cumulative }: HistogramBuckets, q: number
 /** The verbs under which kube-apiserver counts what changes nothing. */
 const reads = new Set(['GET', 'LIST', 'WATCH', 'WATCHLIST', 'CONNECT'])
 
-/**
- * Writes that a kube-apiserver has been asked for, from its own metrics, by verb and resource; Leases aside, which are
- * renewed for ever.
- */
+/** What a control plane writes of its own accord, at rest as well. */
+const ofControlPlane = new Set(['leases', 'clustertrustbundles'])
+
+/** Writes that a kube-apiserver has been asked for, from its own metrics, by verb and resource. */
 export function writesByResource(text: string): Map<string, number> {
   const writes = new Map<string, number>()
   for (const [series, value] of samplesOf(text, 'apiserver_request_total')) {
     const { verb = '', resource = '', subresource = '' } = splitSeries(series).labels
-    if (reads.has(verb) || resource === 'leases') continue
+    if (reads.has(verb) || ofControlPlane.has(resource)) continue
     const what = `${verb} ${resource}${subresource === '' ? '' : `/${subresource}`}`
     writes.set(what, (writes.get(what) ?? 0) + value)
   }

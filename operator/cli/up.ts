@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RankAnswer, RankRequest } from '../../crds/rank.ts'
 import type { Client } from '../cluster/client.ts'
-import { ApiError, NotFoundError } from '../cluster/errors.ts'
+import { ApiError, ifThere } from '../cluster/errors.ts'
 import { keyOf, SECRET } from '../cluster/resources.ts'
 import { findCondition } from '../control/conditions.ts'
 import { LiveDisplay } from './live-display.ts'
@@ -128,12 +128,7 @@ async function follow(
 /** Objects that were deleted meanwhile are no longer followed. */
 async function read(client: Client, manifests: readonly Manifest[]): Promise<ShownObject[]> {
   const objects = await Promise.all(
-    manifests.map(({ resource, object }) =>
-      client.get<ShownObject>(resource, keyOf(object)).catch((error: unknown) => {
-        if (error instanceof NotFoundError) return undefined
-        throw error
-      }),
-    ),
+    manifests.map(({ resource, object }) => ifThere(client.get<ShownObject>(resource, keyOf(object)))),
   )
   return objects.filter((object) => object !== undefined)
 }

@@ -50,6 +50,16 @@ export class ForbiddenError extends ApiError {
 }
 /** 404. */
 export class NotFoundError extends ApiError {}
+/** What a request gives, or undefined where there is no such thing (any more). */
+export async function ifThere<T>(request: Promise<T>): Promise<T | undefined> {
+  try {
+    return await request
+  } catch (error) {
+    if (error instanceof NotFoundError) return undefined
+    throw error
+  }
+}
+
 /** 409: what we built on has changed (resourceVersion, uid), or another manager owns a field (see ownedByOthers). */
 export class ConflictError extends ApiError {
   /** Server-side apply only: trying again changes nothing until the other manager gives the field up. */

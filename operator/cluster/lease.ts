@@ -1,6 +1,6 @@
 import type { Client } from './client.ts'
 import { type Clock, microTimestamp, type Random, sleep } from './clock.ts'
-import { AlreadyExistsError, ConflictError, NotFoundError } from './errors.ts'
+import { AlreadyExistsError, ConflictError, ifThere, NotFoundError } from './errors.ts'
 import type { Log } from './log.ts'
 import type { KubernetesObject, ObjectKey } from './objects.ts'
 import { LEASE } from './resources.ts'
@@ -146,12 +146,7 @@ export class LeaderElector {
 
   async #read(signal?: AbortSignal): Promise<Lease | undefined> {
     const { client, key } = this.#options
-    try {
-      return await client.get<Lease>(LEASE, key, signal)
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    }
+    return ifThere(client.get<Lease>(LEASE, key, signal))
   }
 
   async #create(signal: AbortSignal): Promise<void> {

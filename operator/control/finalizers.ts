@@ -1,5 +1,5 @@
 import type { Client } from '../cluster/client.ts'
-import { NotFoundError } from '../cluster/errors.ts'
+import { ifThere } from '../cluster/errors.ts'
 import type { KubernetesObject, Resource } from '../cluster/objects.ts'
 import { keyOf } from '../cluster/resources.ts'
 
@@ -37,11 +37,7 @@ export async function removeFinalizer(
 ): Promise<void> {
   if (!hasFinalizer(object, finalizer)) return
   const left = (object.metadata.finalizers ?? []).filter((one) => one !== finalizer)
-  try {
-    await patchFinalizers(client, resource, object, left)
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error
-  }
+  await ifThere(patchFinalizers(client, resource, object, left))
 }
 
 function patchFinalizers<T extends KubernetesObject>(

@@ -30,12 +30,12 @@ export function wishChanged(before: KubernetesObject, after: KubernetesObject): 
 
 export const anyChange: Predicate<KubernetesObject> = () => true
 
-/** The objects that the controller is for. */
+/** The objects that the controller is for. Each resync has it look at all of them; nothing else need do so again. */
 export function primary<T extends KubernetesObject>(
   informer: Informer<T>,
   predicate: Predicate<T> = wishChanged,
 ): Trigger {
-  return mapped(informer, (object) => [keyOf(object)], predicate)
+  return trigger(informer, (object) => [keyOf(object)], predicate, 'resyncs')
 }
 
 /** Children: the key is that of the owner marked as controller, if it is of the given kind. */
@@ -52,6 +52,15 @@ export function mapped<T extends KubernetesObject>(
   informer: Informer<T>,
   keysOf: (object: T) => readonly ObjectKey[],
   predicate: Predicate<T> = anyChange,
+): Trigger {
+  return trigger(informer, keysOf, predicate, 'heeds no resync')
+}
+
+function trigger<T extends KubernetesObject>(
+  informer: Informer<T>,
+  keysOf: (object: T) => readonly ObjectKey[],
+  predicate: Predicate<T>,
+  resyncs: 'resyncs' | 'heeds no resync',
 ): Trigger {
   return {
     resource: informer.resource,
@@ -71,7 +80,7 @@ export function mapped<T extends KubernetesObject>(
           if (predicate(before, after)) enqueueAll(before, after)
         },
         deleted: (last) => enqueueAll(last),
-        resynced: (object) => enqueueAll(object),
+        ...(resyncs === 'resyncs' && { resynced: (object) => enqueueAll(object) }),
       })
     },
   }

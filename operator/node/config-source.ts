@@ -1,5 +1,5 @@
 import type { Client } from '../cluster/client.ts'
-import { NotFoundError } from '../cluster/errors.ts'
+import { ifThere } from '../cluster/errors.ts'
 import type { KubernetesObject, Resource } from '../cluster/objects.ts'
 import { CONFIG_MAP, SECRET } from '../cluster/resources.ts'
 import type { ConfigSource, KeyValues } from './environment.ts'
@@ -11,14 +11,7 @@ interface ConfigObject extends KubernetesObject {
 
 /** Secrets and ConfigMaps of one namespace, read from the API each time. */
 export function configSource(client: Pick<Client, 'get'>, namespace: string): ConfigSource {
-  const read = async (resource: Resource, name: string): Promise<ConfigObject | undefined> => {
-    try {
-      return await client.get<ConfigObject>(resource, { namespace, name })
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    }
-  }
+  const read = (resource: Resource, name: string) => ifThere(client.get<ConfigObject>(resource, { namespace, name }))
   return {
     async secret(name) {
       const secret = await read(SECRET, name)

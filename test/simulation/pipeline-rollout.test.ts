@@ -137,7 +137,7 @@ test(
         simulation.serving.models.set(first, { errorRate: 0, clickThroughRate: 0.02 })
         const next = await successor(simulation, first)
         expect((await look(simulation)).runs?.[0]?.triggers).toEqual([
-          expect.stringMatching(/^ctr of RankerDeployment "ranker" is 0\.0\d+, below 0\.05$/),
+          expect.stringMatching(/^ctr of RankerDeployment "ranker" is 0\.0\d+ ± 0\.0\d+, below 0\.05$/),
         ])
         await simulation.until('it serves', () => serves(simulation, next))
         await simulation.pass(300)

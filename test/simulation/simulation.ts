@@ -5,7 +5,7 @@ import { resourceOf } from '../../crds/kind.ts'
 import { kinds } from '../../crds/kinds.ts'
 import { installDefinitions } from '../../operator/cli/crds.ts'
 import { type Client, createClient, type Transport } from '../../operator/cluster/client.ts'
-import { NotFoundError } from '../../operator/cluster/errors.ts'
+import { ifThere } from '../../operator/cluster/errors.ts'
 import type { KubernetesObject } from '../../operator/cluster/objects.ts'
 import { OperatorMetrics } from '../../operator/control/metrics.ts'
 import { createEmbeddedServer } from '../../operator/embedded/server.ts'
@@ -129,12 +129,7 @@ export class Simulation {
   }
 
   async find<T extends KubernetesObject>(kind: string, name: string): Promise<T | undefined> {
-    try {
-      return await this.client.get<T>(resourceNamed(kind), { namespace, name })
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    }
+    return ifThere(this.client.get<T>(resourceNamed(kind), { namespace, name }))
   }
 
   #startOperator(): void {

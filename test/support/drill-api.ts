@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { resourceOf } from '../../crds/kind.ts'
 import { kinds } from '../../crds/kinds.ts'
 import { createClient } from '../../operator/cluster/client.ts'
-import { NotFoundError } from '../../operator/cluster/errors.ts'
+import { ifThere } from '../../operator/cluster/errors.ts'
 import { createHttpTransport, loadKubeConfig } from '../../operator/cluster/http-transport.ts'
 import { keyOf, LEASE, NAMESPACE, POD } from '../../operator/cluster/resources.ts'
 import type { Unavailable } from './control-plane/unavailable.ts'
@@ -63,8 +63,3 @@ async function emptyControlPlane(kubeconfig: string): Promise<void> {
     await http.close()
   }
 }
-
-const ifThere = (call: Promise<unknown>): Promise<unknown> =>
-  call.catch((error: unknown) => {
-    if (!(error instanceof NotFoundError)) throw error
-  })

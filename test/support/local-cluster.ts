@@ -14,7 +14,7 @@ import { type TrainingRun, trainingRun } from '../../crds/kinds/training-run.ts'
 import { type WorkerPool, workerPool } from '../../crds/kinds/worker-pool.ts'
 import type { RunStatus } from '../../crds/run.ts'
 import { type LocalCluster, startLocalCluster } from '../../operator/cli/local-cluster.ts'
-import { NotFoundError } from '../../operator/cluster/errors.ts'
+import { ifThere } from '../../operator/cluster/errors.ts'
 import type { KubernetesObject, Resource } from '../../operator/cluster/objects.ts'
 import { NAMESPACE, SERVICE_ACCOUNT } from '../../operator/cluster/resources.ts'
 import { defaultLogSettings, LogArchive } from '../../operator/node/log-archive.ts'
@@ -149,12 +149,7 @@ export const deleteTraining = (cluster: DrillCluster, namespace: string) =>
 
 /** The object, or undefined where it is gone. */
 export async function readRun(cluster: DrillCluster, namespace: string, resource: Resource): Promise<Run | undefined> {
-  try {
-    return await cluster.client.get<Run>(resource, { namespace, name })
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined
-    throw error
-  }
+  return ifThere(cluster.client.get<Run>(resource, { namespace, name }))
 }
 
 /** @throws with the last status when `reached` does not come true in time, or the run is given up before. */

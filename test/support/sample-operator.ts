@@ -1,6 +1,6 @@
 import { type Client, createClient, type Transport } from '../../operator/cluster/client.ts'
 import { systemClock } from '../../operator/cluster/clock.ts'
-import { NotFoundError } from '../../operator/cluster/errors.ts'
+import { ifThere } from '../../operator/cluster/errors.ts'
 import { Informer } from '../../operator/cluster/informer.ts'
 import type { Condition, KubernetesObject, ObjectKey, Resource } from '../../operator/cluster/objects.ts'
 import { CONFIG_MAP, CUSTOM_RESOURCE_DEFINITION } from '../../operator/cluster/resources.ts'
@@ -55,12 +55,7 @@ export async function installNotes(client: Client): Promise<void> {
   }
   await client.apply(CUSTOM_RESOURCE_DEFINITION, definition, { force: true })
   await until('notes are served', async () => {
-    try {
-      return await client.list(NOTE)
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    }
+    return ifThere(client.list(NOTE))
   })
 }
 
@@ -174,10 +169,5 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined> |
 
 /** The object, or undefined when there is none. */
 export async function find<T extends KubernetesObject>(client: Client, resource: Resource, key: ObjectKey) {
-  try {
-    return await client.get<T>(resource, key)
-  } catch (error) {
-    if (error instanceof NotFoundError) return undefined
-    throw error
-  }
+  return ifThere(client.get<T>(resource, key))
 }

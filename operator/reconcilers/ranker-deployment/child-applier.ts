@@ -1,6 +1,6 @@
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { Client } from '../../cluster/client.ts'
-import { NotFoundError } from '../../cluster/errors.ts'
+import { ifThere } from '../../cluster/errors.ts'
 import type { KubernetesObject, Resource } from '../../cluster/objects.ts'
 import { formatKey, keyOf } from '../../cluster/resources.ts'
 
@@ -38,9 +38,5 @@ export async function remove(
   { metadata }: Pick<KubernetesObject, 'metadata'>,
 ): Promise<void> {
   const { namespace = '', name, uid } = metadata
-  try {
-    await client.delete(resource, { namespace, name }, uid === undefined ? {} : { uid })
-  } catch (error) {
-    if (!(error instanceof NotFoundError)) throw error
-  }
+  await ifThere(client.delete(resource, { namespace, name }, uid === undefined ? {} : { uid }))
 }

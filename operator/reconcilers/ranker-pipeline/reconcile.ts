@@ -1,7 +1,7 @@
 import { resourceOf } from '../../../crds/kind.ts'
 import { type RankerPipeline, rankerPipeline } from '../../../crds/kinds/ranker-pipeline.ts'
 import type { JsonObject } from '../../../workers/artifacts/store.ts'
-import { NotFoundError } from '../../cluster/errors.ts'
+import { ifThere } from '../../cluster/errors.ts'
 import type { ObjectKey } from '../../cluster/objects.ts'
 import { formatKey } from '../../cluster/resources.ts'
 import { deriveConditions } from '../../control/conditions.ts'
@@ -99,16 +99,10 @@ async function perform(
     case 'delete': {
       const child = present(action.kind, action.name)
       if (!child) return
-      try {
-        const key = { namespace, name: action.name }
-        const { uid: childUid = '' } = child.metadata
-        await client.delete(resourceOf(childDefinitions[action.kind]), key, {
-          uid: childUid,
-          propagationPolicy: 'Background',
-        })
-      } catch (error) {
-        if (!(error instanceof NotFoundError)) throw error
-      }
+      const key = { namespace, name: action.name }
+      const { uid: childUid = '' } = child.metadata
+      const options = { uid: childUid, propagationPolicy: 'Background' } as const
+      await ifThere(client.delete(resourceOf(childDefinitions[action.kind]), key, options))
     }
   }
 }

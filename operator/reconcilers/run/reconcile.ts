@@ -4,7 +4,7 @@ import { workerPool } from '../../../crds/kinds/worker-pool.ts'
 import type { RunStatus } from '../../../crds/run.ts'
 import type { ArtifactStat, ArtifactStore } from '../../../workers/artifacts/store.ts'
 import type { Clock } from '../../cluster/clock.ts'
-import { NotFoundError } from '../../cluster/errors.ts'
+import { ifThere } from '../../cluster/errors.ts'
 import type { ObjectKey } from '../../cluster/objects.ts'
 import { formatKey, keyOf } from '../../cluster/resources.ts'
 import { deriveConditions, type OwnCondition, type Readiness } from '../../control/conditions.ts'
@@ -46,10 +46,11 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconcile {
   return async (key, context) => {
     const seen = options.get(key)
     if (!seen) return done()
-    const deleting = seen.metadata.deletionTimestamp !== undefined
-    const object = deleting ? seen : await addFinalizer(context.client, resource, seen, runFinalizer)
-    const observation = await observe(object, options)
+    const observation = await observe(seen, options)
     const plan = planRun(observation)
+    // Only a job has to be taken back when its run is deleted: one that waits or is reused costs no write more.
+    const mayHaveJob = !observation.deleting && plan.status.activeTime !== undefined
+    const object = mayHaveJob ? await addFinalizer(context.client, resource, seen, runFinalizer) : seen
     try {
       await act(object, plan, 'before', options, context)
       const delayMs = plan.readiness ? await writeStatus(object, observation, plan, plan.readiness) : undefined
@@ -264,19 +265,11 @@ async function perform(
     case 'record':
       return store.recordInput(namespace, action.inputDigest, action.artifact.digest)
     case 'deleteObject':
-      return deleteObject()
+      return void (await ifThere(client.delete(resource, keyOf(object), { uid, propagationPolicy: 'Background' })))
     case 'dropFinalizer':
       return removeFinalizer(client, resource, object, runFinalizer)
     case 'wake':
       return options.wake(action.kind, formatKey({ namespace, name: action.name }))
-  }
-
-  async function deleteObject(): Promise<void> {
-    try {
-      await client.delete(resource, keyOf(object), { uid, propagationPolicy: 'Background' })
-    } catch (error) {
-      if (!(error instanceof NotFoundError)) throw error
-    }
   }
 }
 

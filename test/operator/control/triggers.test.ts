@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { Informer, InformerHandler } from '../../../operator/cluster/informer.ts'
 import type { KubernetesObject, ObjectMeta, Resource } from '../../../operator/cluster/objects.ts'
 import { CONFIG_MAP, DEPLOYMENT, POD } from '../../../operator/cluster/resources.ts'
-import { mapped, owned, wishChanged } from '../../../operator/control/triggers.ts'
+import { mapped, owned, primary, wishChanged } from '../../../operator/control/triggers.ts'
 
 function object(metadata: Partial<ObjectMeta>): KubernetesObject {
   return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'team', ...metadata } }
@@ -65,7 +65,7 @@ describe('a trigger on owned objects', () => {
 })
 
 describe('a mapped trigger', () => {
-  it('heeds its predicate for updates and passes resyncs on', () => {
+  it('heeds its predicate for updates, and no resync: its controller has one of its own objects', () => {
     const { held, informer } = handlerHolder(CONFIG_MAP)
     const keys: string[] = []
     const trigger = mapped(
@@ -78,6 +78,14 @@ describe('a mapped trigger', () => {
     held.handler?.updated?.(same, same)
     expect(keys).toEqual([])
     held.handler?.resynced?.(same)
-    expect(keys).toEqual(['x'])
+    expect(keys).toEqual([])
   })
+})
+
+it('a primary trigger has each object looked at again at a resync', () => {
+  const { held, informer } = handlerHolder(POD)
+  const keys: string[] = []
+  primary(informer).connect((key) => keys.push(key))
+  held.handler?.resynced?.(object({}))
+  expect(keys).toEqual(['team/p'])
 })

@@ -1,7 +1,7 @@
 import { resourceOf } from '../../../../crds/kind.ts'
 import { type RankerDeployment, rankerDeployment } from '../../../../crds/kinds/ranker-deployment.ts'
 import type { Client } from '../../../../operator/cluster/client.ts'
-import { NotFoundError } from '../../../../operator/cluster/errors.ts'
+import { ifThere } from '../../../../operator/cluster/errors.ts'
 import type { KubernetesObject, ObjectKey, Resource } from '../../../../operator/cluster/objects.ts'
 import { DEPLOYMENT, SERVICE } from '../../../../operator/cluster/resources.ts'
 import type { EventRecorder } from '../../../../operator/control/events.ts'
@@ -80,12 +80,7 @@ export class RankerScene {
   /** A child by the end of its name; undefined where there is none. */
   async child<T extends KubernetesObject>(resource: Resource, suffix = ''): Promise<T | undefined> {
     const { namespace, name } = this.#key
-    try {
-      return await this.#client.get<T>(resource, { namespace, name: `${name}${suffix}` })
-    } catch (error) {
-      if (error instanceof NotFoundError) return undefined
-      throw error
-    }
+    return ifThere(this.#client.get<T>(resource, { namespace, name: `${name}${suffix}` }))
   }
 
   async #look(): Promise<void> {
