@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { resourceOf } from '../../crds/kind.ts'
 import { kinds } from '../../crds/kinds.ts'
@@ -11,6 +9,7 @@ import { CUSTOM_RESOURCE_DEFINITION, NAMESPACE, SERVICE_ACCOUNT } from '../../op
 import { combinations } from '../chart/combinations.ts'
 import { eventually, temporaryDirectory } from '../operator/node/support.ts'
 import { connect, createNamespace, sharedControlPlane, untilEstablished } from '../support/cluster.ts'
+import { earlierChart } from '../support/earlier-chart.ts'
 import { chartFolder, helm, type Rendered, release, releaseNamespace, render } from '../support/helm.ts'
 
 let kubeconfig: string
@@ -99,7 +98,6 @@ function pathOf({ apiVersion, kind, metadata }: KubernetesObject): string {
   return `${root}${scope}/${plural}/${metadata.name}`
 }
 
-const root = join(import.meta.dirname, '../..')
 const claim = { store: { persistentVolumeClaim: { accessModes: ['ReadWriteOnce'] } } }
 
 describe('a release', () => {
@@ -166,12 +164,3 @@ const datasetOf = (namespace: string) => ({
   metadata: { name: 'kept', namespace } as KubernetesObject['metadata'],
   spec: { source: { simulation: { users: 10, items: 10 } } },
 })
-
-/** The chart as it was before its last change. */
-function earlierChart(folder: string): { chart: string } | { reason: string } {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd: root, maxBuffer: 64 * 1024 * 1024 })
-  const [, commit] = git('log', '--format=%H', '-n', '2', '--', 'charts/adloom').toString().split('\n')
-  if (!commit) return { reason: 'no commit before this one has changed the chart: it is installed, not upgraded' }
-  execFileSync('tar', ['-x', '-C', folder], { input: git('archive', commit, 'charts/adloom') })
-  return { chart: join(folder, 'charts/adloom') }
-}

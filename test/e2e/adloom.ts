@@ -7,13 +7,21 @@ import { redisImage } from '../support/node/images.ts'
 
 export const systemNamespace = 'adloom-system'
 /** Those with work in them; each test has its own. */
-const namespaces = ['quickstart', 'drills', 'service', 'pipeline']
+const namespaces = ['quickstart', 'drills', 'service', 'pipeline', 'upgrade']
 const user = 65532
 const storageClass = 'node-folder'
 const storeClaim = 'adloom-store'
 
+export interface Release {
+  /** Folder of the chart; absent: that of this tree. */
+  chart?: string
+  /** Others than before have all operator Pods replaced. */
+  podAnnotations?: Record<string, string>
+}
+
 /** Installs the chart as a user would who keeps everything in one cluster; does nothing where it is installed. */
-export async function installAdloom(node: NodeAccess): Promise<void> {
+export async function installAdloom(node: NodeAccess, release: Release = {}): Promise<void> {
+  const { chart = join(projectRoot, 'charts/adloom'), podAnnotations = {} } = release
   const all = [systemNamespace, ...namespaces]
   for (const name of all)
     await node.client.apply(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
@@ -22,10 +30,10 @@ export async function installAdloom(node: NodeAccess): Promise<void> {
   const values = {
     image: { repository, tag, pullPolicy: 'Never' },
     namespaces,
+    operator: { podAnnotations },
     redis: { included: { image: redisImage, pullPolicy: 'Never', storage: { storageClassName: storageClass } } },
     store: { persistentVolumeClaim: { existingClaim: storeClaim } },
   }
-  const chart = join(projectRoot, 'charts/adloom')
   await node.helm(
     [
       'upgrade',

@@ -16,11 +16,15 @@ const objects = ['dataset', 'tokenizerbuild', 'trainingrun', 'evaluation', 'rank
 export const applyQuickstart = (node: NodeAccess, namespace: string): Promise<string> =>
   node.kubectl('--namespace', namespace, 'apply', '-f', join(projectRoot, 'examples/quickstart'))
 
-/** The same on less data and for two epochs, where the model is not what is tried. */
-export function applySmallQuickstart(node: NodeAccess, namespace: string): Promise<string> {
+/** The same on less data and for two epochs, unless told otherwise, where the model is not what is tried. */
+export function applySmallQuickstart(
+  node: NodeAccess,
+  namespace: string,
+  training: Partial<TrainingRun['spec']> = { maxEpochs: 2 },
+): Promise<string> {
   const smaller: Record<string, object> = {
     Dataset: { source: { simulation: { users: 300, items: 100, seed: 7 } } },
-    TrainingRun: { maxEpochs: 2 },
+    TrainingRun: training,
     // After so little training none is passed for certain.
     Evaluation: { gates: [] },
   }

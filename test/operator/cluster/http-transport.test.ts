@@ -140,7 +140,7 @@ describe('the HTTP transport', () => {
     })
     const abort = new AbortController()
     const names: string[] = []
-    const watch = clientOf(open(config, 60)).watch(
+    const watch = clientOf(open(config, 1000)).watch(
       CONFIG_MAP,
       { resourceVersion: '1', timeoutSeconds: 9 },
       abort.signal,
@@ -148,7 +148,7 @@ describe('the HTTP transport', () => {
     for await (const { object } of watch) {
       names.push(object.metadata.name)
       if (names.length === 2) abort.abort()
-      else setTimeout(() => say('second'), 150)
+      else setTimeout(() => say('second'), 1500)
     }
     await gone
     expect(names).toEqual(['first', 'second'])
