@@ -9,7 +9,7 @@ import { applySmallQuickstart, readTrainingRun } from './quickstart.ts'
 
 const namespace = 'upgrade'
 /** Not through before the upgrade is, on any machine. */
-const training = { maxEpochs: 100_000, earlyStopping: { patienceEpochs: 0, validationUsers: 50 } }
+const training = { maxEpochs: 10_000, earlyStopping: { patienceEpochs: 0, validationUsers: 50 } }
 
 it('a run goes on while its release is upgraded from the chart of an earlier commit', async (context) => {
   const node = sharedNode(context)
