@@ -259,10 +259,19 @@ const revision = object(
 )
 
 const number = (description: string) => optional(text(32, { description }))
-const onlineNumbers = [
-  ...['requestsPerSecond', 'errorRate', 'emptyListShare', 'ctr'],
-  ...['revenuePerRequest', 'scorePsi', 'codePsi'],
-]
+const onlineNumbers = {
+  requestsPerSecond: number('Requests a second.'),
+  errorRate: number('Share of answers 5xx.'),
+  emptyListShare: number('Share of lists without an entry.'),
+  ctr: number('Clicks per impression.'),
+  revenuePerRequest: number('Value of conversions per request.'),
+  scorePsi: number(
+    'Population stability index of the score of the first entry against the first hour in which this operator saw the model serve.',
+  ),
+  codePsi: number(
+    'Population stability index of the first code of the newest item in the histories of requests, against that hour.',
+  ),
+}
 
 export const rolloutStatus = {
   stableDigest: optional(digest({ description: 'Model that stable serves or returns to.' })),
@@ -278,19 +287,9 @@ export const rolloutStatus = {
   online: optional(
     object(
       {
-        requestsPerSecond: number('Requests a second.'),
-        errorRate: number('Share of answers 5xx.'),
-        emptyListShare: number('Share of lists without an entry.'),
-        ctr: number('Clicks per impression.'),
-        revenuePerRequest: number('Value of conversions per request.'),
-        scorePsi: number(
-          'Population stability index of the score of the first entry against the first hour in which this operator saw the model serve.',
-        ),
-        codePsi: number(
-          'Population stability index of the first code of the newest item in the histories of requests, against that hour.',
-        ),
+        ...onlineNumbers,
         uncertainty: optional(
-          object(Object.fromEntries(onlineNumbers.map((name) => [name, number(`Of ${name}.`)])), {
+          object(Object.fromEntries(Object.keys(onlineNumbers).map((name) => [name, number(`Of ${name}.`)])), {
             description: 'Two standard errors of each number: how far it may be off because little was counted.',
           }),
         ),

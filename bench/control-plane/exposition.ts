@@ -7,16 +7,8 @@ export interface HistogramBuckets {
   readonly cumulative: number[]
 }
 
-/** Sum of the samples of a counter whose labels pass. A server writes far more lines than a parser need look at. */
-export function sumOf(
-  text: string,
-  name: string,
-  passes: (labels: Record<string, string>) => boolean = () => true,
-): number {
-  let sum = 0
-  for (const [series, value] of samplesOf(text, name)) if (passes(splitSeries(series).labels)) sum += value
-  return sum
-}
+/** Of all series of a counter together. */
+export const sumOf = (text: string, name: string): number => totalOf(samplesOf(text, name))
 
 /** All series of a histogram as one. */
 export function bucketsOf(text: string, name: string): HistogramBuckets {
@@ -75,9 +67,10 @@ export function writesByResource(text: string): Map<string, number> {
   return writes
 }
 
-export const totalOf = (writes: ReadonlyMap<string, number>): number =>
-  [...writes.values()].reduce((sum, count) => sum + count, 0)
+export const totalOf = (counts: ReadonlyMap<string, number>): number =>
+  [...counts.values()].reduce((sum, count) => sum + count, 0)
 
+/** A server writes far more lines than a parser need look at. */
 function samplesOf(text: string, name: string): Map<string, number> {
   const lines = text.split('\n').filter((line) => line.startsWith(name))
   return parseExposition(lines.join('\n'), (found) => found === name)

@@ -1,12 +1,12 @@
 import { enableCompileCache } from 'node:module'
-import { join } from 'node:path'
+import { cacheFolder } from './cache-folder.ts'
 
 /**
- * Has this process and those it starts keep what V8 has compiled, in the user's cache folder (XDG base directories):
+ * Has this process and those it starts keep what V8 has compiled, in the user's cache folder:
  * to strip and to compile the modules takes most of the start of each worker and server. Where nothing can be written
  * there, all is as without.
  */
 export function keepCompiledCode(environment: NodeJS.ProcessEnv, home: string): void {
-  environment.NODE_COMPILE_CACHE ??= join(environment.XDG_CACHE_HOME || join(home, '.cache'), 'adloom', 'compiled-code')
+  environment.NODE_COMPILE_CACHE ??= cacheFolder(environment, home, 'compiled-code')
   enableCompileCache(environment.NODE_COMPILE_CACHE)
 }

@@ -120,4 +120,4 @@ export function stabilityIndex(expected: readonly number[], actual: readonly num
   return { value, low: Math.max(0, (centre - half) * unit), high: Math.max(0, (centre + half) * unit) }
 }
 
-const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)
+export const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0)

@@ -1,5 +1,5 @@
 import { type Counts, densities } from './counts.ts'
-import { stabilityIndex } from './estimates.ts'
+import { stabilityIndex, sum } from './estimates.ts'
 import type { Window } from './scraper.ts'
 
 /** status.online: decimals as strings; what there was nothing of is left out. */
@@ -79,5 +79,3 @@ export function nextOnline(
     Object.fromEntries([...seen].map(([name, measured]) => [name, String(Number(measured[which].toPrecision(4)))]))
   return { ...decimals('value'), uncertainty: decimals('noise'), digest, observedAt }
 }
-
-const sum = (counts: readonly number[]): number => counts.reduce((total, count) => total + count, 0)

@@ -4,11 +4,11 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Agent, fetch } from 'undici'
 import { stringify } from 'yaml'
+import { cacheFolder } from '../../operator/cli/cache-folder.ts'
 import { freePort } from '../../operator/cli/free-port.ts'
 import { type Binaries, findBinaries } from './control-plane/binaries.ts'
 import { type Component, startComponent } from './control-plane/component.ts'
 import type { Unavailable } from './control-plane/unavailable.ts'
-import { cacheFolder } from './go-build.ts'
 
 /** A kube-apiserver with etcd and kube-controller-manager on loopback. */
 export interface ControlPlane {

@@ -1,8 +1,8 @@
 import { homedir } from 'node:os'
 import { beforeAll } from 'vitest'
+import { cacheFolder } from '../../operator/cli/cache-folder.ts'
 import { findBinaries } from './control-plane/binaries.ts'
 import { isRealApi } from './drill-api.ts'
-import { cacheFolder } from './go-build.ts'
 
 /** A build takes longer than a drill may. What it fails with, the drill says. */
 beforeAll(async () => {

@@ -46,11 +46,6 @@ const reportPeriodMs = 30_000
 /** A compiler lives for seconds: to collect garbage only once it is large saves a fifth of the time. */
 const compilerMemory = { GOGC: 'off', GOMEMLIMIT: '1500MiB' }
 
-/** The folder under the user's cache folder (XDG base directories) in which what tests build is kept. */
-export function cacheFolder(env: NodeJS.ProcessEnv, home: string, name: string): string {
-  return join(env.XDG_CACHE_HOME || join(home, '.cache'), 'adloom', name)
-}
-
 /**
  * Builds a program unless the cache has it, and returns the folder in which its binary stands.
  *

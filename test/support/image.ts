@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, symlink, write
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { cacheFolder } from '../../operator/cli/cache-folder.ts'
 import { withBuildLock } from './control-plane/build-lock.ts'
 import type { Unavailable } from './control-plane/unavailable.ts'
 
@@ -40,7 +41,7 @@ const run = promisify(execFile)
 export async function buildImage(options: BuildImageOptions = {}): Promise<BuiltImage | Unavailable> {
   const env = options.env ?? process.env
   const report = options.report ?? (() => undefined)
-  const cache = join(env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'adloom', 'image')
+  const cache = cacheFolder(env, homedir(), 'image')
   const digest = await contextDigest()
   const name = `adloom.local/adloom:${digest}`
   const archive = join(cache, `adloom-${digest}.tar`)

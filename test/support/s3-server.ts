@@ -5,10 +5,10 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, type TestContext } from 'vitest'
+import { cacheFolder } from '../../operator/cli/cache-folder.ts'
 import { freePort } from '../../operator/cli/free-port.ts'
 import { startComponent } from './control-plane/component.ts'
 import type { Unavailable } from './control-plane/unavailable.ts'
-import { cacheFolder } from './go-build.ts'
 import { buildS3Server } from './s3-server/build.ts'
 
 /** A real S3 server (versitygw) on loopback, over a temporary folder. */

@@ -88,6 +88,8 @@ function followPods(
 
 const host = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip)
 
+const isComplete = ({ scores, codes }: Distributions): boolean => scores !== undefined && codes !== undefined
+
 /** What the first hour of a model was like, in memory. */
 class References {
   readonly #known = new Map<string, { digest: string; distributions: Distributions }>()
@@ -122,11 +124,13 @@ function seeOnline(
   const window = scraper.window(key, `online ${stableDigest}`)
   if (!window || window.observedAt - window.startedAt < onlineMs) return before
   scraper.closeWindow(key, `online ${stableDigest}`)
-  const { scores, codes } = references.of(key, stableDigest)
-  if (!scores || !codes) {
-    const first = scraper.window(key, `reference ${stableDigest}`)
+  if (!isComplete(references.of(key, stableDigest))) {
+    const id = `reference ${stableDigest}`
+    const first = scraper.window(key, id)
     if (first && clock.now() - first.startedAt >= referenceMs)
       references.keep(key, stableDigest, distributionsOf(first.stable.counts))
+    // Each window that is open is counted at each scrape.
+    if (isComplete(references.of(key, stableDigest))) scraper.closeWindow(key, id)
   }
   const seen = measureOnline(window, references.of(key, stableDigest))
   return nextOnline(before, seen, { digest: stableDigest, observedAt: timestamp(window.observedAt) })

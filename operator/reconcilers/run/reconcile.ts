@@ -49,7 +49,7 @@ export function createRunReconciler(options: RunReconcilerOptions): Reconcile {
     const observation = await observe(seen, options)
     const plan = planRun(observation)
     // Only a job has to be taken back when its run is deleted: one that waits or is reused costs no write more.
-    const mayHaveJob = !observation.deleting && plan.status.activeTime !== undefined
+    const mayHaveJob = plan.status.activeTime !== undefined
     const object = mayHaveJob ? await addFinalizer(context.client, resource, seen, runFinalizer) : seen
     try {
       await act(object, plan, 'before', options, context)

@@ -1,5 +1,5 @@
 import { homedir } from 'node:os'
-import { cacheFolder } from '../go-build.ts'
+import { cacheFolder } from '../../../operator/cli/cache-folder.ts'
 import { buildS3Server } from './build.ts'
 
 /**
