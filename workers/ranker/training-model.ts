@@ -83,7 +83,7 @@ const inputSpecs = (
 type Batch = Readonly<Record<string, Value>>
 
 /** -log p of each row's target, [rows]. */
-const crossEntropy = (scores: Value, target: Value, present: Value | undefined, smoothing: number): Value => {
+export const crossEntropy = (scores: Value, target: Value, present: Value | undefined, smoothing: number): Value => {
   if (smoothing === 0) return op.crossEntropyRows(scores, target)
   const logProbabilities = op.logSoftmax(scores)
   const hit = op.reshape(op.gatherElements(logProbabilities, op.reshape(target, [-1, 1]), 1), [-1])

@@ -1,0 +1,40 @@
+// The codes of one request's candidates as a trie of their own, cut out of the catalogue's.
+
+import type { Catalogue } from '../ranker/catalogue.ts'
+
+export interface TrieLevel {
+  /** Entry of the catalogue's trie, by place. */
+  readonly entry: Int32Array
+  /** Place of the parent in the level above, by place; all 0 at the first level. */
+  readonly parent: Int32Array
+  /** Place of each candidate's entry. */
+  readonly path: Int32Array
+}
+
+/** Places are given in the order in which candidates first come to an entry. */
+export function candidateTrie(
+  { trie, nodes, places, levels }: Pick<Catalogue, 'trie' | 'nodes' | 'places' | 'levels'>,
+  items: ArrayLike<number>,
+): TrieLevel[] {
+  let above = new Int32Array(items.length)
+  return Array.from({ length: levels }, (_, level) => {
+    const known = new Map<number, number>()
+    const entry: number[] = []
+    const parent: number[] = []
+    const path = new Int32Array(items.length)
+    for (let candidate = 0; candidate < items.length; candidate++) {
+      const at = items[candidate] * levels + level
+      const found = trie.start[nodes[at]] + places[at]
+      let place = known.get(found)
+      if (place === undefined) {
+        place = entry.length
+        known.set(found, place)
+        entry.push(found)
+        parent.push(above[candidate])
+      }
+      path[candidate] = place
+    }
+    above = path
+    return { entry: Int32Array.from(entry), parent: Int32Array.from(parent), path }
+  })
+}

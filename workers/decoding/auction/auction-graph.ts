@@ -1,0 +1,204 @@
+// The allocation of EGA-V2 as one graph: encode the history, search lists under the bids, choose creatives, judge lists.
+
+import { decoderMemory, memoryRows } from '../../ranker/ega/decoder.ts'
+import { encodeHistory } from '../../ranker/ega/encoder.ts'
+import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
+import type { CandidateLevel } from '../../ranker/ega/item-head.ts'
+import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
+import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
+import {
+  type CodedThings,
+  creativesAt,
+  itemsAt,
+  type TokenTable,
+  tableOf,
+  tableTensors,
+} from '../../ranker/ega/token-vectors.ts'
+import { Graph, type Value } from '../../tensor/graph.ts'
+import * as op from '../../tensor/operators.ts'
+import type { Parameters } from '../../tensor/parameters.ts'
+import type { Tensors } from '../../tensor/session.ts'
+import type { CandidateColumns } from './beam-state.ts'
+import { type FoundLists, type SearchInputs, searchLists } from './list-search.ts'
+import { type Capacity, requestInputs } from './request-tensors.ts'
+
+/** Creatives by item [items, most], -1 where an item has fewer. */
+export interface CreativesByItem {
+  readonly most: number
+  readonly creative: Int32Array
+}
+
+export const creativesByItem = (offsets: Uint32Array): CreativesByItem => {
+  const items = offsets.length - 1
+  let most = 1
+  for (let item = 0; item < items; item++) most = Math.max(most, offsets[item + 1] - offsets[item])
+  const creative = new Int32Array(items * most).fill(-1)
+  for (let item = 0; item < items; item++)
+    for (let index = offsets[item]; index < offsets[item + 1]; index++)
+      creative[item * most + index - offsets[item]] = index
+  return { most, creative }
+}
+
+export interface AuctionModelParts {
+  readonly shape: GeneratorShape
+  readonly catalogue: GeneratorCatalogue
+  readonly creativesByItem: CreativesByItem | undefined
+}
+
+/** What a judge of lists is given, by row of the batch. */
+export interface ListsToJudge {
+  readonly graph: Graph
+  /** Items of the history, int32 [H, historyLength], aligned at the end; their number [H]. */
+  readonly history: Value
+  readonly length: Value
+  /** Row of the history of each row, int32 [B]. */
+  readonly of: Value
+  /** int32 [B, lists, slots]; anything where `present` is 0. */
+  readonly item: Value
+  /** int32 [B, lists, slots], -1 for none; absent where the model has no creatives. */
+  readonly creative: Value | undefined
+  /** float32 [B, lists, slots]. */
+  readonly isAd: Value
+  readonly present: Value
+  /** Bids divided by the unit, 0 for organic entries [B, lists, slots]. */
+  readonly bid: Value
+  readonly logZ: Value
+}
+
+/** Adds outputs to the graph, judged lists and what follows from them. */
+export type ListJudge = (lists: ListsToJudge) => Record<string, Value>
+
+export interface AuctionGraphOptions {
+  readonly capacity: Capacity
+  /** N_S. */
+  readonly beams: number
+  readonly parameters: (graph: Graph) => Parameters
+  readonly judge?: ListJudge
+}
+
+const constantsOf = (graph: Graph, tensors: Tensors): Record<string, Value> =>
+  Object.fromEntries(
+    Object.entries(tensors).map(([name, { type, shape, data }]) => [name, graph.constant(type, shape, data)]),
+  )
+
+const constantTable = (graph: Graph, role: string, things: CodedThings): TokenTable =>
+  tableOf(role, constantsOf(graph, tableTensors(role, things)), things.codebookSizes)
+
+const candidateLevels = (graph: Graph, { candidates, entries }: Capacity, of: Value): CandidateLevel[] =>
+  entries.map((size, level) => {
+    const byRequest = (name: string, width: number) => op.gather(graph.input(name, 'int32', ['H', width]), of)
+    return {
+      entry: byRequest(requestInputs.entry(level), size),
+      parent: level === 0 ? undefined : byRequest(requestInputs.parent(level), size),
+      path: byRequest(requestInputs.path(level), candidates),
+      logWeight: graph.input(requestInputs.logWeight(level), 'float32', ['B', size]),
+    }
+  })
+
+const candidateColumns = (graph: Graph, { candidates, slots }: Capacity, of: Value): CandidateColumns => {
+  const columns = candidates + 1
+  const byRequest = (name: string, type: 'float32' | 'int32', width: number) =>
+    op.gather(graph.input(name, type, ['H', width]), of)
+  return {
+    isAd: byRequest(requestInputs.isAd, 'float32', columns),
+    organicRank: byRequest(requestInputs.organicRank, 'float32', columns),
+    advertiser: byRequest(requestInputs.advertiser, 'int32', columns),
+    bid: graph.input(requestInputs.bid, 'float32', ['B', columns]),
+    reserve: graph.input(requestInputs.reserve, 'float32', ['B', slots]),
+    maxAds: byRequest(requestInputs.maxAds, 'float32', 1),
+    minGap: byRequest(requestInputs.minGap, 'float32', 1),
+    maxPerAdvertiser: byRequest(requestInputs.maxPerAdvertiser, 'float32', 1),
+    columns,
+  }
+}
+
+/** Of the candidates that stand in the lists, [B, lists, slots]. */
+const ofLists = (values: Value, candidate: Value): Value => {
+  const [, lists, slots] = candidate.shape
+  const flat = op.reshape(candidate, ['B', Number(lists) * Number(slots)])
+  return op.reshape(op.gatherElements(values, flat, 1), ['B', lists, slots])
+}
+
+const toJudge = (
+  graph: Graph,
+  lists: FoundLists,
+  inputs: { readonly history: Value; readonly length: Value; readonly of: Value; readonly item: Value },
+  candidates: CandidateColumns,
+): ListsToJudge => {
+  const { candidate } = lists
+  const isAd = ofLists(candidates.isAd, candidate)
+  return {
+    graph,
+    history: inputs.history,
+    length: inputs.length,
+    of: inputs.of,
+    item: ofLists(inputs.item, candidate),
+    creative: lists.creative,
+    isAd,
+    present: op.cast(op.less(candidate, candidates.columns - 1), 'float32'),
+    bid: op.mul(ofLists(candidates.bid, candidate), isAd),
+    logZ: lists.logZ,
+  }
+}
+
+/**
+ * Inputs: those of `requestInputs` and `historyInputs`, H histories and requests, B rows. Outputs: candidate int32
+ * [B, beams, slots] (the last column for none), logZ, score [B, beams], creative where there are any, and those of the judge.
+ */
+export const auctionGraph = (
+  { shape, catalogue, creativesByItem: creatives }: AuctionModelParts,
+  { capacity, beams, parameters: weights, judge }: AuctionGraphOptions,
+): Graph => {
+  const graph = new Graph()
+  const parameters = weights(graph)
+  const { items } = catalogue
+  const itemTable = constantTable(graph, 'item', { count: items.itemCount, ...items })
+  const creativeTable =
+    catalogue.creatives === undefined ? undefined : constantTable(graph, 'creative', catalogue.creatives)
+  const history = graph.input(historyInputs.items, 'int32', ['H', shape.historyLength])
+  const length = graph.input(historyInputs.length, 'int32', ['H'])
+  const of = graph.input(requestInputs.of, 'int32', ['B'])
+  const shown =
+    creativeTable === undefined
+      ? {}
+      : {
+          creatives: creativesAt(
+            parameters,
+            shape,
+            creativeTable,
+            graph.input(historyInputs.creatives, 'int32', ['H', shape.historyLength]),
+          ),
+        }
+  const keep = (_place: string, value: Value) => value
+  const read = { items: itemsAt(parameters, shape, itemTable, history), ...shown, length }
+  const memory = memoryRows(decoderMemory(parameters, shape, encodeHistory(parameters, shape, read, keep)), of)
+  const candidates = candidateColumns(graph, capacity, of)
+  const item = graph.input(requestInputs.item, 'int32', ['H', candidates.columns])
+  const itemOfRow = op.gather(item, of)
+  const offered =
+    creatives === undefined
+      ? undefined
+      : op.gather(graph.constant('int32', [items.itemCount, creatives.most], creatives.creative), itemOfRow)
+  const search: SearchInputs = {
+    parameters,
+    shape,
+    memory,
+    entries: {
+      token: graph.constant('int32', [items.tokens.length], items.tokens),
+      content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
+    },
+    levels: candidateLevels(graph, capacity, of),
+    candidates,
+    vectors: op.gather(itemsAt(parameters, shape, itemTable, item), of),
+    creatives:
+      offered === undefined || creativeTable === undefined ? undefined : { table: creativeTable, ofCandidate: offered },
+  }
+  const lists = searchLists(search, capacity.slots, beams)
+  graph.output('candidate', op.cast(lists.candidate, 'int32'))
+  graph.output('logZ', lists.logZ)
+  graph.output('score', lists.score)
+  if (lists.creative !== undefined) graph.output('creative', lists.creative)
+  const judged = judge?.(toJudge(graph, lists, { history, length, of, item: itemOfRow }, candidates)) ?? {}
+  for (const [name, value] of Object.entries(judged)) graph.output(name, value)
+  return graph
+}

@@ -1,0 +1,218 @@
+// Step 1 of training (Sec. 4.4.1): batches of lists through the loss of `pretrainingModel`.
+
+import type { Dataset } from '../../data/dataset-reader.ts'
+import { Random } from '../../tensor/random.ts'
+import type { Schedule } from '../../tensor/schedules.ts'
+import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
+import { evaluationStep, trainingStep } from '../../tensor/training-step.ts'
+import type { Catalogue } from '../catalogue.ts'
+import { DropoutMasks, largestMask } from '../dropout.ts'
+import {
+  runStage,
+  type Stage,
+  type StagePorts,
+  type StageProgress,
+  type StageResult,
+  stageBetas,
+  stageOptimizer,
+} from '../stage-training.ts'
+import type { Regularization } from '../training-model.ts'
+import type { GeneratorShape } from './generator-shape.ts'
+import { historyOfSample, type ListSamples } from './list-samples.ts'
+import { generatorPlaces, historyInputs, listInputs, pretrainingModel, trieInputs } from './pretraining-model.ts'
+import { type CodedThings, tableTensors } from './token-vectors.ts'
+
+/** The things that a generator speaks of. */
+export interface GeneratorCatalogue {
+  readonly items: Catalogue
+  /** Absent where the shape has no creatives. */
+  readonly creatives: CodedThings | undefined
+}
+
+export interface PretrainingOptions {
+  readonly shape: GeneratorShape
+  readonly regularization: Regularization
+  readonly schedule: { readonly kind: Schedule['kind']; readonly peak: number; readonly warmupSteps: number }
+  readonly weightDecay: number
+  readonly clipNorm: number
+  readonly batchSize: number
+  readonly epochs: number
+  readonly patience: number
+  readonly seed: number
+  readonly threads: number
+}
+
+export interface PretrainingData {
+  readonly dataset: Pick<Dataset, 'events' | 'offsets'>
+  readonly catalogue: GeneratorCatalogue
+  readonly train: ListSamples
+  readonly validation: ListSamples
+  /** Creative of each event, as `creativesOfEvents` gives it. */
+  readonly eventCreatives: Int32Array
+}
+
+/** Tensors of the catalogue, the same for every step. */
+export const catalogueTensors = (shape: GeneratorShape, { items, creatives }: GeneratorCatalogue): Tensors => {
+  const { trie, tokens, content, projection, nodes, places, levels, itemCount } = items
+  const start = Int32Array.from({ length: trie.nodeCount + 1 }, (_, node) => trie.start[node])
+  const byLevel = (values: Uint32Array, level: number) =>
+    int32(
+      [itemCount],
+      Int32Array.from({ length: itemCount }, (_, item) => values[item * levels + level]),
+    )
+  const columns = shape.codebookSizes.flatMap((_, level) => [
+    [trieInputs.node(level), byLevel(nodes, level)] as const,
+    [trieInputs.place(level), byLevel(places, level)] as const,
+  ])
+  return {
+    ...tableTensors('item', { count: itemCount, ...items }),
+    [trieInputs.token]: int32([tokens.length], tokens),
+    [trieInputs.start]: int32([start.length], start),
+    ...(shape.contentDimensions > 0
+      ? { [trieInputs.content]: float32([tokens.length, projection.dimensions], content) }
+      : {}),
+    ...Object.fromEntries(columns),
+    ...(creatives === undefined ? {} : tableTensors('creative', creatives)),
+  }
+}
+
+/** Histories aligned at their end, as the encoder reads them. */
+export const historyTensors = (
+  shape: GeneratorShape,
+  histories: readonly { readonly items: Uint32Array; readonly creatives?: Int32Array | undefined }[],
+): Tensors => {
+  const { historyLength } = shape
+  const batch = histories.length
+  const items = new Int32Array(batch * historyLength)
+  const creatives = new Int32Array(batch * historyLength).fill(-1)
+  const length = new Int32Array(batch)
+  for (const [row, history] of histories.entries()) {
+    const recent = history.items.subarray(-historyLength)
+    const from = (row + 1) * historyLength - recent.length
+    items.set(recent, from)
+    length[row] = recent.length
+    if (history.creatives !== undefined && recent.length > 0)
+      creatives.set(history.creatives.subarray(-recent.length), from)
+  }
+  return {
+    [historyInputs.items]: int32([batch, historyLength], items),
+    [historyInputs.length]: int32([batch], length),
+    ...(shape.creatives === undefined ? {} : { [historyInputs.creatives]: int32([batch, historyLength], creatives) }),
+  }
+}
+
+/** A batch of samples; rows beyond them have no weight. */
+const batchTensors = (
+  shape: GeneratorShape,
+  data: Pick<PretrainingData, 'dataset' | 'eventCreatives'>,
+  samples: ListSamples,
+  rows: readonly number[],
+  batch: number,
+): Tensors => {
+  const { length } = samples
+  const items = new Int32Array(batch * length)
+  const creatives = new Int32Array(batch * length).fill(-1)
+  const weights = new Float32Array(batch * length)
+  const creativeWeights = new Float32Array(batch * length)
+  const histories = Array.from({ length: batch }, (_, row) => {
+    const sample = rows[row]
+    if (sample === undefined) return { items: new Uint32Array(0) }
+    const { dataset, eventCreatives } = data
+    const history = historyOfSample(dataset, samples.user[sample], samples.historyEnd[sample])
+    const first = (history.byteOffset - dataset.events.byteOffset) / history.BYTES_PER_ELEMENT
+    return { items: history, creatives: eventCreatives.subarray(first, first + history.length) }
+  })
+  for (const [row, sample] of rows.entries()) {
+    const from = sample * length
+    items.set(samples.items.subarray(from, from + length), row * length)
+    creatives.set(samples.creatives.subarray(from, from + length), row * length)
+    weights.set(samples.weights.subarray(from, from + length), row * length)
+    for (let slot = 0; slot < length; slot++)
+      if (samples.creatives[from + slot] >= 0) creativeWeights[row * length + slot] = samples.weights[from + slot]
+  }
+  return {
+    ...historyTensors(shape, histories),
+    [listInputs.items]: int32([batch, length], items),
+    [listInputs.weights]: float32([batch, length], weights),
+    ...(shape.creatives === undefined
+      ? {}
+      : {
+          [listInputs.creatives]: int32([batch, length], creatives),
+          [listInputs.creativeWeights]: float32([batch, length], creativeWeights),
+        }),
+  }
+}
+
+/** Rows of one step: the samples of the epoch in an order of its seed. */
+const rowsOfStep = (count: number, batchSize: number, seed: number) => {
+  let order = { epoch: 0, rows: new Uint32Array(0) }
+  return (epoch: number, index: number): number[] => {
+    if (order.epoch !== epoch) order = { epoch, rows: new Random(seed, 'pretraining', epoch).permutation(count) }
+    return [...order.rows.subarray(index * batchSize, (index + 1) * batchSize)]
+  }
+}
+
+/** Pre-trains a generator. The epoch with the least loss on the validation lists is kept. */
+export async function pretrain(
+  options: PretrainingOptions,
+  data: PretrainingData,
+  start: StageProgress,
+  ports: StagePorts,
+): Promise<StageResult> {
+  const { shape, batchSize, epochs, seed, threads, regularization } = options
+  const { catalogue, train, validation } = data
+  const creativeCount = catalogue.creatives?.count ?? 0
+  const constants = catalogueTensors(shape, catalogue)
+  const model = pretrainingModel(shape, catalogue.items, creativeCount, { batch: batchSize, regularization })
+  const still = { dropout: 0, labelSmoothing: 0 }
+  const judged = pretrainingModel(shape, catalogue.items, creativeCount, { batch: batchSize, regularization: still })
+  const optimizer = stageOptimizer(options.weightDecay, options.clipNorm)
+  const session = await Session.create(trainingStep(model, { optimizer }), { threads })
+  const judge = await Session.create(evaluationStep(judged), { threads })
+  const stepsPerEpoch = Math.ceil(train.count / batchSize)
+  const totalSteps = epochs * stepsPerEpoch
+  const { schedule } = options
+  const rows = rowsOfStep(train.count, batchSize, seed)
+  const places = regularization.dropout > 0 ? generatorPlaces(shape, batchSize) : []
+  let masks = { epoch: 0, of: new DropoutMasks(seed, 0, 0, 0) }
+  const masksOf = (epoch: number) => {
+    if (masks.epoch !== epoch)
+      masks = { epoch, of: new DropoutMasks(seed, epoch, regularization.dropout, largestMask([places])) }
+    return masks.of
+  }
+  const stage: Stage = {
+    epochs,
+    stepsPerEpoch,
+    betas: stageBetas,
+    patience: options.patience,
+    schedule:
+      schedule.kind === 'cosine' ? { ...schedule, kind: 'cosine', totalSteps } : { ...schedule, kind: schedule.kind },
+    step: async ({ epoch, index, step }) => {
+      const batch = batchTensors(shape, data, train, rows(epoch, index), batchSize)
+      return { session, batch: { ...constants, ...batch, ...masksOf(epoch).step(step + 1, places) } }
+    },
+    epochEnded: async (_epoch, parameters) => {
+      if (validation.count === 0) return {}
+      let total = 0
+      let weight = 0
+      for (let from = 0; from < validation.count; from += batchSize) {
+        const chosen = Array.from({ length: Math.min(batchSize, validation.count - from) }, (_, row) => from + row)
+        const batch = batchTensors(shape, data, validation, chosen, batchSize)
+        const { loss } = await judge.run({
+          ...constants,
+          ...batch,
+          parameters: float32([parameters.length], parameters),
+        })
+        total += Number(loss.data[0]) * chosen.length
+        weight += chosen.length
+      }
+      return { validationLoss: total / weight, score: -total / weight }
+    },
+  }
+  try {
+    return await runStage(stage, start, ports)
+  } finally {
+    await session.release()
+    await judge.release()
+  }
+}
