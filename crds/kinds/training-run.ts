@@ -1,3 +1,4 @@
+import { egaModel, egaStages } from '../ega.ts'
 import { defineKind, type ObjectOf } from '../kind.ts'
 import {
   messageColumn,
@@ -8,7 +9,18 @@ import {
   stateColumn,
   ttlSecondsAfterFinished,
 } from '../run.ts'
-import { boolean, decimal, digest, enumeration, integer, object, optional, reference, text } from '../schema.ts'
+import {
+  boolean,
+  decimal,
+  digest,
+  enumeration,
+  integer,
+  keyedList,
+  object,
+  optional,
+  reference,
+  text,
+} from '../schema.ts'
 import { modelReference } from './evaluation.ts'
 
 /** Trains a ranker on the sequences of a Dataset in the codes of a tokenizer. */
@@ -30,9 +42,9 @@ export const trainingRun = defineKind({
       ),
       model: object(
         {
-          architecture: enumeration(['DecoderOnly'], {
+          architecture: enumeration(['DecoderOnly', 'EGAV2'], {
             description:
-              'DecoderOnly: a causal transformer over semantic ids that learns all positions of a sequence at once.',
+              'DecoderOnly: a causal transformer over semantic ids that learns all positions of a sequence at once. EGAV2: encoder, item decoder and creatives, allocation and prices of ads; it needs a Dataset with advertising tables.',
             default: 'DecoderOnly',
           }),
           layers: integer(1, 48, { description: 'Transformer blocks.', default: 2 }),
@@ -51,6 +63,7 @@ export const trainingRun = defineKind({
             default: 64,
           }),
           dropout: decimal({ description: 'Share of activations dropped in training.', default: '0.2' }),
+          ega: optional(egaModel),
         },
         {
           description: 'Architecture and sizes.',
@@ -58,9 +71,14 @@ export const trainingRun = defineKind({
           rules: [
             { rule: 'self.hiddenSize % self.heads == 0', message: 'hiddenSize must be a multiple of heads' },
             { rule: 'double(self.dropout) < 1.0', message: 'dropout must be below 1' },
+            {
+              rule: "(self.architecture == 'EGAV2') == has(self.ega)",
+              message: 'ega is needed with architecture EGAV2, and goes with it only',
+            },
           ],
         },
       ),
+      stages: optional(egaStages),
       optimizer: object(
         {
           learningRate: decimal({ description: 'Highest learning rate of AdamW.', default: '0.001' }),
@@ -105,9 +123,39 @@ export const trainingRun = defineKind({
       ...runPolicy,
       ttlSecondsAfterFinished,
     },
-    { description: 'What is wanted.' },
+    {
+      description: 'What is wanted.',
+      rules: [
+        {
+          rule: "(self.model.architecture == 'EGAV2') == has(self.stages)",
+          message: 'stages are needed with architecture EGAV2, and go with it only',
+        },
+        {
+          rule: "self.model.architecture != 'EGAV2' || !has(self.warmStart)",
+          message: 'a run of architecture EGAV2 starts from its own stages; leave out warmStart',
+        },
+      ],
+    },
   ),
   status: runStatus({
+    stage: optional(text(32, { description: 'Stage that was trained last.' })),
+    stages: optional(
+      keyedList(
+        object(
+          {
+            name: text(32, { description: 'Name of the stage.' }),
+            digest: digest({ description: 'Artifact of the stage, shared by runs whose stages are equal so far.' }),
+            reused: boolean({ description: 'Whether another run had trained it.' }),
+            epochs: integer(0, 1_000_000, { description: 'Epochs.' }),
+            summary: text(256, { description: 'Its metrics at the end.' }),
+          },
+          { description: 'A stage that is done.' },
+        ),
+        'name',
+        8,
+        { description: 'Stages that are done, each with its metrics.' },
+      ),
+    ),
     epoch: optional(integer(0, 1_000_000, { description: 'Epochs done.' })),
     bestEpoch: optional(integer(0, 1_000_000, { description: 'Epoch that was kept.' })),
     trainingLoss: optional(text(32, { description: 'Mean loss of the last epoch, in nats a code.' })),

@@ -11,7 +11,10 @@ export interface TrieLevel {
   readonly path: Int32Array
 }
 
-/** Places are given in the order in which candidates first come to an entry. */
+/**
+ * Places are given in the order in which candidates first come to an entry, so that those of the last level are the
+ * candidates themselves: no two items have one path.
+ */
 export function candidateTrie(
   { trie, nodes, places, levels }: Pick<Catalogue, 'trie' | 'nodes' | 'places' | 'levels'>,
   items: ArrayLike<number>,

@@ -3,7 +3,7 @@
 import { decoderMemory, memoryRows } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
-import type { CandidateLevel } from '../../ranker/ega/item-head.ts'
+import { type CandidateLevel, itemHead } from '../../ranker/ega/item-head.ts'
 import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
 import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
 import {
@@ -84,19 +84,17 @@ const constantsOf = (graph: Graph, tensors: Tensors): Record<string, Value> =>
 const constantTable = (graph: Graph, role: string, things: CodedThings): TokenTable =>
   tableOf(role, constantsOf(graph, tableTensors(role, things)), things.codebookSizes)
 
-const candidateLevels = (graph: Graph, { candidates, entries }: Capacity, of: Value): CandidateLevel[] =>
+const candidateLevels = (graph: Graph, { entries }: Capacity, of: Value): CandidateLevel[] =>
   entries.map((size, level) => {
     const byRequest = (name: string, width: number) => op.gather(graph.input(name, 'int32', ['H', width]), of)
     return {
       entry: byRequest(requestInputs.entry(level), size),
       parent: level === 0 ? undefined : byRequest(requestInputs.parent(level), size),
-      path: byRequest(requestInputs.path(level), candidates),
       logWeight: graph.input(requestInputs.logWeight(level), 'float32', ['B', size]),
     }
   })
 
-const candidateColumns = (graph: Graph, { candidates, slots }: Capacity, of: Value): CandidateColumns => {
-  const columns = candidates + 1
+const candidateColumns = (graph: Graph, { columns, slots }: Capacity, of: Value): CandidateColumns => {
   const byRequest = (name: string, type: 'float32' | 'int32', width: number) =>
     op.gather(graph.input(name, type, ['H', width]), of)
   return {
@@ -183,11 +181,15 @@ export const auctionGraph = (
     parameters,
     shape,
     memory,
-    entries: {
-      token: graph.constant('int32', [items.tokens.length], items.tokens),
-      content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
-    },
-    levels: candidateLevels(graph, capacity, of),
+    head: itemHead(
+      parameters,
+      shape,
+      {
+        token: graph.constant('int32', [items.tokens.length], items.tokens),
+        content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
+      },
+      candidateLevels(graph, capacity, of),
+    ),
     candidates,
     vectors: op.gather(itemsAt(parameters, shape, itemTable, item), of),
     creatives:

@@ -3,9 +3,9 @@
 
 import type { Cache } from '../../ranker/ega/attention.ts'
 import { creativeScores } from '../../ranker/ega/creative-head.ts'
-import { type DecoderMemory, decodeLists, decodeStep, multiTokenStates } from '../../ranker/ega/decoder.ts'
+import { type DecoderMemory, decodeStep, multiTokenStates } from '../../ranker/ega/decoder.ts'
 import { alternates, type GeneratorShape } from '../../ranker/ega/generator-shape.ts'
-import { type CandidateLevel, candidateScores, type EntryTables } from '../../ranker/ega/item-head.ts'
+import type { ItemHead } from '../../ranker/ega/item-head.ts'
 import { creativesAt, type TokenTable } from '../../ranker/ega/token-vectors.ts'
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
@@ -24,9 +24,8 @@ export interface SearchInputs {
   readonly parameters: Parameters
   readonly shape: GeneratorShape
   readonly memory: DecoderMemory
-  readonly entries: EntryTables
-  /** Of each row's candidates; the item head's groups are the rows. */
-  readonly levels: readonly CandidateLevel[]
+  /** Over each row's candidates; its groups are the rows. */
+  readonly head: ItemHead
   readonly candidates: CandidateColumns
   /** Vectors of the candidates [B, columns, hiddenSize]; those of the last column are anything. */
   readonly vectors: Value
@@ -52,7 +51,13 @@ export interface FoundLists {
   readonly score: Value
 }
 
+interface Search extends SearchInputs {
+  readonly floors: Value
+}
+
 interface Beams {
+  /** State before each entry [B, beams, entries, hiddenSize]; only what creatives are predicted from later. */
+  readonly states: Value | undefined
   readonly score: Value
   readonly placed: ReturnType<typeof nothingPlaced>
   readonly caches: readonly (Cache | undefined)[]
@@ -69,29 +74,20 @@ const append = (before: Value | undefined, newest: Value): Value => {
   return before === undefined ? column : op.concat([before, column], 2)
 }
 
+const appendState = (before: Value | undefined, newest: Value): Value => {
+  const [, beams, size] = newest.shape
+  const column = op.reshape(newest, ['B', beams, 1, size])
+  return before === undefined ? column : op.concat([before, column], 2)
+}
+
 const reorder = (value: Value | undefined, parent: Value): Value | undefined =>
   value === undefined ? undefined : ofBeams(value, parent)
 
-/** log z of all candidates after each beam, impossible where they may not come; the last column ends the list. */
-const extensions = (search: SearchInputs, beams: Beams, state: Value, slot: number) => {
-  const { parameters, shape, entries, levels, candidates } = search
-  const states = op.reshape(state, ['B', beams.width, shape.hiddenSize])
-  const logZ = candidateScores(parameters, shape, states, entries, levels)
-  const end = op.add(op.mul(op.slice(logZ, 2, 0, 1), 0), earlyEnd)
-  const all = op.concat([logZ, end], 2)
-  const last = op.reshape(
-    all.graph.constant(
-      'bool',
-      [candidates.columns],
-      Uint8Array.from({ length: candidates.columns }, (_, column) => Number(column === candidates.columns - 1)),
-    ),
-    [1, 1, candidates.columns],
-  )
-  const allowed = op.or(mayFollow(candidates, beams.placed, slot), last)
-  return {
-    logZ: all,
-    total: op.add(op.where(allowed, all, impossible), op.reshape(beams.score, ['B', beams.width, 1])),
-  }
+/** What a candidate counts that must not come; the last column, which ends the list, never comes in another way. */
+const floors = ({ isAd, columns }: CandidateColumns): Value => {
+  const floor = new Float32Array(columns).fill(impossible)
+  floor[columns - 1] = earlyEnd
+  return isAd.graph.constant('float32', [1, 1, columns], floor)
 }
 
 /** The best creative of the candidate that each beam has just taken, int32 [B, width]. */
@@ -106,7 +102,7 @@ const chooseCreative = (search: SearchInputs, creatives: CreativeChoice, state: 
   return op.reshape(op.gatherElements(flat, best, 1), ['B', width])
 }
 
-const extendBeams = (search: SearchInputs, beams: Beams, slot: number, width: number): Beams => {
+const extendBeams = (search: Search, beams: Beams, slot: number, width: number): Beams => {
   const { parameters, shape, memory, candidates, vectors } = search
   const tokensOfSlot = alternates(shape) ? 2 : 1
   const at = (beamCount: number, offset: number) => ({
@@ -115,7 +111,10 @@ const extendBeams = (search: SearchInputs, beams: Beams, slot: number, width: nu
     position: tokensOfSlot * slot + offset,
   })
   const step = decodeStep(parameters, shape, beams.token, at(beams.width, 0), memory, beams.caches)
-  const { logZ, total } = extensions(search, beams, step.state, slot)
+  const states = op.reshape(step.state, ['B', beams.width, shape.hiddenSize])
+  const logZ = search.head(states)
+  const weighed = op.where(mayFollow(candidates, beams.placed, slot), logZ, search.floors)
+  const total = op.add(weighed, op.reshape(beams.score, ['B', beams.width, 1]))
   const flat = ['B', beams.width * candidates.columns]
   const best = op.topK(op.reshape(total, flat), width, 1)
   const parent = op.div(best.indices, candidates.columns)
@@ -129,7 +128,8 @@ const extendBeams = (search: SearchInputs, beams: Beams, slot: number, width: nu
     score: best.values,
     placed: place(candidates, beams.placed, { parent, choice, slot }),
     candidate: append(reorder(beams.candidate, parent), choice),
-    logZ: append(reorder(beams.logZ, parent), op.gatherElements(op.reshape(logZ, flat), best.indices, 1)),
+    logZ: append(reorder(beams.logZ, parent), op.gatherElements(op.reshape(weighed, flat), best.indices, 1)),
+    states: appendState(reorder(beams.states, parent), ofBeams(states, parent)),
     width,
   }
   if (search.creatives === undefined || !alternates(shape)) return { ...next, caches, token, creative: undefined }
@@ -144,19 +144,21 @@ const extendBeams = (search: SearchInputs, beams: Beams, slot: number, width: nu
 }
 
 /** Creatives of whole lists by the multi-token-prediction block, int32 [B, width, slots]. */
-const multiTokenCreatives = (search: SearchInputs, creatives: CreativeChoice, candidate: Value): Value => {
+const multiTokenCreatives = (
+  search: SearchInputs,
+  creatives: CreativeChoice,
+  candidate: Value,
+  states: Value,
+): Value => {
   const { parameters, shape, memory, vectors } = search
   const { hiddenSize } = shape
   const [, width, slots] = candidate.shape.map(Number)
   const rows = { groups: 'B', lists: width, positions: slots }
-  const flatChoice = op.reshape(candidate, ['B', width * slots])
-  const items = op.reshape(ofBeams(vectors, flatChoice), ['B', width, slots, hiddenSize])
-  const earlier = slots === 1 ? undefined : op.slice(items, 2, 0, slots - 1)
-  const keep = (_place: string, value: Value) => value
-  const states = decodeLists(parameters, shape, earlier, rows, memory, keep)
-  const own = op.reshape(items, [-1, hiddenSize])
-  const seen = multiTokenStates(parameters, shape, { states, items: own }, rows, memory, keep)
-  return op.reshape(chooseCreative(search, creatives, seen, flatChoice), ['B', width, slots])
+  const choice = op.reshape(candidate, ['B', width * slots])
+  const items = op.reshape(ofBeams(vectors, choice), [-1, hiddenSize])
+  const before = op.reshape(states, [-1, hiddenSize])
+  const seen = multiTokenStates(parameters, shape, { states: before, items }, rows, memory, (_place, value) => value)
+  return op.reshape(chooseCreative(search, creatives, seen, choice), ['B', width, slots])
 }
 
 /**
@@ -164,7 +166,8 @@ const multiTokenCreatives = (search: SearchInputs, creatives: CreativeChoice, ca
  * @param slots length of the lists
  * @param beams N_S, no more than there are candidates
  */
-export const searchLists = (search: SearchInputs, slots: number, beams: number): FoundLists => {
+export const searchLists = (inputs: SearchInputs, slots: number, beams: number): FoundLists => {
+  const search = { ...inputs, floors: floors(inputs.candidates) }
   const placed = nothingPlaced(search.candidates)
   let found: Beams = {
     score: placed.ended,
@@ -174,11 +177,13 @@ export const searchLists = (search: SearchInputs, slots: number, beams: number):
     candidate: undefined,
     logZ: undefined,
     creative: undefined,
+    states: undefined,
     width: 1,
   }
   for (let slot = 0; slot < slots; slot++) found = extendBeams(search, found, slot, beams)
-  const { candidate, logZ, creative, score } = found
-  if (candidate === undefined || logZ === undefined) throw new Error('A list has one slot at least')
+  const { candidate, logZ, creative, score, states } = found
+  if (candidate === undefined || logZ === undefined || states === undefined)
+    throw new Error('A list has one slot at least')
   if (search.creatives === undefined || alternates(search.shape)) return { candidate, logZ, creative, score }
-  return { candidate, logZ, creative: multiTokenCreatives(search, search.creatives, candidate), score }
+  return { candidate, logZ, creative: multiTokenCreatives(search, search.creatives, candidate, states), score }
 }

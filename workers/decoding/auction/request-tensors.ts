@@ -21,15 +21,14 @@ export const requestInputs = {
   maxPerAdvertiser: 'constraint.maxPerAdvertiser',
   entry: (level: number) => `level.${level}.entry`,
   parent: (level: number) => `level.${level}.parent`,
-  path: (level: number) => `level.${level}.path`,
   logWeight: (level: number) => `level.${level}.logWeight`,
 } as const
 
 /** What a graph has room for. */
 export interface Capacity {
   readonly slots: number
-  /** Candidates of a request at most. */
-  readonly candidates: number
+  /** Columns of candidates; the last one stands for nothing, so a request has fewer. */
+  readonly columns: number
   /** Entries of each level at most. */
   readonly entries: readonly number[]
 }
@@ -39,6 +38,12 @@ const noEntry = -1e9
 /** Stands for no bound, where infinity would make a NaN of a product with 0. */
 const noBound = 1e9
 
+/** Steps a quarter of a power of two apart: few graphs, and little padding. */
+const columnsFor = (least: number): number => {
+  const step = Math.max(64, 2 ** (Math.floor(Math.log2(least)) - 2))
+  return Math.ceil(least / step) * step
+}
+
 /** The least capacity of the steps that takes all requests. */
 export function capacityFor(
   requests: readonly AuctionRequest[],
@@ -46,11 +51,11 @@ export function capacityFor(
   { trie, levels }: Pick<Catalogue, 'trie' | 'levels'>,
 ): Capacity {
   const most = requests.reduce((count, { ads, organic }) => Math.max(count, ads.length + organic.length), beams)
-  const candidates = Math.max(64, 2 ** Math.ceil(Math.log2(most)))
+  const columns = columnsFor(most + 1)
   const entries = Array.from({ length: levels }, (_, level) =>
-    Math.min(candidates, trie.levelStart[level + 2] - trie.levelStart[level + 1]),
+    level === levels - 1 ? columns : Math.min(columns, trie.levelStart[level + 2] - trie.levelStart[level + 1]),
   )
-  return { slots: requests[0]?.slots ?? 1, candidates, entries }
+  return { slots: requests[0]?.slots ?? 1, columns, entries }
 }
 
 /** A request prepared once, for as many bids as are asked. */
@@ -80,7 +85,7 @@ const integers = (rows: number, width: number, fill: number) => {
 /** What does not depend on bids, by request. */
 export function candidateTensors(prepared: readonly PreparedRequest[], capacity: Capacity): Tensors {
   const count = prepared.length
-  const columns = capacity.candidates + 1
+  const { columns } = capacity
   const item = integers(count, columns, 0)
   const isAd = table(count, columns, 0)
   const organicRank = table(count, columns, -2)
@@ -88,7 +93,6 @@ export function candidateTensors(prepared: readonly PreparedRequest[], capacity:
   const levels = capacity.entries.map((size) => ({
     entry: integers(count, size, 0),
     parent: integers(count, size, 0),
-    path: integers(count, capacity.candidates, 0),
     size,
   }))
   for (const [row, { request, levels: tries }] of prepared.entries()) {
@@ -99,16 +103,14 @@ export function candidateTensors(prepared: readonly PreparedRequest[], capacity:
     organicRank.row(row).fill(-1, 0, ads.length)
     for (let rank = 0; rank < organic.length; rank++) organicRank.row(row)[ads.length + rank] = rank
     advertiser.row(row).set(request.advertisers)
-    for (const [level, { entry, parent, path }] of tries.entries()) {
+    for (const [level, { entry, parent }] of tries.entries()) {
       levels[level].entry.row(row).set(entry)
       levels[level].parent.row(row).set(parent)
-      levels[level].path.row(row).set(path)
     }
   }
-  const byLevel = levels.flatMap(({ entry, parent, path, size }, level) => [
+  const byLevel = levels.flatMap(({ entry, parent, size }, level) => [
     [requestInputs.entry(level), int32([count, size], entry.data)] as const,
     ...(level === 0 ? [] : [[requestInputs.parent(level), int32([count, size], parent.data)] as const]),
-    [requestInputs.path(level), int32([count, capacity.candidates], path.data)] as const,
   ])
   const bound = (name: 'maxAds' | 'minGap' | 'maxPerAdvertiser') =>
     float32(
@@ -147,7 +149,7 @@ export function bidTensors(
   { bidding, bidUnit }: BidOptions,
   { trie, codebookSizes }: Pick<Catalogue, 'trie' | 'codebookSizes'>,
 ): Tensors {
-  const columns = capacity.candidates + 1
+  const { columns } = capacity
   const bid = table(rows.length, columns, 0)
   const reserve = table(rows.length, capacity.slots, 0)
   const weights = capacity.entries.map((size) => table(rows.length, size, noEntry))

@@ -10,7 +10,7 @@ import { names } from '../architecture.ts'
 import { normalized } from '../backbone.ts'
 import type { GeneratorShape } from './generator-shape.ts'
 
-/** One level of the tries of some groups of candidates; entries are places of the catalogue's trie. */
+/** One level of the tries of some groups of candidates. The entries of the last level are the candidates in their order. */
 export interface CandidateLevel {
   /** Entry of the catalogue's trie, int32 [groups, entries]; any where `logWeight` excludes. */
   readonly entry: Value
@@ -18,8 +18,6 @@ export interface CandidateLevel {
   readonly logWeight: Value
   /** Place of the parent in the level above, int32 [groups, entries]; absent at the first level. */
   readonly parent: Value | undefined
-  /** Place of each candidate's entry, int32 [groups, candidates]. */
-  readonly path: Value
 }
 
 /** Codes and content by entry of the catalogue's trie. */
@@ -33,60 +31,81 @@ export interface EntryTables {
 /** Least sum of a softmax: what lies so far below the best entry of its level has no share that a float could tell. */
 const leastSum = 1e-30
 
-/** What each entry of a level is scored by: a vector [groups, entries, hiddenSize] and a bias [groups, entries]. */
-const entryVectors = (
+/** What each entry of a level is scored by: a vector [groups, entries, hiddenSize] and an offset [groups, 1, entries]. */
+interface EntryScorer {
+  readonly seen: (states: Value) => Value
+  readonly vectors: Value
+  readonly offset: Value
+}
+
+const entryScorer = (
   parameters: Parameters,
   shape: GeneratorShape,
   level: number,
   tables: EntryTables,
-  entry: Value,
-) => {
+  { entry, logWeight }: CandidateLevel,
+): EntryScorer => {
+  const named = (inner: string) => parameters(names.level(level, inner))
   const token = op.gather(tables.token, entry)
   const code = op.gather(parameters(names.code(level)), token)
-  const bias = op.gather(parameters(names.level(level, 'bias')), token)
-  if (shape.contentDimensions === 0) return { vectors: code, bias }
-  const content = op.gather(tables.content, entry)
-  const question = parameters(names.level(level, 'content'))
-  const rows = op.gemm(op.reshape(content, [-1, shape.contentDimensions]), question, undefined, { transposeB: true })
-  return { vectors: op.add(code, op.reshape(rows, code.shape)), bias }
+  const bias = op.gather(named('bias'), token)
+  const [groups, entries] = entry.shape
+  const scorer = {
+    seen: (states: Value) => normalized((inner) => named(`norm.${inner}`), states),
+    offset: op.reshape(op.add(bias, logWeight), [groups, 1, entries]),
+  }
+  if (shape.contentDimensions === 0) return { ...scorer, vectors: code }
+  const content = op.reshape(op.gather(tables.content, entry), [-1, shape.contentDimensions])
+  const rows = op.gemm(content, named('content'), undefined, { transposeB: true })
+  return { ...scorer, vectors: op.add(code, op.reshape(rows, code.shape)) }
 }
 
-/** Logarithm of the softmax among siblings, [groups, rows, entries]. */
-const amongSiblings = (scores: Value, parent: Value | undefined, parents: Dimension): Value => {
-  if (parent === undefined) return op.logSoftmax(scores)
-  const [groups, rows, entries] = scores.shape
+/** Logarithm of the sum over the children of each parent, [groups, rows, parents]. */
+const logSumOfChildren = (scores: Value, parent: Value, parents: Dimension): Value => {
+  const [groups, rows] = scores.shape
   const greatest = op.stopGradient(op.reduceMax(scores, [2], true))
-  const shifted = op.sub(scores, greatest)
-  const place = op.expandLike(op.reshape(parent, [groups, 1, entries]), shifted)
-  const none = op.slice(op.mul(op.stopGradient(shifted), 0), 2, 0, 1)
-  const empty = op.expand(none, [groups, rows, parents])
-  const sums = op.scatterElements(empty, place, op.exp(shifted), 2, 'add')
-  return op.sub(shifted, op.log(op.maximum(op.gatherElements(sums, place, 2), leastSum)))
+  const empty = op.expand(op.mul(greatest, 0), [groups, rows, parents])
+  const sums = op.scatterElements(empty, parent, op.exp(op.sub(scores, greatest)), 2, 'add')
+  return op.add(op.log(op.maximum(sums, leastSum)), greatest)
 }
+
+/** log z of every candidate [groups, rows, candidates] from states [groups, rows, hiddenSize]. */
+export type ItemHead = (states: Value) => Value
 
 /**
- * log z of every candidate (Eq. 22, summed along its path) from states.
- * @param states [groups, rows, hiddenSize]
- * @returns [groups, rows, candidates]
+ * The item head of some groups of candidates (Eq. 22, summed along each path). What does not depend on states is emitted
+ * once, however often the head is used.
  */
-export const candidateScores = (
+export const itemHead = (
   parameters: Parameters,
   shape: GeneratorShape,
-  states: Value,
   tables: EntryTables,
   levels: readonly CandidateLevel[],
-): Value => {
-  const logs = levels.map(({ entry, logWeight, parent, path }, level) => {
-    const [groups, entries] = entry.shape
-    const seen = normalized((inner) => parameters(names.level(level, `norm.${inner}`)), states)
-    const { vectors, bias } = entryVectors(parameters, shape, level, tables, entry)
-    const offset = op.reshape(op.add(bias, logWeight), [groups, 1, entries])
-    const scores = op.add(op.matmul(seen, vectors, { transposeB: true }), offset)
-    const above = level === 0 ? 1 : levels[level - 1].entry.shape[1]
-    const logs = amongSiblings(scores, parent, above)
-    const place = op.reshape(path, [groups, 1, path.shape[1]])
-    const like = op.slice(op.stopGradient(states), 2, 0, 1)
-    return op.gatherElements(logs, op.expandLike(place, like), 2)
-  })
-  return logs.reduce((sum, each) => op.add(sum, each))
+): ItemHead => {
+  const scorers = levels.map((level, index) => entryScorer(parameters, shape, index, tables, level))
+  // By rows of the states: a beam search asks with one row first and then always with as many.
+  const parents = new Map<string, Value>()
+  const parentOf = (level: number, parent: Value, like: Value): Value => {
+    const key = `${level}:${like.shape[1]}`
+    const [groups, entries] = parent.shape
+    const known = parents.get(key) ?? op.expandLike(op.reshape(parent, [groups, 1, entries]), op.stopGradient(like))
+    parents.set(key, known)
+    return known
+  }
+  return (states) => {
+    let above: Value | undefined
+    for (const [level, { parent }] of levels.entries()) {
+      const { seen, vectors, offset } = scorers[level]
+      const scores = op.add(op.matmul(seen(states), vectors, { transposeB: true }), offset)
+      if (above === undefined || parent === undefined) {
+        above = op.logSoftmax(scores)
+        continue
+      }
+      const place = parentOf(level, parent, scores)
+      const share = op.sub(above, logSumOfChildren(scores, place, above.shape[2]))
+      above = op.add(scores, op.gatherElements(share, place, 2))
+    }
+    if (above === undefined) throw new Error('A catalogue has one level at least')
+    return above
+  }
 }

@@ -55,7 +55,7 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
     const at = <T>(data: ArrayLike<T>, beam: number): T[] =>
       Array.from({ length: slots }, (_each, slot) => data[(row * beams + beam) * slots + slot])
     return Array.from({ length: beams }, (_each, beam) => ({
-      candidate: at(outputs.candidate.data as Int32Array, beam).filter((each) => each < capacity.candidates),
+      candidate: at(outputs.candidate.data as Int32Array, beam).filter((each) => each < capacity.columns - 1),
       logZ: at(outputs.logZ.data as Float32Array, beam),
       creative: at(outputs.creative.data as Int32Array, beam),
       score: Number(outputs.score.data[row * beams + beam]),
