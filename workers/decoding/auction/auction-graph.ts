@@ -48,13 +48,15 @@ export interface AuctionModelParts {
 /** What a judge of lists is given, by row of the batch. */
 export interface ListsToJudge {
   readonly graph: Graph
-  /** Items of the history, int32 [H, historyLength], aligned at the end; their number [H]. */
+  /** Items of the history, int32 [H, historyLength], the oldest first; their number [H]. */
   readonly history: Value
   readonly length: Value
   /** Row of the history of each row, int32 [B]. */
   readonly of: Value
-  /** int32 [B, lists, slots]; anything where `present` is 0. */
-  readonly item: Value
+  /** Items of the candidates, int32 [H, columns]. */
+  readonly candidateItem: Value
+  /** int64 [B, lists, slots], the last column for none. */
+  readonly candidate: Value
   /** int32 [B, lists, slots], -1 for none; absent where the model has no creatives. */
   readonly creative: Value | undefined
   /** float32 [B, lists, slots]. */
@@ -63,6 +65,10 @@ export interface ListsToJudge {
   /** Bids divided by the unit, 0 for organic entries [B, lists, slots]. */
   readonly bid: Value
   readonly logZ: Value
+  /** Sum of log z, below `possibleList` where there is no list [B, lists]. */
+  readonly score: Value
+  /** Vectors of the generator by candidate [B, columns, hiddenSize]. */
+  readonly vectors: Value
 }
 
 /** Adds outputs to the graph, judged lists and what follows from them. */
@@ -117,25 +123,25 @@ const ofLists = (values: Value, candidate: Value): Value => {
   return op.reshape(op.gatherElements(values, flat, 1), ['B', lists, slots])
 }
 
+/** Oldest first, as the judge reads histories. */
+export const judgeHistory = 'history.oldestFirst'
+
 const toJudge = (
-  graph: Graph,
   lists: FoundLists,
-  inputs: { readonly history: Value; readonly length: Value; readonly of: Value; readonly item: Value },
+  inputs: Pick<ListsToJudge, 'graph' | 'history' | 'length' | 'of' | 'candidateItem' | 'vectors'>,
   candidates: CandidateColumns,
 ): ListsToJudge => {
-  const { candidate } = lists
+  const { candidate, creative, logZ, score } = lists
   const isAd = ofLists(candidates.isAd, candidate)
   return {
-    graph,
-    history: inputs.history,
-    length: inputs.length,
-    of: inputs.of,
-    item: ofLists(inputs.item, candidate),
-    creative: lists.creative,
+    ...inputs,
+    candidate,
+    creative,
     isAd,
     present: op.cast(op.less(candidate, candidates.columns - 1), 'float32'),
     bid: op.mul(ofLists(candidates.bid, candidate), isAd),
-    logZ: lists.logZ,
+    logZ,
+    score,
   }
 }
 
@@ -200,7 +206,9 @@ export const auctionGraph = (
   graph.output('logZ', lists.logZ)
   graph.output('score', lists.score)
   if (lists.creative !== undefined) graph.output('creative', lists.creative)
-  const judged = judge?.(toJudge(graph, lists, { history, length, of, item: itemOfRow }, candidates)) ?? {}
-  for (const [name, value] of Object.entries(judged)) graph.output(name, value)
+  if (judge === undefined) return graph
+  const oldestFirst = graph.input(judgeHistory, 'int32', ['H', shape.historyLength])
+  const inputs = { graph, history: oldestFirst, length, of, candidateItem: item, vectors: search.vectors }
+  for (const [name, value] of Object.entries(judge(toJudge(lists, inputs, candidates)))) graph.output(name, value)
   return graph
 }
