@@ -1,0 +1,187 @@
+// Scores of whole lists outside of training: for validation, and for evaluations as the held-out judge.
+
+import { Graph } from '../../tensor/graph.ts'
+import { writeModel } from '../../tensor/onnx-writer.ts'
+import * as op from '../../tensor/operators.ts'
+import { parametersOf } from '../../tensor/parameters.ts'
+import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
+import { sigmoid } from './calibration.ts'
+import type { CodedTable } from './data.ts'
+import { listValues, lookUp, specsOf, tableTensors, tableVectors } from './graph-inputs.ts'
+import { rewardScores } from './scores.ts'
+import { type Reward, type RewardShape, rewardLayout } from './shape.ts'
+import { rewardUser, userRows } from './user.ts'
+
+/** One list as it would be shown to one user. Lists with one and the same history array read it once. */
+export interface RewardList {
+  /** Items that the user took, oldest first. */
+  readonly history: Uint32Array
+  /** At most K of them, slot after slot. */
+  readonly items: Uint32Array
+  /** By slot, -1 where an entry has none; absent: none has one. */
+  readonly creatives?: Int32Array
+  /** By slot, 1 for ads. */
+  readonly isAd: Uint8Array
+}
+
+/** By slot of a list. */
+export interface ListRewards {
+  readonly pCtr: Float32Array
+  /** Absent where the model scores no creatives. */
+  readonly pCtrCreative?: Float32Array
+  /** Given the click; absent where the model tells no conversions. */
+  readonly pCvr?: Float32Array
+}
+
+export interface RewardScorerOptions {
+  readonly shape: RewardShape
+  readonly items: CodedTable
+  readonly creatives?: CodedTable
+  readonly threads: number
+}
+
+/** Lists of one run; bounds the memory of keys and values. */
+const listsOfRun = 512
+
+const vectorsGraph = (shape: RewardShape, tables: Tensors): Graph => {
+  const graph = new Graph()
+  const layout = rewardLayout(shape)
+  const parameters = parametersOf(graph.input('parameters', 'float32', [layout.size]), layout)
+  const inputs = Object.fromEntries(
+    Object.entries(specsOf(tables)).map(([name, { type, shape }]) => [name, graph.input(name, type, shape)]),
+  )
+  graph.output('itemVectors', tableVectors('item', parameters, shape, inputs))
+  if (shape.creativeCodebooks.length > 0)
+    graph.output('creativeVectors', tableVectors('creative', parameters, shape, inputs))
+  return graph
+}
+
+const scoresGraph = (shape: RewardShape, itemCount: number, creativeCount: number): Graph => {
+  const { hiddenSize, historyLength, listLength } = shape
+  const graph = new Graph()
+  const layout = rewardLayout(shape)
+  const parameters = parametersOf(graph.input('parameters', 'float32', [layout.size]), layout)
+  const itemVectors = graph.input('itemVectors', 'float32', [itemCount, hiddenSize])
+  const history = graph.input('history', 'int32', ['U', historyLength])
+  const length = graph.input('length', 'int32', ['U'])
+  const of = graph.input('of', 'int32', ['N'])
+  const items = graph.input('items', 'int32', ['N', listLength])
+  const isAd = graph.input('isAd', 'float32', ['N', listLength])
+  const user = userRows(rewardUser(parameters, shape, { history: op.gather(itemVectors, history), length }), of)
+  const ofItems = op.gather(itemVectors, lookUp(items))
+  let lists = listValues(shape, { items, isAd }, { items: ofItems })
+  if (shape.creativeCodebooks.length > 0) {
+    const creativeVectors = graph.input('creativeVectors', 'float32', [creativeCount, hiddenSize])
+    const creatives = graph.input('creatives', 'int32', ['N', listLength])
+    const shown = { items: ofItems, creatives: op.gather(creativeVectors, lookUp(creatives)) }
+    lists = listValues(shape, { items, creatives, isAd }, shown)
+  }
+  for (const [name, logits] of Object.entries(rewardScores(parameters, shape, user, lists))) graph.output(name, logits)
+  return graph
+}
+
+const listTensors = (shape: RewardShape, lists: readonly RewardList[]): Tensors => {
+  const { historyLength, listLength } = shape
+  const users = new Map<Uint32Array, number>()
+  for (const { history } of lists) if (!users.has(history)) users.set(history, users.size)
+  const history = new Int32Array(users.size * historyLength)
+  const length = new Int32Array(users.size)
+  for (const [items, user] of users) {
+    const recent = items.subarray(Math.max(0, items.length - historyLength))
+    history.set(recent, user * historyLength)
+    length[user] = recent.length
+  }
+  const items = new Int32Array(lists.length * listLength).fill(-1)
+  const creatives = new Int32Array(lists.length * listLength).fill(-1)
+  const isAd = new Float32Array(lists.length * listLength)
+  for (const [row, list] of lists.entries()) {
+    if (list.items.length > listLength)
+      throw new Error(`A list of ${list.items.length} items, where the model has ${listLength} slots`)
+    items.set(list.items, row * listLength)
+    if (list.creatives !== undefined) creatives.set(list.creatives, row * listLength)
+    isAd.set(list.isAd, row * listLength)
+  }
+  const shown = [lists.length, listLength]
+  return {
+    history: int32([users.size, historyLength], history),
+    length: int32([users.size], length),
+    of: int32(
+      [lists.length],
+      lists.map((list) => users.get(list.history) ?? 0),
+    ),
+    items: int32(shown, items),
+    isAd: float32(shown, isAd),
+    ...(shape.creativeCodebooks.length > 0 ? { creatives: int32(shown, creatives) } : {}),
+  }
+}
+
+const probabilities = (logits: Float32Array): Float32Array => logits.map(sigmoid)
+
+export class RewardScorer {
+  readonly #shape: RewardShape
+  readonly #tables: Tensors
+  readonly #vectors: Session
+  readonly #scores: Session
+  #weights: Tensors | undefined
+
+  private constructor(shape: RewardShape, tables: Tensors, vectors: Session, scores: Session) {
+    this.#shape = shape
+    this.#tables = tables
+    this.#vectors = vectors
+    this.#scores = scores
+  }
+
+  static async create({ shape, items, creatives, threads }: RewardScorerOptions): Promise<RewardScorer> {
+    const tables = {
+      ...tableTensors('item', items),
+      ...(creatives === undefined || shape.creativeCodebooks.length === 0 ? {} : tableTensors('creative', creatives)),
+    }
+    const vectors = await Session.create(writeModel(vectorsGraph(shape, tables)), { threads })
+    try {
+      const graph = scoresGraph(shape, items.count, creatives?.count ?? 0)
+      const scores = await Session.create(writeModel(graph), { threads })
+      return new RewardScorer(shape, tables, vectors, scores)
+    } catch (error) {
+      await vectors.release()
+      throw error
+    }
+  }
+
+  /** Before the first list; again whenever the parameters change. They are not copied. */
+  async setParameters(flat: Float32Array): Promise<void> {
+    const parameters = { parameters: float32([flat.length], flat) }
+    this.#weights = { ...parameters, ...(await this.#vectors.run({ ...parameters, ...this.#tables })) }
+  }
+
+  /** Calibrated logits by list and reward, as long as the list. */
+  async logits(lists: readonly RewardList[]): Promise<Record<Reward, Float32Array | undefined>[]> {
+    if (this.#weights === undefined) throw new Error('setParameters comes before the first list')
+    const { listLength } = this.#shape
+    const results: Record<Reward, Float32Array | undefined>[] = []
+    for (let from = 0; from < lists.length; from += listsOfRun) {
+      const batch = lists.slice(from, from + listsOfRun)
+      const outputs = await this.#scores.run({ ...this.#weights, ...listTensors(this.#shape, batch) })
+      for (const [row, { items }] of batch.entries()) {
+        const start = row * listLength
+        const of = (reward: Reward) =>
+          (outputs[reward]?.data as Float32Array | undefined)?.slice(start, start + items.length)
+        results.push({ ctr: of('ctr'), ctrCreative: of('ctrCreative'), cvr: of('cvr') })
+      }
+    }
+    return results
+  }
+
+  /** Probabilities by list, in their order. */
+  async score(lists: readonly RewardList[]): Promise<ListRewards[]> {
+    return (await this.logits(lists)).map(({ ctr, ctrCreative, cvr }) => ({
+      pCtr: probabilities(ctr ?? new Float32Array()),
+      ...(ctrCreative === undefined ? {} : { pCtrCreative: probabilities(ctrCreative) }),
+      ...(cvr === undefined ? {} : { pCvr: probabilities(cvr) }),
+    }))
+  }
+
+  async release(): Promise<void> {
+    await this.#vectors.release()
+    await this.#scores.release()
+  }
+}

@@ -1,0 +1,167 @@
+// Scores of lists (Eq. 18-20): every entry reads the user's history for itself, then the other entries of its list; a
+// tower for each reward reads the entry, the sum of the list and the user.
+
+import { type Dropout, type DropoutPlace, noDropout } from '../../ranker/dropout.ts'
+import type { Value } from '../../tensor/graph.ts'
+import * as op from '../../tensor/operators.ts'
+import type { Parameters } from '../../tensor/parameters.ts'
+import { type Dimension, product, quotient } from '../../tensor/shapes.ts'
+import { names, type Reward, type RewardShape, rewardsOf } from './shape.ts'
+import { excluded, type RewardUser, readUser } from './user.ts'
+
+/** N lists of K slots. */
+export interface ListValues {
+  /** Vectors of the items [N, K, hiddenSize]. */
+  readonly items: Value
+  /** Vectors of the creatives [N, K, hiddenSize], zeros where an entry has none; absent: no entry has one. */
+  readonly creatives?: Value
+  /** [N, K] float32, 1 for ads. */
+  readonly isAd: Value
+  /** [N, K] float32, 0 beyond the end of a list. */
+  readonly present: Value
+}
+
+interface Sizes {
+  readonly lists: Dimension
+  readonly users: Dimension
+  /** Lists of each user. */
+  readonly each: number
+  readonly rows: Dimension
+}
+
+const sizesOf = ({ summary }: RewardUser, { items }: ListValues): Sizes => {
+  const [lists, slots] = items.shape
+  const [users] = summary.shape
+  const each = quotient(lists, users)
+  if (typeof each === 'string') throw new Error(`${lists} lists of ${users} users: how many each must be a number`)
+  return { lists, users, each, rows: product([lists, slots]) }
+}
+
+/** Entries before they see each other [N·K, hiddenSize], each with what it finds in the user's history. */
+const entriesOf = (
+  parameters: Parameters,
+  { hiddenSize, heads, listLength, positions }: RewardShape,
+  user: RewardUser,
+  { items, creatives, isAd }: ListValues,
+  { users, each, rows, lists }: Sizes,
+): Value => {
+  const named = (part: string) => parameters(names.entry(part))
+  const shown = creatives === undefined ? items : op.add(items, creatives)
+  const marks = op.mul(op.reshape(isAd, [rows, 1]), op.reshape(parameters(names.ad), [1, hiddenSize]))
+  const entry = op.add(op.reshape(shown, [rows, hiddenSize]), marks)
+  const query = op.linear(entry, named('query.weight'), named('query.bias'))
+  const byUser = [users, each * listLength, heads, hiddenSize / heads]
+  const read = readUser(user, op.transpose(op.reshape(query, byUser), [0, 2, 1, 3]))
+  const context = op.reshape(op.transpose(read, [0, 2, 1, 3]), [rows, hiddenSize])
+  const joined = op.concat([entry, context, op.mul(entry, context)], 1)
+  const result = op.linear(joined, named('joined.weight'), named('joined.bias'))
+  if (!positions) return result
+  const placed = op.add(op.reshape(result, [lists, listLength, hiddenSize]), parameters(names.position))
+  return op.reshape(placed, [rows, hiddenSize])
+}
+
+/** What the entries of a list tell each other (Eq. 19), [N·K, hiddenSize]. */
+const attended = (
+  parameters: Parameters,
+  { hiddenSize, heads, listLength }: RewardShape,
+  entries: Value,
+  present: Value,
+  { lists, rows }: Sizes,
+): Value => {
+  const named = (part: string) => parameters(names.list(part))
+  const width = hiddenSize / heads
+  const normal = op.layerNorm(entries, named('norm.scale'), named('norm.bias'))
+  const projected = op.linear(normal, named('input.weight'), named('input.bias'))
+  const parted = op.transpose(op.reshape(projected, [lists, listLength, 3, heads, width]), [2, 0, 3, 1, 4])
+  const [query, key, value] = op
+    .split(parted, 0, [1, 1, 1])
+    .map((piece) => op.reshape(piece, [lists, heads, listLength, width]))
+  const absent = op.reshape(op.scale(op.sub(1, present), excluded), [lists, 1, 1, listLength])
+  const scores = op.matmul(query, key, { transposeB: true, alpha: 1 / Math.sqrt(width) })
+  const mixed = op.matmul(op.softmax(op.add(scores, absent)), value)
+  const rowsOf = op.reshape(op.transpose(mixed, [0, 2, 1, 3]), [rows, hiddenSize])
+  return op.linear(rowsOf, named('output.weight'), named('output.bias'))
+}
+
+/** First layer of all towers [T, N, K, width], on [h_i ; Σ h ; user] in three products of their own sizes. */
+const firstLayer = (
+  parameters: Parameters,
+  { hiddenSize, listLength, context }: RewardShape,
+  { summary }: RewardUser,
+  states: Value,
+  present: Value,
+  { lists, users, each, rows }: Sizes,
+): Value => {
+  const named = (part: string) => parameters(names.tower(0, part))
+  const [towers, , width] = named('entry').shape
+  const ofUser = op.add(op.matmul(summary, named('user')), named('bias'))
+  const byUser = op.reshape(ofUser, [towers, users, 1, width])
+  const own = op.reshape(op.matmul(states, named('entry')), [towers, lists, listLength, width])
+  if (context === 'Pointwise') {
+    const spread = op.reshape(own, [towers, users, each * listLength, width])
+    return op.reshape(op.add(spread, byUser), [towers, lists, listLength, width])
+  }
+  // A mean over all slots: the sum, of a size that does not grow with K.
+  const kept = op.scale(op.mul(states, op.reshape(present, [rows, 1])), 1 / listLength)
+  const sum = op.reduceSum(op.reshape(kept, [lists, listLength, hiddenSize]), [1])
+  const ofList = op.reshape(op.matmul(sum, named('list')), [towers, users, each, width])
+  return op.add(own, op.reshape(op.add(ofList, byUser), [towers, lists, 1, width]))
+}
+
+/** Logits of all towers stacked [T, N, K], in the order of `rewardsOf`. */
+export const stackedLogits = (
+  parameters: Parameters,
+  shape: RewardShape,
+  user: RewardUser,
+  lists: ListValues,
+  drop: Dropout = noDropout,
+): Value => {
+  const { listLength, towers, context } = shape
+  const sizes = sizesOf(user, lists)
+  const entries = drop('entries', entriesOf(parameters, shape, user, lists, sizes))
+  const mixed =
+    context === 'Pointwise' ? entries : op.add(entries, attended(parameters, shape, entries, lists.present, sizes))
+  const states = op.layerNorm(mixed, parameters(names.list('final.scale')), parameters(names.list('final.bias')))
+  const first = firstLayer(parameters, shape, user, states, lists.present, sizes)
+  let layer = op.reshape(first, [first.shape[0], sizes.rows, first.shape[3]])
+  for (let index = 1; index <= towers.length; index++) {
+    const active = index === 1 ? drop('tower', op.relu(layer)) : op.relu(layer)
+    const named = (part: string) => parameters(names.tower(index, part))
+    layer = op.add(op.matmul(active, named('weight')), named('bias'))
+  }
+  const logits = op.reshape(layer, [layer.shape[0], sizes.lists, listLength])
+  return op.add(op.mul(logits, parameters(names.slope)), parameters(names.intercept))
+}
+
+/** Calibrated logits [N, K]; their sigmoids are pCTR, pCTR of the creative, and pCVR given the click. */
+export type RewardLogits = { readonly ctr: Value } & { readonly [Name in Exclude<Reward, 'ctr'>]?: Value }
+
+/**
+ * Scores of lists. The user's rows are as many as the lists (`userRows`), or fewer: then the lists of one user lie next
+ * to each other, equally many of each, which spares the copies. What lies beyond the end of a list has no influence on
+ * the rest of it.
+ */
+export const rewardScores = (
+  parameters: Parameters,
+  shape: RewardShape,
+  user: RewardUser,
+  lists: ListValues,
+): RewardLogits => {
+  const rewards = rewardsOf(shape)
+  const stacked = stackedLogits(parameters, shape, user, lists)
+  const pieces = op.split(
+    stacked,
+    0,
+    rewards.map(() => 1),
+  )
+  const [ctr, ...others] = pieces.map((piece) => op.reshape(piece, stacked.shape.slice(1)))
+  return { ctr, ...Object.fromEntries(others.map((value, index) => [rewards[index + 1], value])) }
+}
+
+/** Where `stackedLogits` drops, with the shapes of a batch of lists. */
+export const rewardDropoutPlaces = (shape: RewardShape, lists: number): DropoutPlace[] => {
+  const { hiddenSize, listLength, towers } = shape
+  const rows = lists * listLength
+  const hidden = { name: 'tower', shape: [rewardsOf(shape).length, rows, towers[0]] }
+  return [{ name: 'entries', shape: [rows, hiddenSize] }, ...(towers.length > 0 ? [hidden] : [])]
+}
