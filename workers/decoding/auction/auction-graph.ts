@@ -17,7 +17,6 @@ import {
 import { Graph, type Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
-import type { Tensors } from '../../tensor/session.ts'
 import type { CandidateColumns } from './beam-state.ts'
 import { type FoundLists, type SearchInputs, searchLists } from './list-search.ts'
 import { type Capacity, requestInputs } from './request-tensors.ts'
@@ -81,14 +80,6 @@ export interface AuctionGraphOptions {
   readonly parameters: (graph: Graph) => Parameters
   readonly judge?: ListJudge
 }
-
-const constantsOf = (graph: Graph, tensors: Tensors): Record<string, Value> =>
-  Object.fromEntries(
-    Object.entries(tensors).map(([name, { type, shape, data }]) => [name, graph.constant(type, shape, data)]),
-  )
-
-const constantTable = (graph: Graph, role: string, things: CodedThings): TokenTable =>
-  tableOf(role, constantsOf(graph, tableTensors(role, things)), things.codebookSizes)
 
 const candidateLevels = (graph: Graph, { entries }: Capacity, of: Value): CandidateLevel[] =>
   entries.map((size, level) => {

@@ -64,7 +64,7 @@ export const catalogueSpecs = (
     : { ...specs, ...tableSpecs('creative', { count: creativeCount, ...shape.creatives }) }
 }
 
-const batchSpecs = (shape: GeneratorShape, batch: number): Record<string, InputSpec> => {
+export const batchSpecs = (shape: GeneratorShape, batch: number): Record<string, InputSpec> => {
   const { historyLength, listLength, creatives } = shape
   const history: InputSpec = { type: 'int32', shape: [batch, historyLength] }
   const list: InputSpec = { type: 'int32', shape: [batch, listLength] }

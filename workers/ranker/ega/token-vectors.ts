@@ -2,7 +2,7 @@
 // of their codes and a linear map of their features. The tables of the catalogue are inputs, so that a batch names items
 // by their index alone.
 
-import type { TensorData, Value } from '../../tensor/graph.ts'
+import type { Graph, TensorData, Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import { float32, int32 } from '../../tensor/session.ts'
@@ -63,6 +63,13 @@ export const tableOf = (
   codes: codebookSizes.map((_, level) => inputs[column(role, level)]),
   features: inputs[`${role}.features`],
 })
+
+/** The table as constants of a graph. */
+export const constantTable = (graph: Graph, role: string, things: CodedThings): TokenTable => {
+  const tensors = Object.entries(tableTensors(role, things))
+  const constants = tensors.map(([name, { type, shape, data }]) => [name, graph.constant(type, shape, data)] as const)
+  return tableOf(role, Object.fromEntries(constants), things.codebookSizes)
+}
 
 /** Vectors [..., hiddenSize] of the items at `index` int32 [...]. */
 export const itemsAt = (parameters: Parameters, shape: GeneratorShape, table: TokenTable, index: Value): Value => {
