@@ -38,7 +38,7 @@ export async function processTokenizerBuild(
         datasetDigest: dataset.digest,
         ...(inputs.reuse === undefined ? {} : { parent: inputs.reuse }),
         // Code shares of two builds can be compared where this is equal.
-        vocabulary: vocabularyOf(built.codebooks, built.featureModel),
+        vocabulary: vocabularyOf(built, built.featureModel),
         summary: { ...summary },
       },
       provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },

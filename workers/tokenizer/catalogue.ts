@@ -1,5 +1,7 @@
 // What a tokenizer reads of a Dataset. Items are known by their index alone; an id is an opaque key and no feature.
 
+import type { Creatives } from '../data/market/market.ts'
+
 export interface Catalogue {
   readonly itemCount: number
   itemText(item: number): string
@@ -24,3 +26,6 @@ export interface NewItem {
   readonly attributes: readonly string[]
   readonly embedding?: Float32Array | undefined
 }
+
+/** Renderings of items, those of one item next to each other. */
+export type CreativeCatalogue = Pick<Creatives, 'count' | 'ids' | 'offsets' | 'text' | 'embeddings'>

@@ -128,7 +128,7 @@ describe('a catalogue in another order, some items gone and some new', () => {
       expect(features).toEqual(earlier.features.subarray(item * width, (item + 1) * width))
     }
     expect(buildTrie(built.codes, levels, items.length).itemCount).toBe(items.length)
-    expect(vocabularyOf(built.codebooks, built.featureModel)).toBe(earlier.vocabulary)
+    expect(vocabularyOf(built, built.featureModel)).toBe(earlier.vocabulary)
   })
 
   test('puts new items among those of their content', async () => {
