@@ -9,6 +9,8 @@ export interface Catalogue {
   readonly embeddings?: { readonly dim: number; readonly data: Float32Array } | undefined
 }
 
+export type IdentifiedCatalogue = Catalogue & { readonly itemIds: readonly string[] }
+
 /** The users' sequences, one after another: user u has events[offsets[u] .. offsets[u + 1]), oldest first. */
 export interface TrainingSequences {
   readonly itemCount: number
@@ -25,6 +27,15 @@ export interface NewItem {
   readonly text: string
   readonly attributes: readonly string[]
   readonly embedding?: Float32Array | undefined
+}
+
+/** An item of a catalogue as one that the build did not see. */
+export function newItem({ itemText, itemAttributes, embeddings }: Catalogue, item: number): NewItem {
+  return {
+    text: itemText(item),
+    attributes: itemAttributes(item),
+    embedding: embeddings?.data.subarray(item * embeddings.dim, (item + 1) * embeddings.dim),
+  }
 }
 
 /** Renderings of items, those of one item next to each other. */

@@ -1,13 +1,12 @@
 // Codes of creatives: a vocabulary of their own beside that of items.
 
 import type { BuildReport } from './build.ts'
-import type { CreativeCatalogue, TrainingSequences } from './catalogue.ts'
+import { type CreativeCatalogue, type IdentifiedCatalogue, newItem, type TrainingSequences } from './catalogue.ts'
 import { collisionRate, placeNewItems, reassign } from './collisions.ts'
 import { TokenizerSpecError } from './errors.ts'
 import { type FeatureModel, type FeatureOptions, featuresOf, learnFeatures } from './features.ts'
 import { applyQuantizer, type LearningOptions, learningSteps, learnQuantizer, type Quantizer } from './quantizer.ts'
 import { utilization } from './residual-quantizer.ts'
-import { type IdentifiedCatalogue, newItem } from './reuse.ts'
 import { pickRows, setRows } from './rows.ts'
 import { wordsOf } from './text-features.ts'
 import { vocabularyOf } from './vocabulary.ts'
