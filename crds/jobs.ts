@@ -87,16 +87,28 @@ export interface DatasetSummary {
   popularityShares: number[]
 }
 
-export interface TokenizerSummary {
-  items: number
+/** How well codes stand for features. A type, since it goes into the manifest as JSON. */
+export type CodeQuality = {
   levels: number
   collisionRate: number
   reconstructionError: number
   utilization: number[]
   codebooks: 'Reused' | 'Learned'
   codebooksReason: string
+}
+
+export type CreativeSummary = CodeQuality & {
+  count: number
+  /** 0 to 100; only where there was something to reuse. */
+  unseenPercent?: number
+}
+
+export interface TokenizerSummary extends CodeQuality {
+  items: number
   /** 0 to 100; only where there was something to reuse. */
   unseenItemsPercent?: number
+  /** Only where creatives are coded. */
+  creatives?: CreativeSummary
   /** Share of training interactions by entry of the first level: a measure of drift, not for status. */
   codeShares: number[]
 }

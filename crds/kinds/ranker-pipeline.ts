@@ -184,6 +184,7 @@ export const rankerPipeline = defineKind({
       tokenizerTemplate: object(without(tokenizerBuild.spec.properties, [...filledIn, ...governed]), {
         description: 'TokenizerBuild of every run.',
         default: {},
+        rules: rulesOf(tokenizerBuild.spec),
       }),
       trainingTemplate: object(
         {

@@ -1,5 +1,12 @@
-import { Type } from 'typebox'
 import { defineKind, type ObjectOf } from '../kind.ts'
+import {
+  codeQuality,
+  collaborativeFeatures,
+  embeddingFeatures,
+  quantizer,
+  quantizerRule,
+  textFeatures,
+} from '../quantizer.ts'
 import {
   messageColumn,
   progressColumn,
@@ -9,49 +16,23 @@ import {
   stateColumn,
   ttlSecondsAfterFinished,
 } from '../run.ts'
-import { atomicList, decimal, digest, enumeration, integer, object, optional, reference, text } from '../schema.ts'
-
-const weight = decimal({
-  description: 'How much these features count against the others; each kind has unit variance before it is weighted.',
-  default: '1.0',
-})
+import { digest, enumeration, integer, object, optional, reference, text } from '../schema.ts'
 
 /** Turns every item into C codes of W entries each. */
 export const tokenizerBuild = defineKind({
   kind: 'TokenizerBuild',
   plural: 'tokenizerbuilds',
   shortNames: ['tb'],
-  description: 'Learns the vocabulary of a Dataset: every item becomes a path of codes, near items share a prefix.',
+  description:
+    'Learns the vocabulary of a Dataset: every item becomes a path of codes, near items share a prefix; creatives too, where asked for.',
   spec: object(
     {
       datasetRef: reference({ description: 'Dataset whose items are coded.' }),
       features: object(
         {
-          text: optional(
-            object(
-              {
-                dimensions: integer(4, 1024, { description: 'Dimensions kept of the text features.', default: 128 }),
-                ngrams: integer(1, 4, { description: 'Longest run of words that is one feature.', default: 2 }),
-                buckets: integer(256, 4_194_304, { description: 'Hash buckets of the n-grams.', default: 65_536 }),
-                weight,
-              },
-              { description: 'Hashed n-grams of text and attributes, reduced by a randomized SVD.' },
-            ),
-          ),
-          collaborative: optional(
-            object(
-              {
-                dimensions: integer(4, 1024, { description: 'Factors kept.', default: 64 }),
-                window: integer(1, 100, {
-                  description: 'Interactions of one user that lie at most this far apart count as together.',
-                  default: 5,
-                }),
-                weight,
-              },
-              { description: 'Factors of what is taken together, from the training part only.' },
-            ),
-          ),
-          embedding: optional(object({ weight }, { description: 'The embedding column of the Dataset.' })),
+          text: textFeatures,
+          collaborative: collaborativeFeatures,
+          embedding: embeddingFeatures,
         },
         {
           description: 'What items are told apart by; several are joined.',
@@ -64,18 +45,38 @@ export const tokenizerBuild = defineKind({
           ],
         },
       ),
-      algorithm: enumeration(['ResidualKMeans'], {
-        description: 'ResidualKMeans: each level clusters what the levels before left over.',
-        default: 'ResidualKMeans',
+      ...quantizer({ levels: 4, codebookSize: 256 }),
+      iterations: integer(1, 1000, {
+        description: 'Iterations of k-means at most, also of that which an RQVAE starts from.',
+        default: 30,
       }),
-      levels: integer(1, 8, { description: 'Codes of an item (C).', default: 4 }),
-      codebookSize: integer(2, 4096, { description: 'Entries of each code (W).', default: 256 }),
-      iterations: integer(1, 1000, { description: 'Iterations of k-means at most.', default: 30 }),
       collisions: enumeration(['Reassign', 'AppendLevel'], {
         description:
           'What is done about items with equal codes. Reassign: the later ones take the nearest free codes. AppendLevel: one more code tells them apart.',
         default: 'Reassign',
       }),
+      creatives: optional(
+        object(
+          {
+            features: object(
+              { text: textFeatures, embedding: embeddingFeatures },
+              {
+                description: 'What creatives are told apart by; several are joined.',
+                default: { text: {} },
+                rules: [
+                  { rule: 'has(self.text) || has(self.embedding)', message: 'give at least one of text and embedding' },
+                ],
+              },
+            ),
+            ...quantizer({ levels: 3, codebookSize: 256 }),
+          },
+          {
+            description:
+              'Codes the creatives of the Dataset too, by codebooks of their own. Those of one item with equal codes are told apart by the nearest free codes.',
+            rules: [quantizerRule],
+          },
+        ),
+      ),
       seed: integer(0, 2_147_483_647, { description: 'Seed of everything random.', default: 1 }),
       reuse: optional(
         object(
@@ -90,7 +91,7 @@ export const tokenizerBuild = defineKind({
           },
           {
             description:
-              'Keeps features and codebooks of an earlier tokenizer of the same features, levels, codebookSize, iterations, collisions and seed: known items keep their codes, new ones are coded by their content. Where that cannot be, everything is learned anew; status says which.',
+              'Keeps features and codebooks of an earlier tokenizer of the same features, algorithm, levels, codebookSize, iterations, collisions and seed: known items keep their codes, new ones are coded by their content. Where that cannot be, everything is learned anew; status says which. Creatives are judged by the same rule on their own.',
             rules: [
               {
                 rule: 'has(self.tokenizerRef) != has(self.digest)',
@@ -103,20 +104,11 @@ export const tokenizerBuild = defineKind({
       ...runPolicy,
       ttlSecondsAfterFinished,
     },
-    { description: 'What is wanted.' },
+    { description: 'What is wanted.', rules: [quantizerRule] },
   ),
   status: runStatus({
     items: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Items coded.' })),
-    levels: optional(integer(0, 64, { description: 'Codes of an item, an appended level included.' })),
-    collisionRate: optional(
-      text(32, { description: 'Share of items whose codes another item had too, before they were told apart.' }),
-    ),
-    reconstructionError: optional(
-      text(32, { description: 'Squared distance of features and their codes, as a share of the variance.' }),
-    ),
-    codebooks: optional(
-      enumeration(['Reused', 'Learned'], { description: 'Whether the codebooks are those of spec.reuse.' }),
-    ),
+    ...codeQuality,
     codebooksReason: optional(
       text(64, {
         description:
@@ -126,8 +118,18 @@ export const tokenizerBuild = defineKind({
     unseenItemsPercent: optional(
       text(32, { description: 'Share of items that the codebooks of spec.reuse were not learned from.' }),
     ),
-    utilization: optional(
-      atomicList(Type.String({ maxLength: 32 }), 64, { description: 'Share of entries in use, by level.' }),
+    creatives: optional(
+      object(
+        {
+          count: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Creatives coded.' })),
+          ...codeQuality,
+          codebooksReason: optional(text(64, { description: 'Why, as for items.' })),
+          unseenPercent: optional(
+            text(32, { description: 'Share of creatives that the codebooks of spec.reuse were not learned from.' }),
+          ),
+        },
+        { description: 'Of creatives, where spec.creatives asks for them; collisions are those within an item.' },
+      ),
     ),
   }),
   mutableOnceStarted: runPolicyFields,

@@ -1,4 +1,4 @@
-import type { TokenizerSummary } from '../../crds/jobs.ts'
+import type { CodeQuality, CreativeSummary, TokenizerSummary } from '../../crds/jobs.ts'
 import { type TokenizerBuild, tokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
 import { decimal } from './decimal.ts'
 import { chosenArtifact, finishedProducer, waitsForItself } from './run/inputs.ts'
@@ -22,20 +22,30 @@ export const tokenizerBuildRun: RunKind<TokenizerBuild> = {
   pollPeriodSeconds: () => 0,
   describe(artifact) {
     const summary = artifact.summary as TokenizerSummary
-    const { items, levels, collisionRate, reconstructionError, utilization } = summary
-    const { codebooks, codebooksReason, unseenItemsPercent } = summary
+    const { items, unseenItemsPercent, creatives } = summary
     return {
       items,
-      levels,
-      collisionRate: decimal(collisionRate),
-      reconstructionError: decimal(reconstructionError),
-      utilization: utilization.map(decimal),
-      codebooks,
-      codebooksReason,
+      ...qualityOf(summary),
       ...(unseenItemsPercent === undefined ? {} : { unseenItemsPercent: decimal(unseenItemsPercent) }),
+      ...(creatives === undefined ? {} : { creatives: creativeStatus(creatives) }),
     }
   },
 }
+
+const qualityOf = (quality: CodeQuality) => ({
+  levels: quality.levels,
+  collisionRate: decimal(quality.collisionRate),
+  reconstructionError: decimal(quality.reconstructionError),
+  utilization: quality.utilization.map(decimal),
+  codebooks: quality.codebooks,
+  codebooksReason: quality.codebooksReason,
+})
+
+const creativeStatus = (summary: CreativeSummary) => ({
+  count: summary.count,
+  ...qualityOf(summary),
+  ...(summary.unseenPercent === undefined ? {} : { unseenPercent: decimal(summary.unseenPercent) }),
+})
 
 const earlierOf = ({ spec }: TokenizerBuild): string | undefined => spec.reuse?.tokenizerRef?.name
 

@@ -1,16 +1,12 @@
 import type { Catalogue, TrainingSequences } from './catalogue.ts'
 import { appendLevel, collisionRate, reassign } from './collisions.ts'
 import { type FeatureModel, type FeatureOptions, learnFeatures } from './features.ts'
-import { createNearestCentroids } from './nearest.ts'
-import { type Codebooks, quantizeResiduals, utilization } from './residual-quantizer.ts'
+import { type LearningOptions, learningSteps, learnQuantizer, type Quantizer } from './quantizer.ts'
+import { utilization } from './residual-quantizer.ts'
 
-export interface BuildOptions {
+export interface BuildOptions extends LearningOptions {
   readonly features: Omit<FeatureOptions, 'seed'>
-  readonly levels: number
-  readonly codebookSize: number
-  readonly iterations: number
   readonly collisions: 'Reassign' | 'AppendLevel'
-  readonly seed: number
 }
 
 export interface BuildReport {
@@ -22,13 +18,12 @@ export interface BuildReport {
   readonly utilization: number[]
 }
 
-export interface BuiltTokenizer {
+export interface BuiltTokenizer extends Quantizer {
   readonly itemCount: number
   readonly featureDimensions: number
   /** [items, dimensions]. */
   readonly features: Float32Array
   readonly featureModel: FeatureModel
-  readonly codebooks: Codebooks
   /** [items, codebookSizes.length], unique by item. */
   readonly codes: Uint16Array
   /** By level, an appended one included. */
@@ -44,43 +39,40 @@ export type BuildProgress = (phase: 'Features' | 'Quantization' | 'Collisions', 
 
 /**
  * Learns codes for every item of a Dataset.
- * @param progress called between steps; what it throws ends the build. Steps run from 0 to levels * iterations.
+ * @param progress called between steps; what it throws ends the build. Steps run from 0 to `learningSteps`.
+ * @param threads to learn with; the result does not depend on it
  * @throws TokenizerSpecError when the Dataset cannot give what the options ask for
  */
 export async function buildTokenizer(
   dataset: Catalogue & TrainingSequences,
   options: BuildOptions,
   progress: BuildProgress = async () => {},
+  threads = 1,
 ): Promise<BuiltTokenizer> {
   const featureOptions = { ...options.features, seed: options.seed }
   const { dimensions, data, model } = await learnFeatures(dataset, featureOptions, () => progress('Features', 0))
-  const nearest = await createNearestCentroids(dimensions)
-  try {
-    const { codebooks, codes, reconstructionError } = await quantizeResiduals(data, {
-      ...options,
-      dimensions,
-      nearest,
-      onIteration: (level, iteration) => progress('Quantization', level * options.iterations + iteration + 1),
-    })
-    await progress('Collisions', options.levels * options.iterations)
-    const unique = (options.collisions === 'Reassign' ? reassign : appendLevel)(codes, codebooks, data)
-    return {
-      itemCount: dataset.itemCount,
-      featureDimensions: dimensions,
-      features: data,
-      featureModel: model,
-      codebooks,
-      codes: unique.codes,
-      codebookSizes: unique.sizes,
-      options,
-      learned: new Uint8Array(dataset.itemCount).fill(1),
-      report: {
-        collisionRate: collisionRate(codes, options.levels),
-        reconstructionError,
-        utilization: utilization(codes, codebooks.sizes),
-      },
-    }
-  } finally {
-    await nearest.release()
+  const learned = await learnQuantizer(data, model.blocks, options, {
+    threads,
+    onStep: (step) => progress('Quantization', step),
+  })
+  await progress('Collisions', learningSteps(options))
+  const { codebooks, autoencoder, codes, points, reconstructionError } = learned
+  const unique = (options.collisions === 'Reassign' ? reassign : appendLevel)(codes, codebooks, points)
+  return {
+    itemCount: dataset.itemCount,
+    featureDimensions: dimensions,
+    features: data,
+    featureModel: model,
+    codebooks,
+    autoencoder,
+    codes: unique.codes,
+    codebookSizes: unique.sizes,
+    options,
+    learned: new Uint8Array(dataset.itemCount).fill(1),
+    report: {
+      collisionRate: collisionRate(codes, options.levels),
+      reconstructionError,
+      utilization: utilization(codes, codebooks.sizes),
+    },
   }
 }

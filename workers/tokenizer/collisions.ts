@@ -27,7 +27,7 @@ export function collisionRate(codes: Uint16Array, levels: number): number {
 }
 
 /** One more level numbers the items of equal codes, best represented first. */
-export function appendLevel(codes: Uint16Array, codebooks: Codebooks, features: Float32Array): UniqueCodes {
+export function appendLevel(codes: Uint16Array, codebooks: Codebooks, points: Float32Array): UniqueCodes {
   const levels = codebooks.sizes.length
   const groups = groupsOfEqualCodes(codes, levels)
   const size = groups.reduce((most, group) => Math.max(most, group.length), 1)
@@ -37,7 +37,7 @@ export function appendLevel(codes: Uint16Array, codebooks: Codebooks, features: 
   }
   const extended = new Uint16Array((codes.length / levels) * (levels + 1))
   for (const group of groups) {
-    byError(group, codes, codebooks, features).forEach((item, rank) => {
+    byError(group, codes, codebooks, points).forEach((item, rank) => {
       extended.set(codes.subarray(item * levels, (item + 1) * levels), item * (levels + 1))
       extended[item * (levels + 1) + levels] = rank
     })
@@ -50,7 +50,7 @@ export function appendLevel(codes: Uint16Array, codebooks: Codebooks, features: 
  * last code, or where all of these are taken, another code on the level before, and so on up.
  * @throws TokenizerSpecError when there are fewer paths than items
  */
-export function reassign(codes: Uint16Array, codebooks: Codebooks, features: Float32Array): UniqueCodes {
+export function reassign(codes: Uint16Array, codebooks: Codebooks, points: Float32Array): UniqueCodes {
   const levels = codebooks.sizes.length
   const itemCount = codes.length / levels
   const capacity = codebooks.sizes.reduce((product, size) => product * size, 1)
@@ -62,14 +62,14 @@ export function reassign(codes: Uint16Array, codebooks: Codebooks, features: Flo
   const paths = new PathFinder(codebooks.sizes, codebooks)
   const moved: number[] = []
   for (const group of groupsOfEqualCodes(codes, levels)) {
-    const [keeper, ...others] = byError(group, codes, codebooks, features)
+    const [keeper, ...others] = byError(group, codes, codebooks, points)
     paths.occupy(codes.subarray(keeper * levels, (keeper + 1) * levels))
     moved.push(...others)
   }
   const { dimensions } = codebooks
   for (const item of moved) {
     const own = codes.subarray(item * levels, (item + 1) * levels)
-    const path = paths.nearestFree(features.subarray(item * dimensions, (item + 1) * dimensions), own)
+    const path = paths.nearestFree(points.subarray(item * dimensions, (item + 1) * dimensions), own)
     unique.set(path, item * levels)
     paths.occupy(path)
   }
@@ -82,7 +82,7 @@ export function reassign(codes: Uint16Array, codebooks: Codebooks, features: Flo
  */
 export function placeNewItems(
   nearest: Uint16Array,
-  features: Float32Array,
+  points: Float32Array,
   taken: UniqueCodes,
   codebooks: Codebooks,
 ): Uint16Array {
@@ -98,26 +98,26 @@ export function placeNewItems(
   for (let item = 0; item < count; item++) {
     const own = new Uint16Array(levels)
     own.set(nearest.subarray(item * learned, (item + 1) * learned))
-    const path = paths.nearestFree(features.subarray(item * dimensions, (item + 1) * dimensions), own)
+    const path = paths.nearestFree(points.subarray(item * dimensions, (item + 1) * dimensions), own)
     paths.occupy(path)
     placed.set(path, item * levels)
   }
   return placed
 }
 
-/** Squared distance of an item's features from what its codes stand for. */
-function codeError(item: number, codes: Uint16Array, codebooks: Codebooks, features: Float32Array): number {
+/** Squared distance of an item's point from what its codes stand for. */
+function codeError(item: number, codes: Uint16Array, codebooks: Codebooks, points: Float32Array): number {
   const { dimensions, sizes } = codebooks
-  const residual = features.slice(item * dimensions, (item + 1) * dimensions)
+  const residual = points.slice(item * dimensions, (item + 1) * dimensions)
   sizes.forEach((_, level) => {
     subtract(residual, codebookOf(codebooks, level), codes[item * sizes.length + level])
   })
   return residual.reduce((sum, value) => sum + value * value, 0)
 }
 
-function byError(group: number[], codes: Uint16Array, codebooks: Codebooks, features: Float32Array): number[] {
+function byError(group: number[], codes: Uint16Array, codebooks: Codebooks, points: Float32Array): number[] {
   if (group.length === 1) return group
-  const errors = new Map(group.map((item) => [item, codeError(item, codes, codebooks, features)]))
+  const errors = new Map(group.map((item) => [item, codeError(item, codes, codebooks, points)]))
   return [...group].sort((a, b) => (errors.get(a) ?? 0) - (errors.get(b) ?? 0) || a - b)
 }
 
@@ -166,8 +166,8 @@ class PathFinder {
   }
 
   /** Keeps as long a prefix of `own` as has room below it. */
-  nearestFree(features: Float32Array, own: Uint16Array): Uint16Array {
-    const residual = features.slice()
+  nearestFree(point: Float32Array, own: Uint16Array): Uint16Array {
+    const residual = point.slice()
     const path = own.slice()
     let node: PathNode | undefined = this.#root
     let kept = 0

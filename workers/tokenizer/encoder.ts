@@ -1,13 +1,12 @@
 import type { NewItem } from './catalogue.ts'
 import { placeNewItems } from './collisions.ts'
 import { featuresOf } from './features.ts'
-import { createNearestCentroids, type NearestCentroids } from './nearest.ts'
-import { encodeNearest } from './residual-quantizer.ts'
+import { applyQuantizer } from './quantizer.ts'
 import { openFeatureModel, openTokenizer, type ReadableArtifact, type Tokenizer } from './tokenizer.ts'
 
 /** Nearest codes [items, learned levels] of features [items, dimensions]; equal features get equal codes. */
 export async function encode(features: Float32Array, tokenizer: Tokenizer): Promise<Uint16Array> {
-  return withNearest(tokenizer, (nearest) => encodeNearest(features, tokenizer.codebooks, nearest))
+  return (await applyQuantizer(features, tokenizer)).codes
 }
 
 export interface NewItemCodes {
@@ -24,19 +23,7 @@ export interface NewItemCodes {
 export async function encodeNewItems(artifact: ReadableArtifact, items: readonly NewItem[]): Promise<NewItemCodes> {
   const tokenizer = await openTokenizer(artifact)
   const features = featuresOf(items, await openFeatureModel(artifact))
-  const nearest = await encode(features, tokenizer)
+  const nearest = await applyQuantizer(features, tokenizer)
   const taken = { codes: tokenizer.codes, sizes: tokenizer.codebookSizes }
-  return { codes: placeNewItems(nearest, features, taken, tokenizer.codebooks), features }
-}
-
-async function withNearest<Result>(
-  tokenizer: Tokenizer,
-  action: (nearest: NearestCentroids) => Promise<Result>,
-): Promise<Result> {
-  const nearest = await createNearestCentroids(tokenizer.featureDimensions)
-  try {
-    return await action(nearest)
-  } finally {
-    await nearest.release()
-  }
+  return { codes: placeNewItems(nearest.codes, nearest.points, taken, tokenizer.codebooks), features }
 }

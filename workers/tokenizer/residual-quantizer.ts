@@ -114,7 +114,23 @@ function subtractCentroids(
   }
 }
 
-function errorShare(residuals: Float32Array, points: Float32Array): number {
+/** Points [points, dimensions] that codes [points, levels] stand for. */
+export function sumOfEntries(codes: Uint16Array, codebooks: Codebooks): Float32Array {
+  const { dimensions, sizes } = codebooks
+  const levels = sizes.length
+  const sums = new Float32Array((codes.length / levels) * dimensions)
+  for (let level = 0; level < levels; level++) {
+    const entries = codebookOf(codebooks, level)
+    for (let point = 0; point * levels < codes.length; point++) {
+      const from = codes[point * levels + level] * dimensions
+      for (let index = 0; index < dimensions; index++) sums[point * dimensions + index] += entries[from + index]
+    }
+  }
+  return sums
+}
+
+/** Squared residuals as a share of the squared points; 0 where there is nothing to miss. */
+export function errorShare(residuals: Float32Array, points: Float32Array): number {
   const spread = squaredSum(points)
   return spread === 0 ? 0 : squaredSum(residuals) / spread
 }

@@ -1,67 +1,13 @@
 // Coding a changed catalogue by the codebooks of an earlier build, so that models that learned those codes stay of use.
 
-import { canonicalJson } from '../artifacts/digest.ts'
-import type { BuildOptions, BuildProgress, BuiltTokenizer } from './build.ts'
-import type { Catalogue, NewItem } from './catalogue.ts'
+import type { BuildProgress, BuiltTokenizer } from './build.ts'
+import { type IdentifiedCatalogue, newItem } from './catalogue.ts'
 import { collisionRate, placeNewItems } from './collisions.ts'
 import { featuresOf } from './features.ts'
-import { createNearestCentroids } from './nearest.ts'
-import { quantize, utilization } from './residual-quantizer.ts'
+import { applyQuantizer, learningSteps } from './quantizer.ts'
+import { utilization } from './residual-quantizer.ts'
+import { pickRows, setRows } from './rows.ts'
 import type { EarlierTokenizer } from './tokenizer.ts'
-
-export type IdentifiedCatalogue = Catalogue & { readonly itemIds: readonly string[] }
-
-export type ReuseReason =
-  | 'FewUnseenItems'
-  | 'TooManyUnseenItems'
-  | 'OptionsDiffer'
-  | 'NoContent'
-  | 'EmbeddingsDiffer'
-  | 'PathsExhausted'
-
-export interface ReusePlan {
-  readonly reason: ReuseReason
-  /** 0 to 100. */
-  readonly unseenItemsPercent: number
-  /** Index in the earlier tokenizer by item; -1: it has none. */
-  readonly places: Int32Array
-}
-
-/**
- * Whether an earlier tokenizer serves for this catalogue; only with `FewUnseenItems` it does. Unseen are items that the
- * codebooks were not learned from, also those that a build between has coded: a chain of builds that each add a few
- * items shall end in learning anew as well.
- */
-export function planReuse(
-  catalogue: IdentifiedCatalogue,
-  earlier: EarlierTokenizer,
-  { options, maxUnseenItemsPercent }: { options: BuildOptions; maxUnseenItemsPercent: number },
-): ReusePlan {
-  const indexOf = new Map(earlier.itemIds.map((id, index) => [id, index]))
-  const places = Int32Array.from(catalogue.itemIds, (id) => indexOf.get(id) ?? -1)
-  const unseen = places.filter((place) => place < 0 || earlier.learned[place] === 0).length
-  const unseenItemsPercent = catalogue.itemCount === 0 ? 0 : (100 * unseen) / catalogue.itemCount
-  const reason = whyNot(catalogue, earlier, options, places)
-  if (reason !== undefined) return { reason, unseenItemsPercent, places }
-  const isFew = unseenItemsPercent <= maxUnseenItemsPercent
-  return { reason: isFew ? 'FewUnseenItems' : 'TooManyUnseenItems', unseenItemsPercent, places }
-}
-
-function whyNot(
-  { itemCount, embeddings }: Catalogue,
-  earlier: EarlierTokenizer,
-  options: BuildOptions,
-  places: Int32Array,
-): ReuseReason | undefined {
-  if (canonicalJson(options) !== canonicalJson(earlier.options)) return 'OptionsDiffer'
-  const { blocks } = earlier.featureModel
-  const embedding = blocks.find(({ kind }) => kind === 'embedding')
-  if (embedding !== undefined && embedding.dimensions !== embeddings?.dim) return 'EmbeddingsDiffer'
-  // What is taken together tells nothing of an item that was not there to be taken.
-  if (blocks.every(({ kind }) => kind === 'collaborative') && places.includes(-1)) return 'NoContent'
-  if (itemCount > earlier.codebookSizes.reduce((product, size) => product * size, 1)) return 'PathsExhausted'
-  return undefined
-}
 
 /**
  * Codes every item of the catalogue by the earlier codebooks. Known items keep codes and features, also where their
@@ -75,86 +21,47 @@ export async function reuseTokenizer(
   places: Int32Array,
   progress: BuildProgress = async () => {},
 ): Promise<BuiltTokenizer> {
-  const { featureDimensions, codebooks, featureModel, options, codebookSizes, levels } = earlier
+  const { featureDimensions, codebooks, autoencoder, featureModel, options, codebookSizes, levels } = earlier
   const { itemCount } = catalogue
-  const lastStep = options.levels * options.iterations
+  const lastStep = learningSteps(options)
   await progress('Features', 0)
   const fresh = [...places.keys()].filter((item) => places[item] < 0)
   const freshFeatures = featuresOf(
     fresh.map((item) => newItem(catalogue, item)),
     featureModel,
   )
-  const features = keptRows(places, earlier.features, featureDimensions)
+  const features = pickRows(earlier.features, places, featureDimensions)
   setRows(features, freshFeatures, fresh, featureDimensions)
   await progress('Quantization', lastStep)
-  const nearest = await createNearestCentroids(featureDimensions)
-  try {
-    const all = await quantize(features, codebooks, nearest)
-    await progress('Collisions', lastStep)
-    const codes = new Uint16Array(itemCount * levels)
-    places.forEach((place, item) => {
-      if (place >= 0) codes.set(earlier.codes.subarray(place * levels, (place + 1) * levels), item * levels)
-    })
-    const taken = [...places.keys()].filter((item) => places[item] >= 0)
-    const placed = placeNewItems(
-      pickRows(all.codes, fresh, options.levels),
-      freshFeatures,
-      { codes: pickRows(codes, taken, levels), sizes: codebookSizes },
-      codebooks,
-    )
-    setRows(codes, placed, fresh, levels)
-    return {
-      itemCount,
-      featureDimensions,
-      features,
-      featureModel,
-      codebooks,
-      codes,
-      codebookSizes,
-      options,
-      learned: Uint8Array.from(places, (place) => (place < 0 ? 0 : earlier.learned[place])),
-      report: {
-        collisionRate: collisionRate(all.codes, options.levels),
-        reconstructionError: all.reconstructionError,
-        utilization: utilization(all.codes, codebooks.sizes),
-      },
-    }
-  } finally {
-    await nearest.release()
-  }
-}
-
-function newItem({ itemText, itemAttributes, embeddings }: Catalogue, item: number): NewItem {
-  return {
-    text: itemText(item),
-    attributes: itemAttributes(item),
-    embedding: embeddings?.data.subarray(item * embeddings.dim, (item + 1) * embeddings.dim),
-  }
-}
-
-function keptRows(places: Int32Array, rows: Float32Array, width: number): Float32Array {
-  const kept = new Float32Array(places.length * width)
+  const all = await applyQuantizer(features, earlier)
+  await progress('Collisions', lastStep)
+  const codes = new Uint16Array(itemCount * levels)
   places.forEach((place, item) => {
-    if (place >= 0) kept.set(rows.subarray(place * width, (place + 1) * width), item * width)
+    if (place >= 0) codes.set(earlier.codes.subarray(place * levels, (place + 1) * levels), item * levels)
   })
-  return kept
-}
-
-function pickRows(rows: Uint16Array, items: readonly number[], width: number): Uint16Array {
-  const picked = new Uint16Array(items.length * width)
-  items.forEach((item, index) => {
-    picked.set(rows.subarray(item * width, (item + 1) * width), index * width)
-  })
-  return picked
-}
-
-function setRows<Rows extends Uint16Array | Float32Array>(
-  target: Rows,
-  rows: Rows,
-  items: readonly number[],
-  width: number,
-): void {
-  items.forEach((item, index) => {
-    target.set(rows.subarray(index * width, (index + 1) * width), item * width)
-  })
+  const taken = [...places.keys()].filter((item) => places[item] >= 0)
+  const placed = placeNewItems(
+    pickRows(all.codes, fresh, options.levels),
+    pickRows(all.points, fresh, codebooks.dimensions),
+    { codes: pickRows(codes, taken, levels), sizes: codebookSizes },
+    codebooks,
+  )
+  setRows(codes, placed, fresh, levels)
+  return {
+    itemCount,
+    featureDimensions,
+    features,
+    featureModel,
+    codebooks,
+    autoencoder,
+    codes,
+    codebookSizes,
+    options,
+    learned: Uint8Array.from(places, (place) => (place < 0 ? 0 : earlier.learned[place])),
+    report: {
+      collisionRate: collisionRate(all.codes, options.levels),
+      reconstructionError: all.reconstructionError,
+      utilization: utilization(all.codes, codebooks.sizes),
+    },
+  }
 }

@@ -1,18 +1,27 @@
 import { type Digest, digestOf, digestOfBytes } from '../artifacts/digest.ts'
 import type { FeatureModel } from './features.ts'
-import type { Codebooks } from './residual-quantizer.ts'
+import type { Quantizer } from './quantizer.ts'
 
 const digestOfNumbers = ({ buffer, byteOffset, byteLength }: Float32Array | Uint32Array): Digest =>
   digestOfBytes(new Uint8Array(buffer, byteOffset, byteLength))
 
 /**
- * Names what codes and features mean, whatever items are coded: codebooks and feature transform. Weights that were
- * learned for codes or features are of use with an equal vocabulary only.
+ * Names what codes and features mean, whatever items are coded: codebooks, the network before them where there is one,
+ * and feature transform. Weights that were learned for codes or features are of use with an equal vocabulary only.
  */
-export function vocabularyOf(codebooks: Codebooks, { blocks, scale, text, ridge }: FeatureModel): Digest {
+export function vocabularyOf(
+  { codebooks, autoencoder }: Quantizer,
+  { blocks, scale, text, ridge }: FeatureModel,
+): Digest {
   return digestOf({
     sizes: codebooks.sizes,
     codebooks: digestOfNumbers(codebooks.data),
+    autoencoder: autoencoder && {
+      hidden: autoencoder.hidden,
+      center: digestOfNumbers(autoencoder.scale.center),
+      factor: digestOfNumbers(autoencoder.scale.factor),
+      weights: digestOfNumbers(autoencoder.weights),
+    },
     blocks: blocks.map(({ center, ...block }) => ({ ...block, center: digestOfNumbers(center) })),
     scale,
     text: text && {

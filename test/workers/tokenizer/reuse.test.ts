@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type BuildOptions, buildTokenizer } from '../../../workers/tokenizer/build.ts'
-import { type IdentifiedCatalogue, planReuse, reuseTokenizer } from '../../../workers/tokenizer/reuse.ts'
+import type { IdentifiedCatalogue } from '../../../workers/tokenizer/catalogue.ts'
+import { reuseTokenizer } from '../../../workers/tokenizer/reuse.ts'
+import { planReuse } from '../../../workers/tokenizer/reuse-plan.ts'
 import { type EarlierTokenizer, openEarlierTokenizer, writeTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
 import { buildTrie } from '../../../workers/tokenizer/trie.ts'
 import { vocabularyOf } from '../../../workers/tokenizer/vocabulary.ts'
@@ -128,7 +130,7 @@ describe('a catalogue in another order, some items gone and some new', () => {
       expect(features).toEqual(earlier.features.subarray(item * width, (item + 1) * width))
     }
     expect(buildTrie(built.codes, levels, items.length).itemCount).toBe(items.length)
-    expect(vocabularyOf(built.codebooks, built.featureModel)).toBe(earlier.vocabulary)
+    expect(vocabularyOf(built, built.featureModel)).toBe(earlier.vocabulary)
   })
 
   test('puts new items among those of their content', async () => {

@@ -122,7 +122,7 @@ describe('the artifact', () => {
     const tokenizer = await openTokenizer(artifact)
     expect(tokenizer).toEqual({
       datasetDigest: digest,
-      vocabulary: vocabularyOf(built.codebooks, built.featureModel),
+      vocabulary: vocabularyOf(built, built.featureModel),
       itemCount: 160,
       levels: 3,
       codebookSizes: [8, 8, 8],
