@@ -42,63 +42,80 @@ export function recallOver(
   const organicWorth = popularity.map((share, item) => share * expectedValue[item])
   const isAd = (item: number): boolean => adOf[item] >= 0
   const isOrganic = (item: number): boolean => adOf[item] < 0
-  const fill = { ads: popular.filter(isAd), organic: popular.filter(isOrganic) }
-  const limited = (wanted: (item: number) => boolean, count: number, target: number) => ({
-    count,
-    always: includeTarget && wanted(target) ? target : undefined,
-  })
+  const kinds = {
+    ads: { isWanted: isAd, popular: popular.filter(isAd), count: adsPerRequest },
+    organic: { isWanted: isOrganic, popular: popular.filter(isOrganic), count: organicPerRequest },
+  }
   return (history, target) => {
     const seen = new Set(Array.from(history))
-    const near = neighbours(history)
-    const ordered = [...near.keys()].filter((item) => !seen.has(item))
-    ordered.sort((a, b) => (near.get(b) ?? 0) - (near.get(a) ?? 0) || a - b)
-    const unseen = (items: Uint32Array) => items.values().filter((item) => !seen.has(item))
-    const ads = take(ordered.filter(isAd), unseen(fill.ads), limited(isAd, adsPerRequest, target))
-    const organic = take(ordered.filter(isOrganic), unseen(fill.organic), limited(isOrganic, organicPerRequest, target))
-    ads.sort((a, b) => adOf[a] - adOf[b])
-    organic.sort((a, b) => organicWorth[b] - organicWorth[a] || a - b)
-    const scoreOf = (item: number): number =>
-      ((near.get(item) ?? 0) + POPULARITY_SHARE * popularity[item]) / (1 + POPULARITY_SHARE)
-    return { ads: ads.map((item) => adOf[item]), adScores: ads.map(scoreOf), organic }
+    const near = neighbours.near(history)
+    const { scores } = neighbours
+    const take = ({ isWanted, popular, count }: Kind): number[] => {
+      const candidates = near.filter((item) => isWanted(item) && !seen.has(item))
+      const chosen = strongest(candidates, scores, count)
+      fillUp(chosen, popular, count, seen)
+      const isMissing = includeTarget && count > 0 && isWanted(target) && !chosen.includes(target)
+      if (isMissing) chosen[Math.min(count - 1, chosen.length)] = target
+      return chosen
+    }
+    const ads = take(kinds.ads).sort((a, b) => adOf[a] - adOf[b])
+    const organic = take(kinds.organic).sort((a, b) => organicWorth[b] - organicWorth[a] || a - b)
+    const adScores = ads.map((item) => (scores[item] + POPULARITY_SHARE * popularity[item]) / (1 + POPULARITY_SHARE))
+    for (const item of near) scores[item] = 0
+    return { ads: ads.map((item) => adOf[item]), adScores, organic }
   }
 }
 
-/** The first `count` of the best ones and then of those that fill up; what is always there takes the last place. */
-function take(
-  best: readonly number[],
-  fill: Iterable<number>,
-  { count, always }: { count: number; always: number | undefined },
-): number[] {
-  const chosen = new Set(best.slice(0, count))
-  for (const item of fill) {
-    if (chosen.size >= count) break
-    chosen.add(item)
-  }
-  const list = [...chosen]
-  if (always !== undefined && count > 0 && !chosen.has(always)) list[Math.min(count - 1, list.length)] = always
-  return list
+interface Kind {
+  isWanted(item: number): boolean
+  /** Those of the kind, the most popular first. */
+  readonly popular: Uint32Array
+  readonly count: number
 }
 
-/** What was taken near the recent items of a history in the training parts, the nearest at 1. */
-function neighbourScores(dataset: Dataset, counts: Uint32Array): (history: ArrayLike<number>) => Map<number, number> {
-  const near = coOccurrence(dataset, { window: 10, decay: 0.9, backward: 0.7 })
-  // One array for all requests: a map that is added to is many times slower.
+/** The items of the highest scores, the weakest last; of equal ones those that come first. */
+function strongest(items: readonly number[], scores: Float64Array, count: number): number[] {
+  if (items.length <= count) return items.toSorted((a, b) => scores[b] - scores[a])
+  const ascending = Float64Array.from(items, (item) => scores[item]).sort()
+  const least = ascending[ascending.length - count]
+  const above = items.filter((item) => scores[item] > least)
+  const equal = items.filter((item) => scores[item] === least)
+  return [...above, ...equal.slice(0, count - above.length)]
+}
+
+/** Adds what is popular and neither chosen nor seen until there are `count`. */
+function fillUp(chosen: number[], popular: Uint32Array, count: number, seen: ReadonlySet<number>): void {
+  if (chosen.length >= count) return
+  const taken = new Set(chosen)
+  for (let place = 0; place < popular.length && chosen.length < count; place++) {
+    const item = popular[place]
+    if (!taken.has(item) && !seen.has(item)) chosen.push(item)
+  }
+}
+
+/**
+ * What was taken near the recent items of a history in the training parts. `near` gives these items, and puts their
+ * scores, at most 1, into `scores`, where the caller sets them back to 0: one array for all requests, as a map that
+ * is filled anew is many times slower.
+ */
+function neighbourScores(dataset: Dataset, counts: Uint32Array) {
+  const matrix = coOccurrence(dataset, { window: 10, decay: 0.9, backward: 0.7 })
   const scores = new Float64Array(dataset.itemCount)
-  return (history) => {
+  const near = (history: ArrayLike<number>): number[] => {
     const touched: number[] = []
     let weight = 1
     for (let place = history.length - 1; place >= Math.max(0, history.length - RECENT); place--) {
       const item = history[place]
-      for (let entry = near.offsets[item]; entry < near.offsets[item + 1]; entry++) {
-        const other = near.indices[entry]
+      for (let entry = matrix.offsets[item]; entry < matrix.offsets[item + 1]; entry++) {
+        const other = matrix.indices[entry]
         if (scores[other] === 0) touched.push(other)
-        scores[other] += (weight * near.values[entry]) / Math.sqrt(counts[other])
+        scores[other] += (weight * matrix.values[entry]) / Math.sqrt(counts[other])
       }
       weight *= RECENCY
     }
     const most = touched.reduce((largest, item) => Math.max(largest, scores[item]), 0)
-    const found = new Map(touched.map((item) => [item, scores[item] / most]))
-    for (const item of touched) scores[item] = 0
-    return found
+    for (const item of touched) scores[item] /= most
+    return touched
   }
+  return { near, scores }
 }
