@@ -3,6 +3,8 @@
  * least once and Redis may lose everything at any moment, so every effect behind it is idempotent and fenced.
  */
 
+import type { AdvertisingStatus } from './advertising.ts'
+
 export const jobKinds = ['Dataset', 'TokenizerBuild', 'TrainingRun', 'Evaluation'] as const
 export type JobKind = (typeof jobKinds)[number]
 
@@ -85,6 +87,8 @@ export interface DatasetSummary {
   badRowExamples: { file: string; line: number; reason: string }[]
   /** Share of recent training interactions by hash bucket of the item id: a measure of drift, not for status. */
   popularityShares: number[]
+  /** Only with spec.advertising. */
+  advertising?: AdvertisingStatus
 }
 
 /** How well codes stand for features. A type, since it goes into the manifest as JSON. */

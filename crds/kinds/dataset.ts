@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { advertising, advertisingStatus } from '../advertising.ts'
 import { defineKind, type ObjectOf } from '../kind.ts'
 import { messageColumn, progressColumn, runPolicy, runStatus, stateColumn } from '../run.ts'
 import { atomicList, digest, enumeration, integer, object, optional, text, time } from '../schema.ts'
@@ -152,6 +153,7 @@ export const dataset = defineKind({
           },
         ),
       ),
+      advertising: optional(advertising),
       split: object(
         {
           strategy: enumeration(['LeaveOneOut', 'Temporal'], {
@@ -209,6 +211,14 @@ export const dataset = defineKind({
           rule: '!has(self.source.simulation) || self.pollPeriodSeconds == 0',
           message: 'a simulation never changes, so pollPeriodSeconds must be 0',
         },
+        {
+          rule: '!has(self.advertising) || !has(self.advertising.ads) || !has(self.source.simulation)',
+          message: 'a simulated source has no files of ads; give advertising.simulation',
+        },
+        {
+          rule: "!has(self.advertising) || !has(self.advertising.requests) || has(self.advertising.requests.columns.time) || self.split.strategy == 'LeaveOneOut'",
+          message: 'a Temporal split needs times: give advertising.requests.columns.time',
+        },
       ],
     },
   ),
@@ -224,6 +234,7 @@ export const dataset = defineKind({
     users: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Users.' })),
     items: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Items.' })),
     interactions: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Interactions.' })),
+    advertising: optional(advertisingStatus),
     badRows: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Rows that could not be read.' })),
     badRowExamples: optional(
       atomicList(

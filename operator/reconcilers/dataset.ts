@@ -14,7 +14,8 @@ export const datasetRun: RunKind<Dataset> = {
   inputsAreKnown: ({ spec }) => spec.source.simulation !== undefined,
   pollPeriodSeconds: ({ spec }) => spec.pollPeriodSeconds,
   describe(artifact, status, now) {
-    const { sourceDigest, users, items, interactions, badRows, badRowExamples } = artifact.summary as DatasetSummary
+    const summary = artifact.summary as DatasetSummary
+    const { sourceDigest, users, items, interactions, badRows, badRowExamples, advertising } = summary
     const before = status as Dataset['status']
     const isNew = before?.revision !== artifact.digest
     return {
@@ -27,6 +28,7 @@ export const datasetRun: RunKind<Dataset> = {
       interactions,
       badRows,
       badRowExamples,
+      advertising,
     }
   },
 }

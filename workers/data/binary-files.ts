@@ -1,8 +1,8 @@
 /** Typed arrays in files, little endian, in pieces. */
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, writeFile } from 'node:fs/promises'
 import { endianness } from 'node:os'
 
-export type NumericArray = Uint32Array | Float32Array | Float64Array
+export type NumericArray = Uint8Array | Int32Array | Uint32Array | Float32Array | Float64Array
 
 const PIECE_BYTES = 1 << 26
 
@@ -34,6 +34,8 @@ export class NumberFile {
   }
 }
 
+export const uint8 = (values: readonly number[]): Uint8Array => Uint8Array.from(values)
+export const int32 = (values: readonly number[]): Int32Array => Int32Array.from(values)
 export const uint32 = (values: readonly number[]): Uint32Array => Uint32Array.from(values)
 export const float32 = (values: readonly number[]): Float32Array => Float32Array.from(values)
 export const float64 = (values: readonly number[]): Float64Array => Float64Array.from(values)
@@ -57,6 +59,14 @@ async function readBuffer(path: string): Promise<ArrayBuffer> {
   }
 }
 
+export const readUint8File = async (path: string): Promise<Uint8Array> => new Uint8Array(await readBuffer(path))
+export const readInt32File = async (path: string): Promise<Int32Array> => new Int32Array(await readBuffer(path))
 export const readUint32File = async (path: string): Promise<Uint32Array> => new Uint32Array(await readBuffer(path))
 export const readFloat32File = async (path: string): Promise<Float32Array> => new Float32Array(await readBuffer(path))
 export const readFloat64File = async (path: string): Promise<Float64Array> => new Float64Array(await readBuffer(path))
+
+/** Writes a whole array as a file. */
+export async function writeNumberFile(path: string, values: NumericArray): Promise<void> {
+  requireLittleEndian()
+  await writeFile(path, new Uint8Array(values.buffer, values.byteOffset, values.byteLength))
+}

@@ -1,9 +1,8 @@
 /** A Dataset artifact in memory: typed arrays, and text per item. */
-import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import type { Artifact } from '../artifacts/store.ts'
 import { readFloat32File, readFloat64File, readUint32File } from './binary-files.ts'
 import { DATASET_FILES } from './export-dataset.ts'
+import { readJsonLines } from './json-lines-file.ts'
 
 export interface Dataset {
   digest: string
@@ -40,31 +39,45 @@ export async function openDataset(artifact: Artifact): Promise<Dataset> {
   if (artifact.manifest.kind !== 'Dataset') {
     throw new Error(`Artifact ${artifact.digest} is a ${artifact.manifest.kind}, not a Dataset. Refer to a Dataset.`)
   }
-  const items = await readJsonLines<ItemLine>(artifact.path(DATASET_FILES.items))
-  const userIds = await readJsonLines<string>(artifact.path(DATASET_FILES.users))
+  return readDataset(filesOf(artifact), artifact.digest)
+}
+
+/** The files of a dataset, wherever they lie. */
+export interface DatasetFiles {
+  path(file: string): string
+  has(file: string): boolean
+}
+
+export const filesOf = (artifact: Artifact): DatasetFiles => ({
+  path: (file) => artifact.path(file),
+  has: (file) => artifact.manifest.files.some(({ path }) => path === file),
+})
+
+export async function readDataset(files: DatasetFiles, digest: string): Promise<Dataset> {
+  const items = await readJsonLines<ItemLine>(files.path(DATASET_FILES.items))
+  const userIds = await readJsonLines<string>(files.path(DATASET_FILES.users))
   const itemIds = items.map((item) => item.id)
-  const has = (file: string): boolean => artifact.manifest.files.some(({ path }) => path === file)
-  const splits = await readUint32File(artifact.path(DATASET_FILES.splits))
+  const splits = await readUint32File(files.path(DATASET_FILES.splits))
   const users = indexOf(userIds)
   const itemsById = indexOf(itemIds)
   const dataset: Dataset = {
-    digest: artifact.digest,
+    digest,
     itemCount: items.length,
     userCount: userIds.length,
     itemIds,
     userIds,
     itemText: (item) => items[item].text,
     itemAttributes: (item) => items[item].attributes,
-    offsets: await readUint32File(artifact.path(DATASET_FILES.offsets)),
-    events: await readUint32File(artifact.path(DATASET_FILES.events)),
+    offsets: await readUint32File(files.path(DATASET_FILES.offsets)),
+    events: await readUint32File(files.path(DATASET_FILES.events)),
     trainEnd: Uint32Array.from(userIds, (_, user) => splits[2 * user]),
     validationEnd: Uint32Array.from(userIds, (_, user) => splits[2 * user + 1]),
     findUser: (id) => users.get(id),
     findItem: (id) => itemsById.get(id),
   }
-  if (has(DATASET_FILES.times)) dataset.times = await readFloat64File(artifact.path(DATASET_FILES.times))
-  if (has(DATASET_FILES.embeddings)) {
-    const data = await readFloat32File(artifact.path(DATASET_FILES.embeddings))
+  if (files.has(DATASET_FILES.times)) dataset.times = await readFloat64File(files.path(DATASET_FILES.times))
+  if (files.has(DATASET_FILES.embeddings)) {
+    const data = await readFloat32File(files.path(DATASET_FILES.embeddings))
     dataset.embeddings = { dim: data.length / items.length, data }
   }
   return dataset
@@ -72,13 +85,4 @@ export async function openDataset(artifact: Artifact): Promise<Dataset> {
 
 function indexOf(ids: readonly string[]): Map<string, number> {
   return new Map(ids.map((id, index) => [id, index]))
-}
-
-/** Line by line: a file may be longer than the longest string. JSON escapes every line break that readline knows. */
-async function readJsonLines<T>(path: string): Promise<T[]> {
-  const values: T[] = []
-  for await (const line of createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY })) {
-    values.push(JSON.parse(line))
-  }
-  return values
 }

@@ -3,6 +3,8 @@
  * API server fills in are optional here.
  */
 
+import type { Advertising } from '../../crds/advertising.ts'
+
 export type TableFormat = 'JSONLines' | 'CSV' | 'Parquet'
 
 export interface SimulationSpec {
@@ -60,6 +62,8 @@ export interface DatasetSpec {
   }
   interactions?: InteractionsSpec
   items?: ItemsSpec
+  /** Tables of ads, requests and what was shown, or a simulation of them; with all its defaults. */
+  advertising?: Advertising
   split: SplitSpec
   /** Users with fewer interactions are left out; default 1. */
   minInteractionsPerUser?: number

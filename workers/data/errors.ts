@@ -6,6 +6,7 @@ export type DataErrorReason =
   | 'ColumnNotFound'
   | 'InvalidSpec'
   | 'NoInteractions'
+  | 'NoRequests'
   | 'SourceNotFound'
   | 'SourceUnreadable'
   | 'TooLarge'

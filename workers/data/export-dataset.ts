@@ -1,10 +1,11 @@
 /** Writes the arranged tables into the files of a Dataset artifact, as streams. */
-import { type FileHandle, open } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ORDERED_EVENTS } from './arrange.ts'
 import { float32, float64, NumberFile, uint32 } from './binary-files.ts'
 import type { Database } from './duckdb.ts'
 import { joinText, listAttributes } from './item-text.ts'
+import { appendLines } from './json-lines-file.ts'
 import { type Cut, leaveOneOut, type SplitTimes } from './split.ts'
 
 /**
@@ -72,15 +73,6 @@ function parsed(json: unknown): unknown {
 function listItems(value: unknown): number[] {
   const hasItems = typeof value === 'object' && value !== null && 'items' in value && Array.isArray(value.items)
   return hasItems ? (value.items as number[]) : []
-}
-
-async function appendLines(file: FileHandle, values: readonly unknown[]): Promise<void> {
-  await file.appendFile(values.map((value) => `${singleLine(value)}\n`).join(''))
-}
-
-/** JSON without the separators U+2028 and U+2029, which JSON allows in strings and line readers take for line ends. */
-function singleLine(value: unknown): string {
-  return JSON.stringify(value).replace(/[\u2028\u2029]/g, (separator) => `\\u${separator.charCodeAt(0).toString(16)}`)
 }
 
 export async function writeUsers(database: Database, directory: string): Promise<void> {

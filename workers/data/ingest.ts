@@ -1,14 +1,19 @@
 /** From logs, or a simulation, to a Dataset artifact. */
+import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import type { AdvertisingStatus } from '../../crds/advertising.ts'
 import type { ArtifactReference, ArtifactStore, JsonObject } from '../artifacts/store.ts'
 import { type Arrangement, arrange } from './arrange.ts'
 import { BadRowLog } from './bad-rows.ts'
+import { readDataset } from './dataset-reader.ts'
 import type { DatasetSpec } from './dataset-spec.ts'
 import { type Database, openDatabase } from './duckdb.ts'
 import { type BadRow, SourceChangedError } from './errors.ts'
-import { type EventStatistics, writeEvents, writeItems, writeUsers } from './export-dataset.ts'
+import { DATASET_FILES, type EventStatistics, writeEvents, writeItems, writeUsers } from './export-dataset.ts'
 import { loadInteractions } from './load-interactions.ts'
 import { loadItems } from './load-items.ts'
 import { loadSimulation } from './load-simulation.ts'
+import { simulateMarket } from './market/simulator/simulate-market.ts'
 import { popularityShares } from './popularity-shares.ts'
 import { digestSource } from './source-digest.ts'
 import { findSourceFiles, type SourceFiles } from './source-files.ts'
@@ -17,7 +22,7 @@ import { findSplitTimes } from './split.ts'
 const DEFAULT_MEMORY_LIMIT_MEGABYTES = 1024
 
 export interface IngestProgress {
-  phase: 'Digesting' | 'Loading' | 'Arranging' | 'Writing'
+  phase: 'Digesting' | 'Loading' | 'Arranging' | 'Writing' | 'Simulating'
   step: number
   totalSteps: number
 }
@@ -48,6 +53,8 @@ export interface DatasetCounts {
   badRows: number
   badRowExamples: readonly BadRow[]
   popularityShares: readonly number[]
+  /** Only with spec.advertising. */
+  advertising?: AdvertisingStatus
 }
 
 export interface IngestResult extends DatasetCounts {
@@ -60,6 +67,7 @@ interface Ingested extends Arrangement, EventStatistics {
   badRows: number
   badRowExamples: readonly BadRow[]
   popularityShares: readonly number[]
+  advertising: AdvertisingStatus | undefined
 }
 
 /**
@@ -101,12 +109,20 @@ export async function ingestDataset(spec: DatasetSpec, options: IngestOptions): 
     }
     // Rows read while a file was being replaced would be bound to a digest that they do not have.
     await checkSource(before)
-    return metadataOf(ingested, before)
+    return metadataOf(spec, ingested, before)
   })
   if (ingested === undefined) throw new Error('The store published a dataset without writing it')
   await options.store.recordInput(options.namespace, options.inputDigest, artifact.digest)
-  const { users, items, interactions, badRows, badRowExamples, popularityShares } = ingested
-  const counts = { users, items, interactions, badRows, badRowExamples, popularityShares }
+  const { users, items, interactions, badRows, badRowExamples, popularityShares, advertising } = ingested
+  const counts = {
+    users,
+    items,
+    interactions,
+    badRows,
+    badRowExamples,
+    popularityShares,
+    ...(advertising && { advertising }),
+  }
   return { artifact, sourceDigest: before, ...counts }
 }
 
@@ -147,16 +163,39 @@ async function ingestInto(directory: string, database: Database, context: Ingest
     splitTimes,
     onProgress: (step) => progress({ phase: 'Writing', step, totalSteps: arrangement.interactions }),
   })
+  const shares = await popularityShares(database, { hasTimes: arrangement.hasTimes, splitTimes })
+  const advertising = await ingestMarket(directory, arrangement, context)
   return {
     ...arrangement,
     ...statistics,
     badRows: badRows.count,
     badRowExamples: badRows.examples,
-    popularityShares: await popularityShares(database, { hasTimes: arrangement.hasTimes, splitTimes }),
+    popularityShares: shares,
+    advertising,
   }
 }
 
-function metadataOf(ingested: Ingested, sourceDigest: string): JsonObject {
+async function ingestMarket(
+  directory: string,
+  { hasTimes }: Arrangement,
+  { spec, progress, signal }: IngestContext,
+): Promise<AdvertisingStatus | undefined> {
+  const { simulation } = spec.advertising ?? {}
+  if (simulation === undefined) return undefined
+  const has = (file: string) => file === DATASET_FILES.times && hasTimes
+  const dataset = await readDataset({ path: (file) => join(directory, file), has }, '')
+  return simulateMarket(dataset, simulation, {
+    directory,
+    tick: async (step, totalSteps) => {
+      progress({ phase: 'Simulating', step, totalSteps })
+      // Nothing here waits; without a turn of the event loop a cancellation would never arrive.
+      await setImmediate()
+      signal?.throwIfAborted()
+    },
+  })
+}
+
+function metadataOf(spec: DatasetSpec, ingested: Ingested, sourceDigest: string): JsonObject {
   const { firstTime, lastTime, users, items, interactions, badRows, badRowExamples } = ingested
   return {
     summary: {
@@ -167,6 +206,7 @@ function metadataOf(ingested: Ingested, sourceDigest: string): JsonObject {
       badRows,
       badRowExamples: badRowExamples.map((row) => ({ ...row })),
       popularityShares: ingested.popularityShares,
+      ...(ingested.advertising && { advertising: { ...ingested.advertising } }),
     },
     splits: { train: ingested.train, validation: ingested.validation, test: ingested.test },
     duplicateInteractions: ingested.duplicateInteractions,
@@ -174,6 +214,7 @@ function metadataOf(ingested: Ingested, sourceDigest: string): JsonObject {
     droppedUsers: ingested.droppedUsers,
     itemsOutsideCatalogue: ingested.itemsOutsideCatalogue,
     embeddingDimension: ingested.embeddingDimension,
+    ...(spec.advertising?.simulation && { simulatedMarket: spec.advertising.simulation as unknown as JsonObject }),
     ...(firstTime !== undefined &&
       lastTime !== undefined && {
         timeRange: { firstTime, lastTime },

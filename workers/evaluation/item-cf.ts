@@ -1,5 +1,5 @@
-import type { TrainingSequences } from '../tokenizer/catalogue.ts'
-import { coOccurrence, trainingCounts } from '../tokenizer/co-occurrence.ts'
+import type { TrainingSequences } from '../data/co-occurrence.ts'
+import { coOccurrence, trainingCounts } from '../data/co-occurrence.ts'
 import { firstUnmasked, popularityOrder } from './popularity.ts'
 import type { Recommender } from './recommender.ts'
 import { TopItems } from './top-items.ts'

@@ -1,5 +1,5 @@
-import type { TrainingSequences } from '../tokenizer/catalogue.ts'
-import { trainingCounts } from '../tokenizer/co-occurrence.ts'
+import type { TrainingSequences } from '../data/co-occurrence.ts'
+import { trainingCounts } from '../data/co-occurrence.ts'
 import type { Recommender } from './recommender.ts'
 import { TopItems } from './top-items.ts'
 

@@ -189,7 +189,7 @@ async function publish(
   const parent = inherited && { parent: inherited.parent }
   const description = {
     schemaVersion: 1,
-    architecture: payload.spec.model.architecture,
+    architecture: 'DecoderOnly',
     shape,
     itemCount: catalogue.itemCount,
     datasetDigest: dataset.digest,

@@ -32,7 +32,7 @@ export async function inherit(
   context: ProcessorContext,
 ): Promise<Inheritance> {
   const parent = await openModel(await context.store.open(digest))
-  const why = whyNothingFits(spec.model.architecture, shape, parent)
+  const why = whyNothingFits('DecoderOnly', shape, parent)
   if (why !== undefined) {
     const message = `spec.warmStart: nothing of ${digest} fits, ${why}; make them equal, or leave out warmStart`
     throw new JobError('WarmStartDoesNotFit', message, { retryable: false })

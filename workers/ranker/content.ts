@@ -1,7 +1,7 @@
 // What lies below each node of the trie, as a short vector: the mean of its items' features in their principal
 // directions. With it the score of a code can go by the content that the code leads to, not by the code alone.
 
-import { symmetricEigen } from '../tokenizer/symmetric-eigen.ts'
+import { symmetricEigen } from '../tensor/linear-algebra/symmetric-eigen.ts'
 import type { Trie } from '../tokenizer/trie.ts'
 
 /** Items that principal directions are taken from; more change them little. */

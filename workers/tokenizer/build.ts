@@ -1,4 +1,5 @@
-import type { Catalogue, TrainingSequences } from './catalogue.ts'
+import type { TrainingSequences } from '../data/co-occurrence.ts'
+import type { Catalogue } from './catalogue.ts'
 import { appendLevel, collisionRate, reassign } from './collisions.ts'
 import { type FeatureModel, type FeatureOptions, learnFeatures } from './features.ts'
 import { type LearningOptions, learningSteps, learnQuantizer, type Quantizer } from './quantizer.ts'

@@ -11,17 +11,6 @@ export interface Catalogue {
 
 export type IdentifiedCatalogue = Catalogue & { readonly itemIds: readonly string[] }
 
-/** The users' sequences, one after another: user u has events[offsets[u] .. offsets[u + 1]), oldest first. */
-export interface TrainingSequences {
-  readonly itemCount: number
-  readonly userCount: number
-  readonly offsets: Uint32Array
-  /** Item indices. */
-  readonly events: Uint32Array
-  /** Length of the training part of each user's sequence. */
-  readonly trainEnd: Uint32Array
-}
-
 /** An item that the build did not see. */
 export interface NewItem {
   readonly text: string

@@ -1,7 +1,7 @@
 // A small picture of what is taken, by the first code of items: with it builds that share codebooks are compared.
 
-import type { TrainingSequences } from './catalogue.ts'
-import { trainingCounts } from './co-occurrence.ts'
+import type { TrainingSequences } from '../data/co-occurrence.ts'
+import { trainingCounts } from '../data/co-occurrence.ts'
 
 /** Entries beyond are folded onto the first ones, so that a summary stays small. */
 export const mostShares = 256

@@ -1,7 +1,8 @@
 // Codes of creatives: a vocabulary of their own beside that of items.
 
+import type { TrainingSequences } from '../data/co-occurrence.ts'
 import type { BuildReport } from './build.ts'
-import { type CreativeCatalogue, type IdentifiedCatalogue, newItem, type TrainingSequences } from './catalogue.ts'
+import { type CreativeCatalogue, type IdentifiedCatalogue, newItem } from './catalogue.ts'
 import { collisionRate, placeNewItems, reassign } from './collisions.ts'
 import { TokenizerSpecError } from './errors.ts'
 import { type FeatureModel, type FeatureOptions, featuresOf, learnFeatures } from './features.ts'

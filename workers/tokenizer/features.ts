@@ -1,8 +1,9 @@
+import type { TrainingSequences } from '../data/co-occurrence.ts'
+import { type CollaborativeOptions, collaborativeFeatures } from '../data/collaborative-features.ts'
+import type { Tick } from '../tensor/linear-algebra/randomized-svd.ts'
 import { Random } from '../tensor/random.ts'
-import type { Catalogue, NewItem, TrainingSequences } from './catalogue.ts'
-import { type CollaborativeOptions, collaborativeFeatures } from './collaborative-features.ts'
+import type { Catalogue, NewItem } from './catalogue.ts'
 import { TokenizerSpecError } from './errors.ts'
-import type { Tick } from './randomized-svd.ts'
 import { applyRidge, type RidgeMap, solveRidge } from './ridge.ts'
 import { learnTextProjection, projectText, type TextOptions, type TextProjection } from './text-features.ts'
 

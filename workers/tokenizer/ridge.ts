@@ -1,4 +1,4 @@
-import { solvePositiveDefinite } from './linear-algebra.ts'
+import { solvePositiveDefinite } from '../tensor/linear-algebra/dense.ts'
 
 /** A linear map with intercept. */
 export interface RidgeMap {

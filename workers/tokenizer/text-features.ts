@@ -1,8 +1,8 @@
+import { randomizedSvd, type Tick } from '../tensor/linear-algebra/randomized-svd.ts'
+import { type SparseMatrix, SparseMatrixBuilder } from '../tensor/linear-algebra/sparse-matrix.ts'
 import type { Random } from '../tensor/random.ts'
 import type { Catalogue } from './catalogue.ts'
 import { TokenizerSpecError } from './errors.ts'
-import { randomizedSvd, type Tick } from './randomized-svd.ts'
-import { type SparseMatrix, SparseMatrixBuilder } from './sparse-matrix.ts'
 
 export interface TextOptions {
   readonly dimensions: number

@@ -1,6 +1,7 @@
+import type { TrainingSequences } from '../../../workers/data/co-occurrence.ts'
 import { Random } from '../../../workers/tensor/random.ts'
 import type { BuildOptions } from '../../../workers/tokenizer/build.ts'
-import type { Catalogue, TrainingSequences } from '../../../workers/tokenizer/catalogue.ts'
+import type { Catalogue } from '../../../workers/tokenizer/catalogue.ts'
 
 export type TestDataset = Catalogue & TrainingSequences
 

@@ -6,14 +6,7 @@ import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
 import { type CandidateLevel, itemHead } from '../../ranker/ega/item-head.ts'
 import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
 import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
-import {
-  type CodedThings,
-  creativesAt,
-  itemsAt,
-  type TokenTable,
-  tableOf,
-  tableTensors,
-} from '../../ranker/ega/token-vectors.ts'
+import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
 import { Graph, type Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'

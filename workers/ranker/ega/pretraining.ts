@@ -145,7 +145,7 @@ const batchTensors = (
 
 /** Rows of one step: the samples of the epoch in an order of its seed. */
 const rowsOfStep = (count: number, batchSize: number, seed: number) => {
-  let order = { epoch: 0, rows: new Uint32Array(0) }
+  let order: { epoch: number; rows: Uint32Array } = { epoch: 0, rows: new Uint32Array(0) }
   return (epoch: number, index: number): number[] => {
     if (order.epoch !== epoch) order = { epoch, rows: new Random(seed, 'pretraining', epoch).permutation(count) }
     return [...order.rows.subarray(index * batchSize, (index + 1) * batchSize)]

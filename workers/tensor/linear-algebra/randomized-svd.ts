@@ -1,5 +1,5 @@
-import type { Random } from '../tensor/random.ts'
-import { type Columns, combine, gram, orthonormalizeColumn } from './linear-algebra.ts'
+import type { Random } from '../random.ts'
+import { type Columns, combine, gram, orthonormalizeColumn } from './dense.ts'
 import { multiply, multiplyTransposed, type SparseMatrix } from './sparse-matrix.ts'
 import { symmetricEigen } from './symmetric-eigen.ts'
 

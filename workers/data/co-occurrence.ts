@@ -1,5 +1,15 @@
-import type { TrainingSequences } from './catalogue.ts'
-import { type SparseMatrix, SparseMatrixBuilder } from './sparse-matrix.ts'
+import { type SparseMatrix, SparseMatrixBuilder } from '../tensor/linear-algebra/sparse-matrix.ts'
+
+/** The users' sequences, one after another: user u has events[offsets[u] .. offsets[u + 1]), oldest first. */
+export interface TrainingSequences {
+  readonly itemCount: number
+  readonly userCount: number
+  readonly offsets: Uint32Array
+  /** Item indices. */
+  readonly events: Uint32Array
+  /** Length of the training part of each user's sequence. */
+  readonly trainEnd: Uint32Array
+}
 
 export interface CoOccurrenceOptions {
   /** Interactions of one user at most this far apart count as together. */

@@ -5,9 +5,9 @@ import {
   gram,
   orthonormalizeColumn,
   solvePositiveDefinite,
-} from '../../../workers/tokenizer/linear-algebra.ts'
-import { symmetricEigen } from '../../../workers/tokenizer/symmetric-eigen.ts'
-import { normals } from './support.ts'
+} from '../../../../workers/tensor/linear-algebra/dense.ts'
+import { symmetricEigen } from '../../../../workers/tensor/linear-algebra/symmetric-eigen.ts'
+import { normals } from '../../tokenizer/support.ts'
 
 const columnsOf = (rows: number, count: number, label: string) =>
   Array.from({ length: count }, (_, column) => Float64Array.from(normals(rows, label, column)))

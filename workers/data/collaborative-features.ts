@@ -1,8 +1,8 @@
+import { randomizedSvd, type Tick } from '../tensor/linear-algebra/randomized-svd.ts'
+import { type SparseMatrix, SparseMatrixBuilder, transpose } from '../tensor/linear-algebra/sparse-matrix.ts'
 import type { Random } from '../tensor/random.ts'
-import type { TrainingSequences } from './catalogue.ts'
+import type { TrainingSequences } from './co-occurrence.ts'
 import { coOccurrence } from './co-occurrence.ts'
-import { randomizedSvd, type Tick } from './randomized-svd.ts'
-import { type SparseMatrix, SparseMatrixBuilder, transpose } from './sparse-matrix.ts'
 
 export interface CollaborativeOptions {
   readonly dimensions: number

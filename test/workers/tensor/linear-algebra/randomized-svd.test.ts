@@ -1,15 +1,15 @@
 import { describe, expect, test } from 'vitest'
-import { Random } from '../../../workers/tensor/random.ts'
-import { dot, gram } from '../../../workers/tokenizer/linear-algebra.ts'
-import { randomizedSvd } from '../../../workers/tokenizer/randomized-svd.ts'
+import { dot, gram } from '../../../../workers/tensor/linear-algebra/dense.ts'
+import { randomizedSvd } from '../../../../workers/tensor/linear-algebra/randomized-svd.ts'
 import {
   multiply,
   multiplyTransposed,
   type SparseMatrix,
   SparseMatrixBuilder,
   transpose,
-} from '../../../workers/tokenizer/sparse-matrix.ts'
-import { symmetricEigen } from '../../../workers/tokenizer/symmetric-eigen.ts'
+} from '../../../../workers/tensor/linear-algebra/sparse-matrix.ts'
+import { symmetricEigen } from '../../../../workers/tensor/linear-algebra/symmetric-eigen.ts'
+import { Random } from '../../../../workers/tensor/random.ts'
 
 function randomSparse(rows: number, columns: number, share: number): SparseMatrix {
   const random = new Random('sparse', rows, columns)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import { coOccurrence, trainingCounts } from '../../../workers/tokenizer/co-occurrence.ts'
-import type { SparseMatrix } from '../../../workers/tokenizer/sparse-matrix.ts'
-import { testDataset } from './support.ts'
+import { coOccurrence, trainingCounts } from '../../../workers/data/co-occurrence.ts'
+import type { SparseMatrix } from '../../../workers/tensor/linear-algebra/sparse-matrix.ts'
+import { testDataset } from '../tokenizer/support.ts'
 
 const at = ({ offsets, indices, values }: SparseMatrix, row: number, column: number): number => {
   const entry = indices.subarray(offsets[row], offsets[row + 1]).indexOf(column)
