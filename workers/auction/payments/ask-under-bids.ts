@@ -1,0 +1,53 @@
+// Many questions to an allocator, "what if this ad bid that?", with those about one page view in one batch.
+
+import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
+
+export interface BidQuestion {
+  readonly request: AuctionRequest
+  readonly ad: number
+  /** In place of the ad's own; the others bid as the request says. */
+  readonly bid: number
+}
+
+/** Requests that differ in bids alone, which `Allocator.underBids` takes together. Compared by identity: cheap. */
+const sameView = (a: AuctionRequest, b: AuctionRequest): boolean =>
+  a.history === b.history &&
+  a.ads === b.ads &&
+  a.organic === b.organic &&
+  a.slots === b.slots &&
+  a.constraints === b.constraints &&
+  a.slotReserves === b.slotReserves &&
+  a.adReserves === b.adReserves &&
+  a.advertisers === b.advertisers
+
+interface View {
+  readonly request: AuctionRequest
+  readonly questions: number[]
+}
+
+function groupByView(questions: readonly BidQuestion[]): View[] {
+  const byHistory = new Map<Uint32Array, View[]>()
+  questions.forEach(({ request }, index) => {
+    const views = byHistory.get(request.history) ?? []
+    const known = views.find((view) => sameView(view.request, request))
+    if (known !== undefined) known.questions.push(index)
+    else byHistory.set(request.history, [...views, { request, questions: [index] }])
+  })
+  return [...byHistory.values()].flat()
+}
+
+/** Answers in the order of the questions. */
+export async function askUnderBids(allocator: Allocator, questions: readonly BidQuestion[]): Promise<Allocation[]> {
+  const answers: Allocation[] = []
+  const views = groupByView(questions).map(async (view) => {
+    const bids = view.questions.map((index) =>
+      questions[index].request.bids.with(questions[index].ad, questions[index].bid),
+    )
+    const allocations = await allocator.underBids(view.request, bids)
+    view.questions.forEach((index, place) => {
+      answers[index] = allocations[place]
+    })
+  })
+  await Promise.all(views)
+  return answers
+}

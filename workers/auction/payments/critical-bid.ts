@@ -1,0 +1,42 @@
+// Critical bids by bisection: the least bid with which an ad would still have been shown.
+
+import { isListed, reserveOf } from '../chosen-list.ts'
+import { askUnderBids } from './ask-under-bids.ts'
+import { PaymentError, type PaymentInput, type PaymentOptions, payers } from './payment-rule.ts'
+
+/**
+ * Bisects all ads of all inputs together, a fixed number of times, between the reserve and the bid. The answer is the
+ * upper end: a bid at which the ad was seen in the list, at any slot.
+ *
+ * Where being listed is monotone in the own bid there is one threshold, found to within (bid - reserve) / 2^bisections.
+ * Where it is not, the answer is one of the thresholds at or below the bid, not always the lowest: still no more than the
+ * bid, but no truthful price exists there (Myerson). The price is the truthful one only where a click is worth as many
+ * clicks at every slot; that a higher bid also moves an ad to a better slot, it does not charge for.
+ * @throws PaymentError without an allocator
+ */
+export async function criticalBids(
+  inputs: readonly PaymentInput[],
+  { allocator, bisections = 20 }: PaymentOptions,
+): Promise<number[][]> {
+  if (allocator === undefined)
+    throw new PaymentError('CriticalBid prices ask the allocator for other bids: hand over the allocator of the lists')
+  const brackets = inputs.map((input) =>
+    payers(input).map(({ slot, ad }) => {
+      const { request } = input
+      return { request, ad, low: Math.min(request.bids[ad], reserveOf(request, slot, ad)), high: request.bids[ad] }
+    }),
+  )
+  const probe = async (open: (typeof brackets)[number], bidOf: (bracket: (typeof open)[number]) => number) => {
+    const questions = open.map((bracket) => ({ request: bracket.request, ad: bracket.ad, bid: bidOf(bracket) }))
+    const answers = await askUnderBids(allocator, questions)
+    open.forEach((bracket, index) => {
+      if (isListed(answers[index], bracket.ad)) bracket.high = questions[index].bid
+      else bracket.low = questions[index].bid
+    })
+  }
+  await probe(brackets.flat(), ({ low }) => low)
+  const open = brackets.flat().filter(({ low, high }) => low < high)
+  for (let round = 0; round < bisections && open.length > 0; round++)
+    await probe(open, ({ low, high }) => (low + high) / 2)
+  return brackets.map((ads) => ads.map(({ high }) => high))
+}
