@@ -45,6 +45,7 @@ const fold = (groups: ArrayLike<number>, count: number, bids: ArrayLike<number>,
 /**
  * log w of every entry of a level of a request's trie; an entry without an ad below it bids 0. Takes time in proportion
  * to entries and ads.
+ * @param bidding None: every entry weighs the same
  * @param bids of the ads, which are the first of the candidates, divided by the unit of bids
  * @param token code by entry of the catalogue's trie
  * @param size entries of the level's codebook
@@ -52,9 +53,10 @@ const fold = (groups: ArrayLike<number>, count: number, bids: ArrayLike<number>,
 export function entryWeights(
   { entry, path }: TrieLevel,
   bids: ArrayLike<number>,
-  bidding: TokenBidding,
+  bidding: TokenBidding | 'None',
   { token, size }: { readonly token: ArrayLike<number>; readonly size: number },
 ): Float32Array {
+  if (bidding === 'None') return new Float32Array(entry.length)
   const average = bidding.aggregate === 'Average'
   if (bidding.scope === 'Prefix') {
     const { value } = fold(path, entry.length, bids, average)

@@ -56,7 +56,10 @@ export const readStageCheckpoint = async (checkpoint: Pick<Checkpoint, 'readFile
 /** What a stage leaves behind. */
 export type StageOutcome = Pick<StageResult, 'parameters' | 'history' | 'epoch'>
 
-export const writeStageResult = async (directory: string, { parameters, history, epoch }: StageOutcome): Promise<void> => {
+export const writeStageResult = async (
+  directory: string,
+  { parameters, history, epoch }: StageOutcome,
+): Promise<void> => {
   await writeFile(join(directory, files.parameters), toBytes(parameters))
   await writeFile(join(directory, files.result), `${JSON.stringify({ epoch, history }, null, 2)}\n`)
 }

@@ -47,7 +47,7 @@ export class AuctionDecoder implements Allocator {
   readonly #options: AuctionDecoderOptions
   readonly #sessions = new Map<string, Promise<Runner>>()
   /** How bids weigh; may change between two calls. */
-  bidding: TokenBidding
+  bidding: TokenBidding | 'None'
   #inputs: Tensors = {}
 
   constructor(

@@ -136,7 +136,7 @@ export interface BidRow {
 }
 
 export interface BidOptions {
-  readonly bidding: TokenBidding
+  readonly bidding: TokenBidding | 'None'
   /** Money that counts as a bid of 1. */
   readonly bidUnit: number
 }

@@ -38,7 +38,7 @@ export interface AllocationStageOptions {
   readonly baseline: 'None' | 'Mean'
   readonly withoutAd: 'Lists' | 'Search'
   readonly seed: number
-  readonly bidding: TokenBidding
+  readonly bidding: TokenBidding | 'None'
   readonly decoder: AuctionDecoderOptions
 }
 

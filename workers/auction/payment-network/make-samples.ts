@@ -1,0 +1,143 @@
+// Samples of a payment network from requests whose allocation answers every misreport.
+
+import { Random } from '../../tensor/random.ts'
+import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
+import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
+
+export interface SampleOptions {
+  readonly listLength: number
+  /** Money that counts as a bid of 1. */
+  readonly bidUnit: number
+  readonly values: ValueDraws
+  /** Ads of a request that truth leaves out and that are tried all the same, chosen by seed. */
+  readonly losers: number
+  readonly seed: number
+  /** Vectors of all items [items, itemDimensions]. */
+  readonly vectors: Float32Array
+  /** After each request, with those done. */
+  readonly onRequest?: (done: number) => Promise<void>
+}
+
+/** Where an ad stands in the list that is shown, -1 where it does not. */
+const slotOf = ({ lists, chosen }: Allocation, ad: number): number => {
+  if (lists.count === 0) return -1
+  return lists.candidate.subarray(chosen * lists.slots, (chosen + 1) * lists.slots).indexOf(ad)
+}
+
+/** One row of the table: an ad under one of its bids. */
+interface Cell {
+  readonly allocation: Allocation
+  readonly bids: Float64Array
+  readonly ad: number
+}
+
+class SampleTable {
+  readonly #options: SampleOptions
+  readonly #slot: number[] = []
+  readonly #vector: number[] = []
+  readonly #otherBids: number[] = []
+  readonly #logZ: number[] = []
+  readonly #pCtr: number[] = []
+  readonly #bid: number[] = []
+  readonly #exposure: number[] = []
+  readonly #value: number[] = []
+
+  constructor(options: SampleOptions) {
+    this.#options = options
+  }
+
+  add(request: AuctionRequest, value: number, cells: readonly Cell[]): void {
+    this.#value.push(value / this.#options.bidUnit)
+    for (const cell of cells) this.#addCell(request, cell)
+  }
+
+  #addCell(request: AuctionRequest, { allocation, bids, ad }: Cell): void {
+    const { listLength, bidUnit } = this.#options
+    const { lists, chosen } = allocation
+    const slot = slotOf(allocation, ad)
+    const at = chosen * lists.slots + slot
+    this.#slot.push(slot)
+    this.#vector.push(request.ads[ad])
+    this.#bid.push(bids[ad] / bidUnit)
+    this.#exposure.push(slot < 0 ? 0 : 1)
+    this.#logZ.push(slot < 0 ? 0 : lists.logZ[at])
+    this.#pCtr.push(slot < 0 ? 0 : lists.pCtr[at])
+    for (let other = 0; other < listLength; other++) {
+      if (other === Math.max(0, slot)) continue
+      const candidate = slot < 0 || other >= lists.slots ? -1 : lists.candidate[chosen * lists.slots + other]
+      this.#otherBids.push(candidate >= 0 && candidate < bids.length ? bids[candidate] / bidUnit : 0)
+    }
+  }
+
+  done(): PaymentSamples {
+    return {
+      count: this.#value.length,
+      variants: misreportFactors.length,
+      truth: truthfulFactor,
+      vectors: this.#options.vectors,
+      vector: Uint32Array.from(this.#vector),
+      slot: Int32Array.from(this.#slot),
+      otherBids: Float32Array.from(this.#otherBids),
+      logZ: Float32Array.from(this.#logZ),
+      pCtr: Float32Array.from(this.#pCtr),
+      bid: Float32Array.from(this.#bid),
+      exposure: Float32Array.from(this.#exposure),
+      value: Float32Array.from(this.#value),
+    }
+  }
+}
+
+/** Ads that are tried: all that are listed, and some that are not. */
+const triedAds = (request: AuctionRequest, truth: Allocation, losers: number, random: Random): number[] => {
+  const all = Array.from(request.ads, (_, ad) => ad)
+  const listed = all.filter((ad) => slotOf(truth, ad) >= 0)
+  const others = random.shuffle(all.filter((ad) => slotOf(truth, ad) < 0))
+  return [...listed, ...others.slice(0, losers)]
+}
+
+/**
+ * Samples of every draw of values of every request. Each ad bids gamma times its value for the published gammas, the
+ * others stay truthful, and the request is decoded anew (trap 1: with a fixed list regret means nothing).
+ */
+export async function makeSamples(
+  requests: readonly AuctionRequest[],
+  allocator: Allocator,
+  options: SampleOptions,
+): Promise<PaymentSamples> {
+  const table = new SampleTable(options)
+  for (const [index, logged] of requests.entries()) {
+    const random = new Random(options.seed, 'payment samples', index)
+    const draws = Array.from(logged.bids, (bid) => drawValues(bid, options.values, random))
+    for (let draw = 0; draw < options.values.draws; draw++) {
+      const request = { ...logged, bids: Float64Array.from(draws, (values) => values[draw]) }
+      await addRequest(request, allocator, table, { losers: options.losers, random })
+    }
+    await options.onRequest?.(index + 1)
+  }
+  return table.done()
+}
+
+async function addRequest(
+  request: AuctionRequest,
+  allocator: Allocator,
+  table: SampleTable,
+  { losers, random }: { readonly losers: number; readonly random: Random },
+): Promise<void> {
+  const [truth] = await allocator.allocate([request])
+  const ads = triedAds(request, truth, losers, random)
+  const asked = ads.flatMap((ad) =>
+    misreportFactors.flatMap((factor, variant) =>
+      variant === truthfulFactor ? [] : [{ ad, bids: request.bids.with(ad, factor * request.bids[ad]) }],
+    ),
+  )
+  const found = await allocator.underBids(
+    request,
+    asked.map(({ bids }) => bids),
+  )
+  const cells = asked.map((each, index) => ({ ...each, allocation: found[index] }))
+  for (const ad of ads) {
+    const own = cells.filter((cell) => cell.ad === ad)
+    const honest = { ad, bids: request.bids, allocation: truth }
+    table.add(request, request.bids[ad], [...own.slice(0, truthfulFactor), honest, ...own.slice(truthfulFactor)])
+  }
+}

@@ -1,0 +1,36 @@
+// The generator's vectors of all items, for what reads them outside of a decoding graph.
+
+import { Graph } from '../../tensor/graph.ts'
+import { writeModel } from '../../tensor/onnx-writer.ts'
+import { constantParameters } from '../../tensor/parameters.ts'
+import { int32, Session } from '../../tensor/session.ts'
+import { type GeneratorShape, generatorLayout } from './generator-shape.ts'
+import { type CodedThings, constantTable, itemsAt } from './token-vectors.ts'
+
+const itemsOfRun = 8192
+
+/** [items, hiddenSize]. */
+export async function itemVectorTable(
+  shape: GeneratorShape,
+  items: CodedThings,
+  parameters: Float32Array,
+  threads: number,
+): Promise<Float32Array> {
+  const graph = new Graph()
+  const weights = constantParameters(graph, parameters, generatorLayout(shape))
+  const index = graph.input('index', 'int32', ['N'])
+  graph.output('vectors', itemsAt(weights, shape, constantTable(graph, 'item', items), index))
+  const session = await Session.create(writeModel(graph), { threads })
+  try {
+    const table = new Float32Array(items.count * shape.hiddenSize)
+    for (let from = 0; from < items.count; from += itemsOfRun) {
+      const count = Math.min(itemsOfRun, items.count - from)
+      const rows = Int32Array.from({ length: count }, (_, row) => from + row)
+      const { vectors } = await session.run({ index: int32([count], rows) })
+      table.set(vectors.data as Float32Array, from * shape.hiddenSize)
+    }
+    return table
+  } finally {
+    await session.release()
+  }
+}
