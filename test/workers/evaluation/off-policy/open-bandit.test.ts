@@ -1,11 +1,14 @@
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { join, resolve } from 'node:path'
+import { beforeEach, describe, expect, test } from 'vitest'
 import { estimatePolicy } from '../../../../workers/evaluation/off-policy/estimate-policy.ts'
 import type { LoggedActions } from '../../../../workers/evaluation/off-policy/logged-actions.ts'
 
-const folder = join(import.meta.dirname, '../../../../../shared/data/open-bandit')
+const folder = join(
+  process.env.ADLOOM_DATA ?? resolve(import.meta.dirname, '../../../../../shared/data'),
+  'open-bandit',
+)
 const items = 46
 
 /** Rows of a log of the Open Bandit Dataset (women's campaign), judged under the uniform policy. */
@@ -24,7 +27,11 @@ async function readLog(name: string): Promise<LoggedActions> {
   }
 }
 
-describe.skipIf(!existsSync(folder))('the Open Bandit sample (skipped without ../shared/data/open-bandit)', () => {
+beforeEach((context) => {
+  if (!existsSync(folder)) context.skip(`no data in ${folder}; set ADLOOM_DATA to the folder that holds open-bandit`)
+})
+
+describe('the Open Bandit sample', () => {
   const options = {
     estimators: ['IPS', 'SNIPS'] as const,
     clip: Number.POSITIVE_INFINITY,
