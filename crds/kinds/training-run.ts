@@ -1,4 +1,5 @@
 import { defineKind, type ObjectOf } from '../kind.ts'
+import { modelReference } from '../model-reference.ts'
 import {
   messageColumn,
   progressColumn,
@@ -9,7 +10,6 @@ import {
   ttlSecondsAfterFinished,
 } from '../run.ts'
 import { boolean, decimal, digest, enumeration, integer, object, optional, reference, text } from '../schema.ts'
-import { modelReference } from './evaluation.ts'
 
 /** Trains a ranker on the sequences of a Dataset in the codes of a tokenizer. */
 export const trainingRun = defineKind({
