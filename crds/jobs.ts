@@ -22,8 +22,8 @@ export interface JobPayload<Spec = unknown> {
   engine: Engine
   spec: Spec
   /**
-   * Digests of the pinned inputs by role: dataset, tokenizer, model; parent (warm start), reuse (an earlier tokenizer)
-   * and champion where the spec asks for them.
+   * Digests of the pinned inputs by role: dataset, tokenizer, model; parent (warm start), reuse (an earlier tokenizer),
+   * champion and evaluator (a held-out reward model) where the spec asks for them.
    */
   inputs: Record<string, string>
 }
@@ -143,11 +143,39 @@ export interface ChampionDifference {
   high: number
 }
 
+/** How a marketplace was measured; see `status.market`. */
+export interface MarketSummary {
+  requests: number
+  skipped: number
+  paymentRule: string
+  judges: string[]
+  audited: number
+  auditEnded: string
+  /** Absent where it could not be told. */
+  auditHalfWidth?: number
+  biddingRounds?: number
+  biddersMoved?: number
+  unmeasured: string[]
+}
+
+/** What a log supports; see `status.offPolicy`. */
+export interface OffPolicySummary {
+  supported: boolean
+  message: string
+  rows: number
+  effectiveSamples: number
+  effectivePositives: number
+  meanWeight: number
+}
+
 export interface EvaluationSummary {
+  /** Targets that were ranked; 0 where nothing was. */
   cases: number
   metrics: MeasuredMetric[]
   /** Only with a champion. */
   comparison?: ChampionDifference[]
+  market?: MarketSummary
+  offPolicy?: OffPolicySummary
   gates: { name: string; passed: boolean; message: string }[]
 }
 

@@ -45,6 +45,9 @@ export const pipelineTriggers = [
 ] as const
 export type PipelineTrigger = (typeof pipelineTriggers)[number]
 
+/** Metrics of a model that are kept: those of a ranking at four cutoffs and of a marketplace under every judge fit. */
+export const modelMetricsLimit = 96
+
 const measured = object(
   {
     name: text(64, { description: 'Metric.' }),
@@ -64,7 +67,7 @@ const modelFields = {
   parent: optional(digest({ description: 'Model that its training started from.' })),
   evaluation: optional(digest({ description: 'Artifact of the Evaluation that judged it.' })),
   summary: optional(text(256, { description: 'Its first metric, with the interval.' })),
-  metrics: keyedList(measured, 'name', 32, { description: 'How good it is, by its Evaluation.' }),
+  metrics: keyedList(measured, 'name', modelMetricsLimit, { description: 'How good it is, by its Evaluation.' }),
   reason: text(1024, { description: 'Why it stands here.' }),
 }
 

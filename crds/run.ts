@@ -102,7 +102,7 @@ export const runStatus = <P extends TProperties>(properties: P) =>
     inputs: optional(
       stringMap(8, 128, {
         description:
-          'Digests of the pinned inputs, by role: dataset, tokenizer, model, parent (warm start), reuse (earlier tokenizer), champion.',
+          'Digests of the pinned inputs, by role: dataset, tokenizer, model, parent (warm start), reuse (earlier tokenizer), champion, evaluator (held-out reward model).',
       }),
     ),
     engine: optional(

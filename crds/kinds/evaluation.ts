@@ -1,5 +1,8 @@
 import { Type } from 'typebox'
+import { gateRules, metricName } from '../evaluation-metrics.ts'
 import { defineKind, type ObjectOf } from '../kind.ts'
+import { marketEvaluation, marketStatus, offPolicyEvaluation, offPolicyStatus } from '../market-evaluation.ts'
+import { modelReference } from '../model-reference.ts'
 import {
   messageColumn,
   progressColumn,
@@ -11,7 +14,6 @@ import {
 } from '../run.ts'
 import {
   boolean,
-  digest,
   enumeration,
   integer,
   keyedList,
@@ -23,36 +25,15 @@ import {
   text,
 } from '../schema.ts'
 
-/** A trained model: the result of a run, or an artifact by its digest. */
-export const modelReference = (description: string) =>
-  object(
-    {
-      trainingRunRef: optional(reference({ description: 'TrainingRun whose artifact is the model.' })),
-      digest: optional(digest({ description: 'Artifact of a TrainingRun in the store.' })),
-    },
-    {
-      description,
-      rules: [
-        {
-          rule: 'has(self.trainingRunRef) != has(self.digest)',
-          message: 'give exactly one of trainingRunRef and digest',
-        },
-      ],
-    },
-  )
-
-const metricName = (description: string) =>
-  Type.String({ description, maxLength: 16, pattern: '^(Recall|NDCG)@[1-9][0-9]{0,3}$' })
-
 export const baselines = ['PopRec', 'ItemCF'] as const
 
-/** Measures a model by full ranking over the catalogue, beside baselines on the same split. */
+/** Measures a model by full ranking over the catalogue beside baselines, and as a marketplace, on the same split. */
 export const evaluation = defineKind({
   kind: 'Evaluation',
   plural: 'evaluations',
   shortNames: ['eval'],
   description:
-    'Measures a model on a split of a Dataset by full ranking over the catalogue, with intervals, beside baselines, and judges gates. An evaluation that ran well and failed a gate is Ready and not Passed.',
+    'Measures a model on a split of a Dataset, with intervals: by full ranking over the catalogue beside baselines, and, with market, by the lists that it allocates and prices; and judges gates. An evaluation that ran well and failed a gate is Ready and not Passed.',
   spec: object(
     {
       model: modelReference('What is measured.'),
@@ -63,6 +44,11 @@ export const evaluation = defineKind({
       ),
       datasetRef: reference({ description: 'Dataset that it is measured on.' }),
       split: enumeration(['Validation', 'Test'], { description: 'Part that is measured.', default: 'Test' }),
+      ranking: enumeration(['Full', 'None'], {
+        description:
+          'Full: every target is ranked among the whole catalogue. None: nothing is ranked; for an Evaluation of the marketplace alone.',
+        default: 'Full',
+      }),
       cutoffs: setList(Type.Integer({ minimum: 1, maximum: 1000, format: 'int32' }), 8, {
         description: 'List lengths K of Recall@K and NDCG@K.',
         default: [5, 10],
@@ -78,6 +64,8 @@ export const evaluation = defineKind({
         baselines.length,
         { description: 'PopRec: by popularity. ItemCF: sequential co-occurrence, no learning.', default: ['PopRec'] },
       ),
+      market: optional(marketEvaluation),
+      offPolicy: optional(offPolicyEvaluation),
       bootstrapSamples: integer(100, 100_000, { description: 'Resamples of the 95 % intervals.', default: 1000 }),
       seed: integer(0, 2_147_483_647, { description: 'Seed of resampling and of breaking ties.', default: 1 }),
       gates: optional(
@@ -85,7 +73,9 @@ export const evaluation = defineKind({
           object(
             {
               name: Type.String({ description: 'Name of the gate.', minLength: 1, maxLength: 63 }),
-              metric: metricName('Metric that is judged, such as Recall@10; its cutoff must be among cutoffs.'),
+              metric: metricName(
+                'Metric that is judged, such as Recall@10, whose cutoff must be among cutoffs, or Truth/RPM, whose judge must be at work.',
+              ),
               min: optional(signedDecimal({ description: 'Least value.' })),
               max: optional(signedDecimal({ description: 'Largest value.' })),
               minRelativeToBaseline: optional(
@@ -136,10 +126,7 @@ export const evaluation = defineKind({
     {
       description: 'What is wanted.',
       rules: [
-        {
-          rule: "!has(self.gates) || self.gates.all(g, int(g.metric.split('@')[1]) in self.cutoffs)",
-          message: 'the cutoff of every gate must be among cutoffs',
-        },
+        ...gateRules,
         {
           rule: '!has(self.gates) || self.gates.all(g, !has(g.minRelativeToBaseline) || g.minRelativeToBaseline.baseline in self.baselines)',
           message: 'the baseline of every gate must be among baselines',
@@ -148,18 +135,26 @@ export const evaluation = defineKind({
           rule: 'has(self.champion) || !has(self.gates) || self.gates.all(g, !has(g.minDifferenceToChampion))',
           message: 'a gate with minDifferenceToChampion needs champion',
         },
+        {
+          rule: "self.ranking == 'Full' || has(self.market)",
+          message: 'with ranking None there must be market, or nothing is measured',
+        },
+        { rule: '!has(self.offPolicy) || has(self.market)', message: 'offPolicy needs market' },
       ],
     },
   ),
   status: runStatus({
     summary: optional(text(256, { description: 'The first metric of the model, with its interval.' })),
     cases: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Targets that were ranked.' })),
+    market: optional(marketStatus),
+    offPolicy: optional(offPolicyStatus),
     metrics: optional(
       keyedList(
         object(
           {
             name: text(64, {
-              description: 'Metric of the model, or `BASELINE Recall@10`, or `Champion Recall@10`.',
+              description:
+                'Metric of the model, such as `Recall@10` or `Truth/RPM`, or `BASELINE Recall@10`, or `Champion Recall@10`.',
             }),
             value: text(32, { description: 'Mean.' }),
             low: text(32, { description: 'Lower end of the 95 % interval.' }),
@@ -168,7 +163,7 @@ export const evaluation = defineKind({
           { description: 'One metric.' },
         ),
         'name',
-        128,
+        256,
         { description: 'Every metric of the model, the champion and the baselines.' },
       ),
     ),
@@ -176,7 +171,7 @@ export const evaluation = defineKind({
       keyedList(
         object(
           {
-            metric: text(16, { description: 'Metric.' }),
+            metric: text(32, { description: 'Metric.' }),
             difference: text(32, { description: 'Model less champion.' }),
             low: text(32, { description: 'Lower end of the 95 % interval.' }),
             high: text(32, { description: 'Upper end of the 95 % interval.' }),
@@ -184,7 +179,7 @@ export const evaluation = defineKind({
           { description: 'The difference in one metric.' },
         ),
         'metric',
-        16,
+        128,
         { description: 'The model against the champion, by the paired bootstrap over the users of the cases.' },
       ),
     ),

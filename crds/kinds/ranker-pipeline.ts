@@ -274,7 +274,7 @@ export const rankerPipeline = defineKind({
       description: 'What is wanted.',
       rules: [
         {
-          rule: "!has(self.promotion.minimumDifferences) || self.promotion.minimumDifferences.all(d, int(d.metric.split('@')[1]) in self.evaluationTemplate.cutoffs)",
+          rule: "!has(self.promotion.minimumDifferences) || self.promotion.minimumDifferences.all(d, !d.metric.contains('@') || int(d.metric.split('@')[1]) in self.evaluationTemplate.cutoffs)",
           message: 'the cutoff of every minimum difference must be among evaluationTemplate.cutoffs',
         },
       ],

@@ -1,5 +1,6 @@
 import { egaModel, egaStages } from '../ega.ts'
 import { defineKind, type ObjectOf } from '../kind.ts'
+import { modelReference } from '../model-reference.ts'
 import {
   messageColumn,
   progressColumn,
@@ -21,7 +22,6 @@ import {
   reference,
   text,
 } from '../schema.ts'
-import { modelReference } from './evaluation.ts'
 
 /** Trains a ranker on the sequences of a Dataset in the codes of a tokenizer. */
 export const trainingRun = defineKind({

@@ -8,7 +8,9 @@ import { digestsInLedger } from './ranker-pipeline/ledger.ts'
 
 interface Referrer extends KubernetesObject {
   /** The fields of all kinds that name an artifact by its digest. */
-  spec?: Partial<Record<'model' | 'champion' | 'warmStart' | 'reuse', { digest?: string }>>
+  spec?: Partial<Record<'model' | 'champion' | 'warmStart' | 'reuse', { digest?: string }>> & {
+    market?: { evaluator?: { digest?: string } }
+  }
   status?: RunStatus & PipelineModels & RolloutModels & { revision?: string }
 }
 
@@ -102,6 +104,7 @@ export function referredDigests({ spec, status }: Referrer): string[] {
   return [
     spec?.model?.digest,
     spec?.champion?.digest,
+    spec?.market?.evaluator?.digest,
     spec?.warmStart?.digest,
     spec?.reuse?.digest,
     status?.artifact?.digest,

@@ -1,6 +1,7 @@
-import type { ChampionDifference, EvaluationSummary } from '../../crds/jobs.ts'
+import type { ChampionDifference, EvaluationSummary, MarketSummary, OffPolicySummary } from '../../crds/jobs.ts'
 import { type Evaluation, evaluation } from '../../crds/kinds/evaluation.ts'
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
+import type { MarketStatus, OffPolicyStatus } from '../../crds/market-evaluation.ts'
 import type { OwnCondition } from '../control/conditions.ts'
 import { decimal } from './decimal.ts'
 import { chosenArtifact, finishedProducer } from './run/inputs.ts'
@@ -11,18 +12,18 @@ export const evaluationRun: RunKind<Evaluation> = {
   definition: evaluation,
   jobKind: 'Evaluation',
   bounded: true,
-  referenceFields: ['model', 'champion', 'datasetRef'],
+  referenceFields: ['model', 'champion', 'datasetRef', 'market.evaluator'],
   dependencies: ({ spec }) => [
     { kind: 'Dataset', name: spec.datasetRef.name },
-    ...[spec.model.trainingRunRef, spec.champion?.trainingRunRef].flatMap((run) =>
-      run === undefined ? [] : [{ kind: 'TrainingRun', name: run.name }],
+    ...[spec.model, spec.champion, spec.market?.evaluator].flatMap((model) =>
+      model?.trainingRunRef === undefined ? [] : [{ kind: 'TrainingRun', name: model.trainingRunRef.name }],
     ),
   ],
   resolve,
   inputsAreKnown: () => true,
   pollPeriodSeconds: () => 0,
   describe(artifact) {
-    const { cases, metrics, comparison, gates } = artifact.summary as EvaluationSummary
+    const { cases, metrics, comparison, market, offPolicy, gates } = artifact.summary as EvaluationSummary
     const [first] = metrics
     return {
       cases,
@@ -34,6 +35,8 @@ export const evaluationRun: RunKind<Evaluation> = {
         high: decimal(high),
       })),
       ...(comparison === undefined ? {} : { comparison: comparison.map(differenceStatus) }),
+      ...(market === undefined ? {} : { market: marketStatus(market) }),
+      ...(offPolicy === undefined ? {} : { offPolicy: offPolicyStatus(offPolicy) }),
       gates,
     }
   },
@@ -44,20 +47,53 @@ function differenceStatus({ metric, difference, low, high }: ChampionDifference)
   return { metric, difference: decimal(difference), low: decimal(low), high: decimal(high) }
 }
 
-function resolve(object: Evaluation, lookup: Lookup): InputState {
-  const { champion, gates = [] } = object.spec
-  const withoutChampion = gates.find(({ minDifferenceToChampion }) => minDifferenceToChampion !== undefined)
-  // A real API server refuses it by a rule; the embedded one leaves it to us.
-  if (withoutChampion && champion === undefined) {
-    const message = `gate "${withoutChampion.name}" has minDifferenceToChampion, but there is no champion; name one in spec.champion, or leave the gate out`
-    return { state: 'Invalid', message }
+function marketStatus({ auditHalfWidth, ...market }: MarketSummary): MarketStatus {
+  return { ...market, ...(auditHalfWidth === undefined ? {} : { auditHalfWidth: decimal(auditHalfWidth) }) }
+}
+
+function offPolicyStatus({
+  effectiveSamples,
+  effectivePositives,
+  meanWeight,
+  ...rest
+}: OffPolicySummary): OffPolicyStatus {
+  return {
+    ...rest,
+    effectiveSamples: decimal(effectiveSamples),
+    effectivePositives: decimal(effectivePositives),
+    meanWeight: decimal(meanWeight),
   }
+}
+
+function resolve(object: Evaluation, lookup: Lookup): InputState {
+  const { champion, market } = object.spec
+  const fault = faultOf(object.spec)
+  if (fault !== undefined) return { state: 'Invalid', message: fault }
   const model = resolveModel(object, lookup)
-  if (model.state !== 'Ready' || champion === undefined) return model
-  const choice = { digest: champion.digest, name: champion.trainingRunRef?.name }
-  const found = chosenArtifact(lookup, 'TrainingRun', object.metadata.namespace ?? '', choice)
-  if ('not' in found) return found.not
-  return { state: 'Ready', digests: { ...model.digests, champion: found.ready ?? '' } }
+  if (model.state !== 'Ready') return model
+  const digests = { ...model.digests }
+  for (const [role, chosen] of Object.entries({ champion, evaluator: market?.evaluator })) {
+    const choice = chosen && { digest: chosen.digest, name: chosen.trainingRunRef?.name }
+    const found = chosenArtifact(lookup, 'TrainingRun', object.metadata.namespace ?? '', choice)
+    if ('not' in found) return found.not
+    if (found.ready !== undefined) digests[role] = found.ready
+  }
+  return { state: 'Ready', digests }
+}
+
+/** What a real API server refuses by a rule; the embedded one leaves it to us. */
+function faultOf({ champion, market, offPolicy, ranking, gates = [] }: Evaluation['spec']): string | undefined {
+  const withoutChampion = gates.find(({ minDifferenceToChampion }) => minDifferenceToChampion !== undefined)
+  if (withoutChampion && champion === undefined)
+    return `gate "${withoutChampion.name}" has minDifferenceToChampion, but there is no champion; name one in spec.champion, or leave the gate out`
+  if (market !== undefined) return undefined
+  if (ranking === 'None') return 'ranking is None and there is no market: nothing is measured; set one of them'
+  if (offPolicy !== undefined) return 'offPolicy needs market: the lists that it judges are those of the marketplace'
+  const ofMarket = gates.find(({ metric }) => !metric.includes('@'))
+  return (
+    ofMarket &&
+    `gate "${ofMarket.name}" is on ${ofMarket.metric}, but there is no market; set spec.market, or leave the gate out`
+  )
 }
 
 /** A run is measured on the revision that it learned: items are counted by their place in it. */

@@ -21,6 +21,11 @@ const temporal = (validationPercent: number, testPercent: number) => ({
 })
 const gate = (fields: Record<string, unknown>) => ({ gates: [{ name: 'gate', metric: 'Recall@10', ...fields }] })
 
+const marketGate = (metric: string, spec: Record<string, unknown>, fields: Record<string, unknown> = { min: '0' }) => ({
+  ...spec,
+  gates: [{ name: 'gate', metric, ...fields }],
+})
+
 const eitherModel = 'give exactly one of trainingRunRef and digest'
 const refusedModelsIn = (field: string, message = eitherModel) => [
   { change: { [field]: {} }, message },
@@ -44,11 +49,17 @@ const runExamples = {
 } as const
 
 /** What a kind of run refuses, a template of it refuses too: all but what the pipeline itself fills in. */
+/** References that a pipeline fills in itself. */
+const filledIn = ['model', 'warmStart', 'reuse', 'champion']
+
 const refusedTemplates = (): KindExample['refused'] =>
   Object.entries(runExamples).flatMap(([kind, template]) =>
     (kindExamples[kind]?.refused ?? [])
-      .filter(({ change }) => !['model', 'warmStart', 'reuse', 'champion'].some((field) => digestIn(change[field])))
-      .filter(({ message }) => !message.includes('exactly one of') && !message.includes('needs champion'))
+      .filter(({ change }) => !filledIn.some((field) => digestIn(change[field])))
+      .filter(
+        ({ change, message }) => !message.includes('exactly one of') || !filledIn.some((field) => field in change),
+      )
+      .filter(({ message }) => !message.includes('needs champion'))
       .map(({ change, message }) => ({ change: { [template]: change }, message })),
   )
 
@@ -173,9 +184,28 @@ export const kindExamples: Record<string, KindExample> = {
         change: gate({ minDifferenceToChampion: '0' }),
         message: 'a gate with minDifferenceToChampion needs champion',
       },
+      { change: { ranking: 'None' }, message: 'with ranking None there must be market' },
+      { change: { offPolicy: {} }, message: 'offPolicy needs market' },
+      { change: { ranking: 'None', market: {}, ...gate({ min: '0' }) }, message: 'needs ranking Full' },
+      { change: marketGate('Truth/RPM', {}), message: 'a gate on a metric of the marketplace needs market' },
+      { change: marketGate('OffPolicy/DR', { market: {} }), message: 'a gate on OffPolicy needs offPolicy' },
+      { change: marketGate('HeldOut/RPM', { market: {} }), message: 'a gate on HeldOut needs market.evaluator' },
+      {
+        change: marketGate('Truth/RPM', { market: {} }, { minRelativeToBaseline: { baseline: 'PopRec', value: '0' } }),
+        message: 'a gate with minRelativeToBaseline is one on Recall or NDCG',
+      },
+      {
+        change: { market: { audit: { maxRequests: 10 } } },
+        message: 'minRequests must not exceed maxRequests',
+      },
+      { change: { market: { evaluator: {} } }, message: 'give exactly one of trainingRunRef and digest' },
     ],
     accepted: [
       { model: { digest } },
+      { market: {}, ranking: 'None' },
+      { market: { audit: { maxRequests: 0 }, bids: 'BestResponse' }, offPolicy: { clip: '10' } },
+      marketGate('HeldOut/Psi', { market: { evaluator: { digest } } }, { max: '0.027' }),
+      marketGate('OffPolicy/DR', { market: {}, offPolicy: {} }),
       { champion: { digest }, ...gate({ minDifferenceToChampion: '-0.001' }) },
       gate({ min: '-0.5', max: '-0.5' }),
       { cutoffs: [1, 1000], gates: [{ name: 'gate', metric: 'NDCG@1000', min: '0' }] },
@@ -191,6 +221,9 @@ export const kindExamples: Record<string, KindExample> = {
       baselines: ['ItemCF'],
       bootstrapSamples: 1001,
       seed: 2,
+      ranking: 'None',
+      market: { requests: 10 },
+      offPolicy: {},
       gates: [{ name: 'gate', metric: 'Recall@10', min: '0' }],
     },
   },
@@ -261,6 +294,7 @@ export const kindExamples: Record<string, KindExample> = {
       { triggers: { schedules: [{ name: 'nightly', cron: '30 3 * * 1-5', timeZone: 'America/Argentina/Ushuaia' }] } },
       { triggers: { schedules: [{ name: 'weekly', cron: '@weekly' }] }, startingDeadlineSeconds: 600 },
       difference('NDCG@20', [20]),
+      difference('Truth/RPM', [20]),
       { warmStart: 'Champion', tokenizer: { policy: 'ReuseChampion', maxUnseenItemsPercent: 0 } },
     ],
   },

@@ -74,28 +74,72 @@ export function percentile(sorted: Float64Array, share: number): number {
 }
 
 function estimate(mean: number, resampled: Float64Array): Estimate {
-  const sorted = resampled.toSorted()
+  const sorted = resampled.filter((value) => !Number.isNaN(value)).toSorted()
+  if (sorted.length === 0) return { mean, low: Number.NaN, high: Number.NaN }
   return { mean, low: percentile(sorted, 0.025), high: percentile(sorted, 0.975) }
 }
 
-/** Mean of one column with its interval. */
-export const estimateMean = ({ means, resampled }: Resamples, column: number): Estimate =>
-  estimate(means[column], resampled[column])
+/** A function of the means of columns. NaN: it has no value; such resamples have no part in an interval. */
+export type Statistic = (mean: (column: number) => number) => number
 
-/** `column - other`, paired. */
-export const estimateDifference = ({ means, resampled }: Resamples, column: number, other: number): Estimate =>
-  estimate(
-    means[column] - means[other],
-    resampled[column].map((value, sample) => value - resampled[other][sample]),
+export const meanOf =
+  (column: number): Statistic =>
+  (mean) =>
+    mean(column)
+
+/** Sum of one column by the sum of another, as rates over a varying number of things are; nothing by nothing is NaN. */
+export const ratioOf =
+  (numerator: number, denominator: number): Statistic =>
+  (mean) =>
+    mean(numerator) / mean(denominator)
+
+/** Values of a statistic: over all cases, and by resample. */
+function valuesOf({ samples, means, resampled }: Resamples, statistic: Statistic) {
+  const values = new Float64Array(samples)
+  for (let sample = 0; sample < samples; sample++) values[sample] = statistic((column) => resampled[column][sample])
+  return { value: statistic((column) => means[column]), values }
+}
+
+/** A statistic with its interval. */
+export function estimateStatistic(resamples: Resamples, statistic: Statistic): Estimate {
+  const { value, values } = valuesOf(resamples, statistic)
+  return estimate(value, values)
+}
+
+/** How two values compare: their difference, or the gain of one over the other. */
+type Comparing = (value: number, other: number) => number
+
+function estimatePaired(resamples: Resamples, statistic: Statistic, other: Statistic, compare: Comparing): Estimate {
+  const ours = valuesOf(resamples, statistic)
+  const theirs = valuesOf(resamples, other)
+  return estimate(
+    compare(ours.value, theirs.value),
+    ours.values.map((value, sample) => compare(value, theirs.values[sample])),
   )
+}
+
+const difference: Comparing = (value, other) => value - other
 
 /** A gain over nothing is infinite, no gain over nothing is none. */
-const relativeGain = (value: number, base: number): number =>
+const relativeGain: Comparing = (value, base) =>
   value === base ? 0 : base === 0 ? Number.POSITIVE_INFINITY : (value - base) / base
 
+/** `statistic - other`, paired. */
+export const estimateStatisticDifference = (resamples: Resamples, statistic: Statistic, other: Statistic): Estimate =>
+  estimatePaired(resamples, statistic, other, difference)
+
+/** `statistic / other - 1`, paired: 0.1 is a tenth more. */
+export const estimateStatisticGain = (resamples: Resamples, statistic: Statistic, other: Statistic): Estimate =>
+  estimatePaired(resamples, statistic, other, relativeGain)
+
+/** Mean of one column with its interval. */
+export const estimateMean = (resamples: Resamples, column: number): Estimate =>
+  estimateStatistic(resamples, meanOf(column))
+
+/** `column - other`, paired. */
+export const estimateDifference = (resamples: Resamples, column: number, other: number): Estimate =>
+  estimateStatisticDifference(resamples, meanOf(column), meanOf(other))
+
 /** `column / other - 1`, paired: 0.1 is a tenth more. */
-export const estimateRelativeGain = ({ means, resampled }: Resamples, column: number, other: number): Estimate =>
-  estimate(
-    relativeGain(means[column], means[other]),
-    resampled[column].map((value, sample) => relativeGain(value, resampled[other][sample])),
-  )
+export const estimateRelativeGain = (resamples: Resamples, column: number, other: number): Estimate =>
+  estimateStatisticGain(resamples, meanOf(column), meanOf(other))

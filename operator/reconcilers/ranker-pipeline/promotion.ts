@@ -1,4 +1,9 @@
-import type { PipelineModel, PipelineRun, PipelineRunState } from '../../../crds/pipeline-status.ts'
+import {
+  modelMetricsLimit,
+  type PipelineModel,
+  type PipelineRun,
+  type PipelineRunState,
+} from '../../../crds/pipeline-status.ts'
 import type { Draft } from './draft.ts'
 import type { SeenChild } from './observation.ts'
 
@@ -10,7 +15,8 @@ export function modelOf(draft: Draft, run: PipelineRun, reason: string): Pipelin
   if (model === undefined || dataset === undefined || tokenizer === undefined) return undefined
   const parent = training?.inputs.parent
   // What is called `PopRec Recall@10` is not of the model.
-  const metrics = evaluation?.metrics.filter(({ name }) => !name.includes(' ')).map((metric) => ({ ...metric })) ?? []
+  const own = evaluation?.metrics.filter(({ name }) => !name.includes(' ')) ?? []
+  const metrics = own.slice(0, modelMetricsLimit).map((metric) => ({ ...metric }))
   return {
     digest: model,
     run: run.number,

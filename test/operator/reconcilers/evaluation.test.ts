@@ -3,6 +3,7 @@ import type { EvaluationSummary } from '../../../crds/jobs.ts'
 import type { Evaluation } from '../../../crds/kinds/evaluation.ts'
 import type { KubernetesObject } from '../../../operator/cluster/objects.ts'
 import { evaluationRun } from '../../../operator/reconcilers/evaluation.ts'
+import { inputDigestOf } from '../../../operator/reconcilers/run/run-kind.ts'
 import { digestOf, lookupIn, objectOf } from './support.ts'
 
 const candidate = objectOf<KubernetesObject>(
@@ -56,6 +57,78 @@ describe('the inputs of an Evaluation', () => {
     expect(resolve(evaluationOf({ gates }))).toEqual({
       state: 'Invalid',
       message: expect.stringMatching(/gate "no-loss".*spec\.champion/),
+    })
+  })
+})
+
+describe('an Evaluation of a marketplace', () => {
+  const evaluator = { trainingRunRef: { name: 'held-out' } }
+  const market = { evaluator } as NonNullable<Evaluation['spec']['market']>
+  const heldOut = objectOf<KubernetesObject>(
+    'TrainingRun',
+    'held-out',
+    { datasetRef: { name: 'other-logs' } },
+    { digest: digestOf('d') },
+  )
+
+  test('waits for its held-out reward model, and takes its digest as an input', () => {
+    const evaluation = evaluationOf({ market })
+    expect(resolve(evaluation)).toMatchObject({ state: 'Waiting', waitingFor: [{ name: 'held-out' }] })
+    expect(resolve(evaluation, [heldOut])).toMatchObject({ state: 'Ready', digests: { evaluator: digestOf('d') } })
+    expect(evaluationRun.dependencies(evaluation)).toContainEqual({ kind: 'TrainingRun', name: 'held-out' })
+    const byDigest = { ...market, evaluator: { digest: digestOf('e') } }
+    expect(resolve(evaluationOf({ market: byDigest }))).toMatchObject({ digests: { evaluator: digestOf('e') } })
+  })
+
+  test('has an input digest that the reference has no part in: the digest stands for it', () => {
+    const digestWith = (name: string) => {
+      const named = { ...market, requests: 10, evaluator: { trainingRunRef: { name } } }
+      return inputDigestOf(evaluationRun, evaluationOf({ market: named }), { evaluator: digestOf('d') }, 'engine')
+    }
+    expect(digestWith('held-out')).toBe(digestWith('another-name'))
+  })
+
+  test.each<[string, Partial<Evaluation['spec']>, RegExp]>([
+    ['nothing is measured', { ranking: 'None' }, /nothing is measured/],
+    ['offPolicy has no marketplace', { offPolicy: {} as never }, /offPolicy needs market/],
+    [
+      'a gate is on what is not measured',
+      { gates: [{ name: 'rpm', metric: 'Truth/RPM', min: '0', judgedBy: 'Estimate' }] },
+      /gate "rpm" is on Truth\/RPM.*spec\.market/,
+    ],
+  ])('is refused where %s', (_, spec, message) => {
+    expect(resolve(evaluationOf(spec))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+
+  test('tells in status how it was measured', () => {
+    const summary: EvaluationSummary = {
+      cases: 0,
+      metrics: [{ name: 'Truth/RPM', value: 12.5, low: 12, high: 13 }],
+      market: {
+        requests: 500,
+        skipped: 2,
+        paymentRule: 'GSP',
+        judges: ['Model', 'Truth'],
+        audited: 180,
+        auditEnded: 'Precise',
+        auditHalfWidth: 0.0049,
+        unmeasured: ['Model/ConversionValue'],
+      },
+      offPolicy: {
+        supported: false,
+        message: 'it rests on 46 positive rewards, at least 100 are asked for',
+        rows: 10_000,
+        effectiveSamples: 10_000,
+        effectivePositives: 46,
+        meanWeight: 1,
+      },
+      gates: [],
+    }
+    const artifact = { digest: digestOf('e'), sizeBytes: 1, summary }
+    expect(evaluationRun.describe(artifact, { observedGeneration: 1 }, 0)).toMatchObject({
+      summary: 'Truth/RPM 12.50 [12.00, 13.00]',
+      market: { audited: 180, auditHalfWidth: '0.004900' },
+      offPolicy: { supported: false, effectivePositives: '46.00' },
     })
   })
 })

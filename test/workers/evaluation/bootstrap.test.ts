@@ -5,7 +5,11 @@ import {
   estimateDifference,
   estimateMean,
   estimateRelativeGain,
+  estimateStatistic,
+  estimateStatisticDifference,
+  estimateStatisticGain,
   percentile,
+  ratioOf,
 } from '../../../workers/evaluation/bootstrap.ts'
 import { Random } from '../../../workers/tensor/random.ts'
 
@@ -98,5 +102,45 @@ describe('comparisons are paired', () => {
   test('a gain over nothing is infinite', () => {
     const nothing = bootstrap(usersOf(3), [new Float64Array(3).fill(1), new Float64Array(3)], { samples: 100, seed: 1 })
     expect(estimateRelativeGain(nothing, 0, 1)).toEqual({ mean: Infinity, low: Infinity, high: Infinity })
+  })
+})
+
+describe('a ratio of sums', () => {
+  /** Clicks by impressions, where cases have one to five impressions. */
+  const random = new Random('ratios')
+  const impressions = Float64Array.from({ length: 400 }, () => 1 + random.below(5))
+  const clicks = impressions.map((count) => count * 0.25 + random.uniform() - 0.5)
+  const more = clicks.map((value, index) => value + (index % 40 === 0 ? impressions[index] : 0))
+  const resamples = bootstrap(usersOf(400), [clicks, impressions, more], { samples: 1000, seed: 2 })
+  const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0)
+
+  test('is that of all cases, and no mean of ratios', () => {
+    const { mean, low, high } = estimateStatistic(resamples, ratioOf(0, 1))
+    expect(mean).toBeCloseTo(sum(clicks) / sum(impressions), 12)
+    expect(Math.abs(mean - sum(clicks.map((value, index) => value / impressions[index])) / 400)).toBeGreaterThan(1e-4)
+    // Width by the delta method: the spread of the residuals by the mean of the denominator.
+    const residuals = clicks.map((value, index) => value - mean * impressions[index])
+    const deviation = Math.sqrt(sum(residuals.map((value) => value * value))) / sum(impressions)
+    expect((high - low) / 2 / (1.96 * deviation)).toBeGreaterThan(0.9)
+    expect((high - low) / 2 / (1.96 * deviation)).toBeLessThan(1.1)
+  })
+
+  test('compares in pairs', () => {
+    const { mean, low } = estimateStatisticDifference(resamples, ratioOf(2, 1), ratioOf(0, 1))
+    expect(mean).toBeCloseTo((sum(more) - sum(clicks)) / sum(impressions), 12)
+    expect(low).toBeGreaterThan(0)
+    expect(estimateStatistic(resamples, ratioOf(2, 1)).low).toBeLessThan(
+      estimateStatistic(resamples, ratioOf(0, 1)).high,
+    )
+    const gain = estimateStatisticGain(resamples, ratioOf(2, 1), ratioOf(0, 1))
+    expect(gain.mean).toBeCloseTo(sum(more) / sum(clicks) - 1, 12)
+    expect(estimateStatisticGain(resamples, ratioOf(0, 1), ratioOf(0, 1))).toEqual({ mean: 0, low: 0, high: 0 })
+  })
+
+  test('of nothing by nothing has no value, and resamples without one have no part in the interval', () => {
+    const rare = Float64Array.from({ length: 20 }, (_, index) => (index === 0 ? 1 : 0))
+    const some = bootstrap(usersOf(20), [rare, new Float64Array(20)], { samples: 500, seed: 1 })
+    expect(estimateStatistic(some, ratioOf(0, 0))).toEqual({ mean: 1, low: 1, high: 1 })
+    expect(estimateStatistic(some, ratioOf(1, 1))).toEqual({ mean: Number.NaN, low: Number.NaN, high: Number.NaN })
   })
 })

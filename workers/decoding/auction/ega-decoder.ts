@@ -25,7 +25,12 @@ export class IncompleteModelError extends Error {
 type EgaParts = Pick<EgaModel, 'catalogue' | 'creativeOffsets' | 'weights' | 'digest'> & Pick<EgaDescription, 'shapes'>
 
 /** @throws IncompleteModelError */
-export function auctionParts({ shapes, catalogue, creativeOffsets, digest }: Omit<EgaParts, 'weights'>): AuctionModelParts {
+export function auctionParts({
+  shapes,
+  catalogue,
+  creativeOffsets,
+  digest,
+}: Omit<EgaParts, 'weights'>): AuctionModelParts {
   if (shapes.generator === null) throw new IncompleteModelError(digest, 'generator')
   return {
     shape: shapes.generator,
@@ -68,4 +73,3 @@ export function egaDecoder(
   }
   return new AuctionDecoder(parts, weights, auction.bidding, options)
 }
-

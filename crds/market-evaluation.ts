@@ -1,0 +1,175 @@
+import type { Static } from 'typebox'
+import { Type } from 'typebox'
+import { listConstraints, paymentRules } from './ega.ts'
+import { modelReference } from './model-reference.ts'
+import { boolean, decimal, enumeration, integer, object, optional, setList, text } from './schema.ts'
+
+const bestResponse = object(
+  {
+    rounds: integer(1, 100, {
+      description: 'Rounds at most, in each of which every advertiser chooses anew, one after the other.',
+      default: 3,
+    }),
+    grid: setList(Type.String({ maxLength: 24, pattern: '^[0-9]+(\\.[0-9]+)?$' }), 16, {
+      description: 'Multipliers of the values to choose from.',
+      default: ['0.2', '0.4', '0.6', '0.8', '1'],
+      minItems: 2,
+    }),
+  },
+  { description: 'How advertisers answer the mechanism.', default: {} },
+)
+
+const audit = object(
+  {
+    maxRequests: integer(0, 100_000, {
+      description: 'Requests that are audited at most, the first of those that are measured; 0: none.',
+      default: 500,
+    }),
+    minRequests: integer(1, 100_000, {
+      description: 'Requests that are audited before a half-width is believed.',
+      default: 50,
+    }),
+    halfWidthPercent: decimal({
+      description: 'The audit ends when the 95 % interval of Psi is no wider than this to either side.',
+      default: '0.5',
+    }),
+    losersPerRequest: integer(0, 10_000, {
+      description: 'Ads that are not listed of each request that are audited too, drawn by seed; winners all are.',
+      default: 8,
+    }),
+    regretStarts: integer(0, 10_000, {
+      description:
+        'Random starts of the independent search for better bids, beside the ten multipliers of Psi; 0: no search.',
+      default: 0,
+    }),
+    seed: integer(0, 2_147_483_647, { description: 'Seed of the losers and of the search.', default: 1 }),
+  },
+  {
+    description: 'What advertisers could gain by bidding otherwise, with every list and price computed anew.',
+    default: {},
+    rules: [
+      {
+        rule: 'self.maxRequests == 0 || self.minRequests <= self.maxRequests',
+        message: 'minRequests must not exceed maxRequests',
+      },
+    ],
+  },
+)
+
+/** `spec.market` of an Evaluation. */
+export const marketEvaluation = object(
+  {
+    evaluator: optional(
+      modelReference(
+        'TrainingRun whose reward model judges the lists too (HeldOut): one that learned from other users, and that no training has seen.',
+      ),
+    ),
+    truth: optional(
+      boolean({
+        description:
+          'Whether the hidden truth of a simulated marketplace judges the lists too (Truth). Default: where the Dataset has one; true is refused where it has none.',
+      }),
+    ),
+    requests: integer(1, 1_000_000, {
+      description: 'Logged requests of the split that are held again at most, drawn by the seed of the Evaluation.',
+      default: 500,
+    }),
+    slots: optional(integer(1, 1000, { description: 'Length of the lists; absent: that of the model.' })),
+    candidateLists: integer(1, 4096, { description: 'Candidate lists of a request (N_S).', default: 64 }),
+    paymentRule: optional(
+      enumeration(paymentRules, {
+        description: 'What ads pay. Default: PaymentNetwork where the model has one, else GSP.',
+      }),
+    ),
+    alpha: optional(decimal({ description: 'Power of the bids in token weights, in place of that of the model.' })),
+    beta: optional(decimal({ description: 'Weight of organic items, in place of that of the model.' })),
+    constraints: listConstraints,
+    bids: enumeration(['Truthful', 'Logged', 'BestResponse'], {
+      description:
+        'Truthful: the private values, or the logged bids where no values are known. Logged: the bids of the log. BestResponse: values times a multiplier that each advertiser chooses by its utility; a mechanism that is not truthful is to be judged by it.',
+      default: 'Truthful',
+    }),
+    bestResponse,
+    audit,
+    utilityFloor: decimal({
+      description:
+        'Least utility of a winner that counts in Psi, as a share of its value times its clicks; PsiDropped is the share that does not.',
+      default: '0.01',
+    }),
+  },
+  {
+    description:
+      'Judges the model as a marketplace: what its lists earn, by its own reward model and by others, and what they invite advertisers to. Needs a Dataset with logged requests.',
+  },
+)
+
+/** `spec.offPolicy` of an Evaluation. */
+export const offPolicyEvaluation = object(
+  {
+    estimators: setList(Type.Unsafe<'IPS' | 'SNIPS' | 'DR'>({ type: 'string', enum: ['IPS', 'SNIPS', 'DR'] }), 3, {
+      description:
+        'IPS: inverse propensity scores. SNIPS: self-normalised. DR: doubly robust, with the reward model of the model.',
+      default: ['SNIPS', 'DR'],
+      minItems: 1,
+    }),
+    clip: optional(decimal({ description: 'Largest importance weight; absent: none is cut.' })),
+    minEffectiveSamples: integer(1, 1_000_000_000, {
+      description: 'No estimate is given where the weights are worth fewer equal ones (Kish).',
+      default: 1000,
+    }),
+    minPositives: integer(1, 1_000_000_000, {
+      description: 'No estimate is given where it rests on fewer clicks, counted as Kish does.',
+      default: 100,
+    }),
+  },
+  {
+    description:
+      'Clicks per impression that the lists of the model would have had, from what the log shows with its propensities. Refused, with a reason in status, where the log says too little.',
+  },
+)
+
+/** `status.market` of an Evaluation. */
+export const marketStatus = object(
+  {
+    requests: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Requests that were held again.' }),
+    skipped: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Requests without anything to show.' }),
+    paymentRule: text(32, { description: 'What ads paid.' }),
+    judges: setList(text(16, { description: 'Judge.' }), 8, { description: 'Who judged the lists.' }),
+    audited: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Requests that were audited.' }),
+    auditEnded: text(16, {
+      description:
+        'Precise: the wanted half-width of Psi was reached. Maximum: maxRequests was. Exhausted: all requests are audited.',
+    }),
+    auditHalfWidth: optional(text(32, { description: 'Half-width of Psi at the end, the widest of the judges.' })),
+    biddingRounds: optional(integer(0, 1000, { description: 'BestResponse: rounds that advertisers took.' })),
+    biddersMoved: optional(
+      integer(0, Number.MAX_SAFE_INTEGER, {
+        description: 'BestResponse: advertisers that changed their bids in the last round; 0: they came to rest.',
+      }),
+    ),
+    unmeasured: optional(
+      setList(text(64, { description: 'Metric.' }), 64, {
+        description: 'Metrics that have no value here, such as the return on no spend.',
+      }),
+    ),
+  },
+  { description: 'How the marketplace was measured.' },
+)
+
+/** `status.offPolicy` of an Evaluation. */
+export const offPolicyStatus = object(
+  {
+    supported: boolean({ description: 'Whether the log says enough for a conclusion.' }),
+    message: text(1024, { description: 'Why not, or what the estimates rest on.' }),
+    rows: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Exposed entries with a propensity.' }),
+    effectiveSamples: text(32, { description: 'Effective sample size of the weights.' }),
+    effectivePositives: text(32, { description: 'Effective number of clicks.' }),
+    meanWeight: text(32, { description: 'Mean weight before clipping: about 1 where the propensities are right.' }),
+  },
+  { description: 'What the log supports.' },
+)
+
+export type MarketEvaluation = Static<typeof marketEvaluation>
+export type OffPolicyEvaluation = Static<typeof offPolicyEvaluation>
+export type MarketStatus = Static<typeof marketStatus>
+export type OffPolicyStatus = Static<typeof offPolicyStatus>

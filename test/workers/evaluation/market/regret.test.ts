@@ -1,0 +1,163 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { modelJudge } from '../../../../workers/evaluation/market/judge.ts'
+import { measureGroup } from '../../../../workers/evaluation/market/metric-group.ts'
+import { appendRegrets, regretOf, regretTable } from '../../../../workers/evaluation/market/regret.ts'
+import { regretGroup } from '../../../../workers/evaluation/market/regret-metrics.ts'
+import type { MarketRequest } from '../../../../workers/evaluation/market/requests.ts'
+import { columnOf } from '../../../../workers/evaluation/market/table.ts'
+import { Random } from '../../../../workers/tensor/random.ts'
+import { auctionOf, firstPrice, flat, gsp, type Pricing, positionMechanism, vcg } from './position-auction.ts'
+
+const options = { losers: 100, seed: 1 }
+
+async function audit(pricing: Pricing, requests: readonly MarketRequest[], exposure = [1, 0.5]) {
+  const table = regretTable(['Model'])
+  const mechanism = positionMechanism(flat(exposure), pricing)
+  for (const [place, request] of requests.entries())
+    await appendRegrets(table, mechanism, [modelJudge], request, place, options)
+  return table
+}
+
+const measures = (table: Awaited<ReturnType<typeof audit>>, requests: number, utilityFloor = 0) => {
+  const clusters = Uint32Array.from({ length: requests }, (_, index) => index)
+  const group = regretGroup(table, clusters, ['Model'], { utilityFloor, searched: false })
+  const { metrics } = measureGroup(group, '', { samples: 2, seed: 1 })
+  return Object.fromEntries(metrics.map(({ name, value }) => [name.replace('Model/', ''), value]))
+}
+
+describe('three ads of 10, 8 and 1 on slots of 1 and 0.5', () => {
+  const request = auctionOf([10, 8, 1])
+
+  test('GSP: the first would rather have the second slot at price 1', async () => {
+    const table = await audit(gsp, [request])
+    expect([...columnOf(table, 'listed')]).toEqual([1, 1, 0])
+    expect([...columnOf(table, 'Model/utility')]).toEqual([2, 3.5, 0])
+    expect([...columnOf(table, 'Model/regret')]).toEqual([2.5, 0, 0])
+    expect([...columnOf(table, 'Model/valueClicks')]).toEqual([10, 4, 0])
+    const found = measures(table, 1)
+    expect(found.Psi).toBeCloseTo(2.5 / 2 / 2, 12)
+    expect(found.PsiSum).toBeCloseTo(2.5 / 2, 12)
+    expect(found.RelativeRegret).toBeCloseTo(2.5 / 10 / 2, 12)
+    expect(found.RegretToUtility).toBeCloseTo(2.5 / 5.5, 12)
+    expect(found.Regret).toBeCloseTo(2.5 / 3, 12)
+    expect(found.RegretAbove1Percent).toBeCloseTo(1 / 3, 12)
+    expect(found.MonotonicityViolations).toBe(0)
+  })
+
+  test('VCG: nobody would', async () => {
+    const table = await audit(vcg, [request])
+    expect([...columnOf(table, 'Model/utility')]).toEqual([5.5, 3.5, 0])
+    expect(measures(table, 1)).toMatchObject({ Psi: 0, PsiSum: 0, Regret: 0, RegretAbove1Percent: 0 })
+  })
+
+  test('first price: no utility at the truth, so Ψ has nothing to divide by', async () => {
+    const table = await audit(firstPrice, [request])
+    const found = measures(table, 1)
+    expect(found).not.toHaveProperty('Psi')
+    expect(found.PsiDropped).toBe(1)
+    expect(found.RelativeRegret).toBeGreaterThan(0.1)
+  })
+
+  test('a floor leaves out the winner whose margin is a fifth of its value', async () => {
+    const table = await audit(gsp, [request])
+    expect(measures(table, 1, 0.2)).toMatchObject({ PsiDropped: 0.5, Psi: 0, PsiSum: 0 })
+    expect(measures(table, 1, 0.19)).toMatchObject({ PsiDropped: 0 })
+  })
+})
+
+describe('values of U[0, 1] on slots of 1 and 0.5, by the figures of reference simulations', () => {
+  const random = new Random('values')
+  const requests = Array.from({ length: 1500 }, (_, index) =>
+    auctionOf([random.uniform(), random.uniform(), random.uniform()], {}, index),
+  )
+
+  test.each<[string, Pricing, number]>([
+    ['GSP', gsp, 0.0207],
+    ['first price', firstPrice, 0.1193],
+    ['VCG', vcg, 0],
+  ])('%s has the regret of the ten multipliers', async (_, pricing, regret) => {
+    const found = measures(await audit(pricing, requests), requests.length)
+    expect(found.Regret).toBeGreaterThan(regret - 0.002)
+    expect(found.Regret).toBeLessThan(regret + 0.002)
+  })
+
+  test('the ratio of sums is far below the mean of ratios, which the floor decides', async () => {
+    const table = await audit(gsp, requests)
+    const { RegretToUtility: ofSums, Psi: ofRatios } = measures(table, requests.length, 0.001)
+    expect(ofSums).toBeGreaterThan(0.13)
+    expect(ofSums).toBeLessThan(0.2)
+    expect(ofRatios).toBeGreaterThan(3 * ofSums)
+    expect(measures(table, requests.length, 0.3).Psi).toBeLessThan(ofRatios / 3)
+  })
+})
+
+describe('losers', () => {
+  test('are drawn by seed, each standing for as many as were not', async () => {
+    const request = auctionOf([10, 9, 5, 4, 3, 2, 1])
+    const mechanism = positionMechanism(flat([1, 0.5]), gsp)
+    const table = regretTable(['Model'])
+    await appendRegrets(table, mechanism, [modelJudge], request, 0, { losers: 2, seed: 3 })
+    expect([...columnOf(table, 'weight')]).toEqual([1, 1, 2.5, 2.5])
+    const again = regretTable(['Model'])
+    await appendRegrets(again, mechanism, [modelJudge], request, 0, { losers: 2, seed: 3 })
+    expect(again).toEqual(table)
+  })
+
+  test('that could profit by a higher bid are found', async () => {
+    // A rule that charges half of the bid, and so rewards whoever bids most.
+    const half: Pricing = (market, request) => firstPrice(market, request).map((price) => price / 2)
+    const table = await audit(half, [auctionOf([10, 8])], [1])
+    expect([...columnOf(table, 'listed')]).toEqual([1, 0])
+    // 8 bids 11.2, wins, and pays 5.6.
+    expect(columnOf(table, 'Model/regret')[1]).toBeCloseTo(8 - 5.6, 9)
+  })
+
+  test('a search is asked for the probed ads alone, and its finds stand beside', async () => {
+    const table = regretTable(['Model'])
+    const asked: (readonly number[])[] = []
+    const search = async (cases: readonly { readonly ads: readonly number[] }[]) =>
+      cases.flatMap(({ ads }) => {
+        asked.push(ads)
+        return ads.map((ad) => ({ ad, regret: 3 + ad }))
+      })
+    const mechanism = positionMechanism(flat([1, 0.5]), gsp)
+    await appendRegrets(table, mechanism, [modelJudge], auctionOf([10, 8, 1]), 0, { losers: 0, seed: 1, search })
+    expect(asked).toEqual([[0, 1]])
+    expect([...columnOf(table, 'searchRegret')]).toEqual([3, 4])
+    const group = regretGroup(table, Uint32Array.of(0), ['Model'], { utilityFloor: 0, searched: true })
+    const { metrics } = measureGroup(group, '', { samples: 2, seed: 1 })
+    expect(metrics.find(({ name }) => name === 'Model/SearchRegret')?.value).toBe(3.5)
+    expect(metrics.find(({ name }) => name === 'Model/SearchPsi')?.value).toBeCloseTo((3 / 2 + 4 / 3.5) / 2, 12)
+  })
+})
+
+describe('the regret of an ad', () => {
+  const outcomes = fc.array(
+    fc.record({
+      clicks: fc.double({ min: 0, max: 1, noNaN: true }),
+      price: fc.double({ min: 0, max: 3, noNaN: true }),
+    }),
+    { minLength: 1, maxLength: 10 },
+  )
+
+  test('is never negative, and no outcome tried is better than utility and regret together', () => {
+    fc.assert(
+      fc.property(fc.double({ min: 0.1, max: 3, noNaN: true }), outcomes, (value, all) => {
+        const [own, ...under] = all
+        const { utility, regret } = regretOf(value, own, under)
+        expect(regret).toBeGreaterThanOrEqual(0)
+        for (const { clicks, price } of under)
+          expect((value - price) * clicks).toBeLessThanOrEqual(utility + regret + 1e-12)
+      }),
+    )
+  })
+
+  test('notes where a higher bid gets fewer clicks', () => {
+    const own = { clicks: 0.5, price: 1 }
+    const at = (...clicks: number[]) => clicks.map((each) => ({ clicks: each, price: 1 }))
+    expect(regretOf(1, own, at(0, 0.2, 0.2, 0.5)).violation).toBe(0)
+    expect(regretOf(1, own, at(0, 0.5, 0.2)).violation).toBe(1)
+    expect(regretOf(1, own, at(0.3, 0, 0.4)).violation).toBe(1)
+  })
+})

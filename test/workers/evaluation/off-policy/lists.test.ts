@@ -1,0 +1,103 @@
+import { describe, expect, test } from 'vitest'
+import { estimatePolicy } from '../../../../workers/evaluation/off-policy/estimate-policy.ts'
+import {
+  type ListInteraction,
+  type LoggedLists,
+  rowsOfLists,
+} from '../../../../workers/evaluation/off-policy/logged-actions.ts'
+import { Random } from '../../../../workers/tensor/random.ts'
+
+const lists: LoggedLists = {
+  offsets: Uint32Array.of(0, 2, 3),
+  user: Uint32Array.of(7, 9),
+  reward: Float64Array.of(1, 0, 1),
+  logging: Float64Array.of(0.5, 0.25, 0.5),
+  target: Float64Array.of(0.25, 1, 0.5),
+  expected: { logged: Float64Array.of(0.5, 0.25, 0.125), target: Float64Array.of(0.75, 0.5, 0.25) },
+}
+const rows = (interaction: ListInteraction) => rowsOfLists(lists, interaction)
+
+describe('lists become rows', () => {
+  test('a row a slot, weighted by itself or by all down to it', () => {
+    const independent = rows('Independent')
+    expect([...independent.user]).toEqual([7, 7, 9])
+    expect([...independent.logging]).toEqual([0.5, 0.25, 0.5])
+    const sequential = rows('Sequential')
+    expect([...sequential.logging]).toEqual([0.5, 0.125, 0.5])
+    expect([...sequential.target]).toEqual([0.25, 0.25, 0.5])
+    expect([...lists.logging]).toEqual([0.5, 0.25, 0.5])
+  })
+
+  test('a row a list, with the sum of the rewards', () => {
+    const whole = rows('WholeList')
+    expect([...whole.user]).toEqual([7, 9])
+    expect([...whole.reward]).toEqual([1, 1])
+    expect([...whole.logging]).toEqual([0.125, 0.5])
+    expect([...whole.target]).toEqual([0.25, 0.5])
+    expect([...(whole.expected?.target ?? [])]).toEqual([1.25, 0.25])
+  })
+})
+
+describe('on lists of two slots', () => {
+  /** Each slot shows 0 or 1; a second slot that repeats the first is not clicked: slots act on those below them. */
+  const logging = [0.5, 0.5]
+  const target = [0.8, 0.3]
+  const clickChance = (first: number, second: number): [number, number] => [
+    first === 1 ? 0.6 : 0.2,
+    second === first ? 0 : 0.5,
+  ]
+
+  function logLists(count: number, seed: number): LoggedLists {
+    const random = new Random(seed, 'lists')
+    const column = () => new Float64Array(2 * count)
+    const log = { reward: column(), logging: column(), target: column() }
+    for (let list = 0; list < count; list++) {
+      const shown = [0, 1].map((slot) => Number(random.uniform() < logging[slot]))
+      const chances = clickChance(shown[0], shown[1])
+      for (let slot = 0; slot < 2; slot++) {
+        const entry = 2 * list + slot
+        log.reward[entry] = Number(random.uniform() < chances[slot])
+        log.logging[entry] = shown[slot] === 1 ? logging[slot] : 1 - logging[slot]
+        log.target[entry] = shown[slot] === 1 ? target[slot] : 1 - target[slot]
+      }
+    }
+    const ends = Uint32Array.from({ length: count + 1 }, (_, list) => 2 * list)
+    return { ...log, offsets: ends, user: Uint32Array.from({ length: count }, (_, list) => list) }
+  }
+
+  const truth = [0, 1].reduce(
+    (sum, first) =>
+      sum +
+      [0, 1].reduce((inner, second) => {
+        const chance = (first === 1 ? target[0] : 1 - target[0]) * (second === 1 ? target[1] : 1 - target[1])
+        const [above, below] = clickChance(first, second)
+        return inner + chance * (above + below)
+      }, 0),
+    0,
+  )
+  const estimated = (interaction: ListInteraction) => {
+    const { estimates } = estimatePolicy(rowsOfLists(logLists(20_000, 3), interaction), {
+      estimators: ['IPS'],
+      clip: Number.POSITIVE_INFINITY,
+      rule: { minEffectiveSamples: 1, minPositives: 1 },
+      samples: 100,
+      seed: 1,
+    })
+    const estimate = estimates.get('IPS') ?? { mean: 0, low: 0, high: 0 }
+    const perList = interaction === 'WholeList' ? 1 : 2
+    return { low: perList * estimate.low, high: perList * estimate.high }
+  }
+
+  test('products of propensities find the value of the policy', () => {
+    for (const interaction of ['WholeList', 'Sequential'] as const) {
+      const { low, high } = estimated(interaction)
+      expect(low).toBeLessThan(truth)
+      expect(high).toBeGreaterThan(truth)
+      expect(high - low).toBeLessThan(0.12)
+    }
+  })
+
+  test('independent slots miss what slots do to each other', () => {
+    expect(estimated('Independent').high).toBeLessThan(truth)
+  })
+})

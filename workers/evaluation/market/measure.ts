@@ -1,0 +1,143 @@
+// All that is measured of one mechanism, in pieces of work that can be stopped and taken up again: what is done stands in
+// tables, and what follows depends on them alone.
+
+import type { Market } from '../../data/market/market.ts'
+import { type BestResponseOptions, type BestResponses, noResponses, respond, withMultipliers } from './best-response.ts'
+import { type Judge, type JudgeLists, modelJudge } from './judge.ts'
+import { appendLogged, loggedTable } from './logged-lists.ts'
+import type { Mechanism } from './mechanism.ts'
+import { appendOutcomes, outcomeTable } from './outcomes.ts'
+import { appendRegrets, type RegretOptions, regretTable } from './regret.ts'
+import { regretGroup } from './regret-metrics.ts'
+import type { MarketRequest } from './requests.ts'
+import { psiHalfWidth, type Sampled, type SamplingRule, sampleUntilPrecise } from './sampling-rule.ts'
+import type { Table } from './table.ts'
+
+/** What is measured so far. Tables grow in place. */
+export interface MarketProgress {
+  responses: BestResponses
+  readonly outcomes: Table
+  /** Requests in `outcomes` and `logged`. */
+  shown: number
+  readonly logged: Table
+  readonly regrets: Table
+  /** Requests in `regrets`. */
+  audited: number
+}
+
+export const progressStart = (judges: readonly Judge[]): MarketProgress => {
+  const names = judges.map(({ name }) => name)
+  return {
+    responses: noResponses,
+    outcomes: outcomeTable(names),
+    shown: 0,
+    logged: loggedTable(),
+    regrets: regretTable(names),
+    audited: 0,
+  }
+}
+
+export interface MeasureOptions extends RegretOptions {
+  /** Absent: the bids of the requests. */
+  readonly bestResponse?: BestResponseOptions | undefined
+  readonly sampling: SamplingRule
+  readonly utilityFloor: number
+}
+
+export interface MeasuredSubject {
+  readonly mechanism: Mechanism
+  /** Scores any list with the reward model of the mechanism; absent: logged lists are not looked at. */
+  readonly judgeLists?: JudgeLists | undefined
+  /** `modelJudge` first. */
+  readonly judges: readonly Judge[]
+  readonly market: Market
+  readonly requests: readonly MarketRequest[]
+  /** [requests], what is drawn together. */
+  readonly clusters: Uint32Array
+}
+
+export interface MeasurePorts {
+  /** After every piece of work; what it throws ends the measurement. */
+  report(phase: 'Bidding' | 'Allocation' | 'Audit', step: number, totalSteps: number): Promise<void>
+  /** After every piece of work that `progress` holds. */
+  settled(progress: MarketProgress): Promise<void>
+}
+
+/** Requests that are allocated at once. */
+const batchSize = 16
+
+/** Goes on from `progress` to its end. */
+export async function measureMechanism(
+  subject: MeasuredSubject,
+  progress: MarketProgress,
+  options: MeasureOptions,
+  ports: MeasurePorts,
+): Promise<Sampled> {
+  const requests = await respondToMechanism(subject, progress, options, ports)
+  await showLists({ ...subject, requests }, progress, ports)
+  return auditIncentives({ ...subject, requests }, progress, options, ports)
+}
+
+/** Advertisers count their utility by clicks as they come, or as the model has them where nobody knows better. */
+const advertisersJudge = (judges: readonly Judge[]): Judge => judges.find(({ name }) => name === 'Truth') ?? modelJudge
+
+async function respondToMechanism(
+  { mechanism, judges, requests }: MeasuredSubject,
+  progress: MarketProgress,
+  { bestResponse }: MeasureOptions,
+  ports: MeasurePorts,
+): Promise<readonly MarketRequest[]> {
+  if (bestResponse === undefined) return requests
+  const { rounds, grid } = bestResponse
+  while (progress.responses.rounds < rounds && progress.responses.moved > 0) {
+    const before = progress.responses
+    progress.responses = await respond(
+      mechanism,
+      advertisersJudge(judges),
+      requests,
+      before,
+      bestResponse,
+      (done, of) => ports.report('Bidding', before.rounds * of + done, rounds * of),
+    )
+    await ports.settled(progress)
+  }
+  return withMultipliers(requests, progress.responses.multipliers, grid)
+}
+
+async function showLists(subject: MeasuredSubject, progress: MarketProgress, ports: MeasurePorts): Promise<void> {
+  const { mechanism, judges, judgeLists, market, requests } = subject
+  while (progress.shown < requests.length) {
+    const batch = requests.slice(progress.shown, progress.shown + batchSize)
+    await appendOutcomes(progress.outcomes, mechanism, judges, batch, progress.shown)
+    if (judgeLists !== undefined) await appendLogged(progress.logged, judgeLists, market, batch, progress.shown)
+    progress.shown += batch.length
+    await ports.report('Allocation', progress.shown, requests.length)
+    await ports.settled(progress)
+  }
+}
+
+function auditIncentives(
+  { mechanism, judges, requests, clusters }: MeasuredSubject,
+  progress: MarketProgress,
+  options: MeasureOptions,
+  ports: MeasurePorts,
+): Promise<Sampled> {
+  const { sampling, utilityFloor } = options
+  const names = judges.map(({ name }) => name)
+  const most = Math.min(sampling.maxRequests, requests.length)
+  return sampleUntilPrecise(
+    progress.audited,
+    requests.length,
+    sampling,
+    async (place) => {
+      await appendRegrets(progress.regrets, mechanism, judges, requests[place], place, options)
+      progress.audited = place + 1
+      await ports.report('Audit', progress.audited, most)
+      await ports.settled(progress)
+    },
+    (audited) =>
+      psiHalfWidth(
+        regretGroup(progress.regrets, clusters.subarray(0, audited), names, { utilityFloor, searched: false }),
+      ),
+  )
+}

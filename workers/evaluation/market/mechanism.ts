@@ -1,0 +1,45 @@
+// An allocation rule and a payment rule (M<A, P>), as evaluations see them.
+
+import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
+import type { ListChances, ShownList } from './judge.ts'
+
+export interface PricedList {
+  /** With the bids under which the list was allocated. */
+  readonly request: AuctionRequest
+  readonly allocation: Allocation
+  /** The price of this ad alone is asked for. */
+  readonly only?: number
+}
+
+export interface Mechanism {
+  readonly allocator: Allocator
+  /** Price per click by slot of each chosen list, 0 for organic items. */
+  payments(lists: readonly PricedList[]): Promise<readonly ArrayLike<number>[]>
+}
+
+/** The list that an allocation shows, its empty slots left out, and the slots of those that are filled. */
+export function shownList(
+  request: AuctionRequest,
+  user: number,
+  { lists, chosen }: Allocation,
+): { readonly list: ShownList; readonly slots: readonly number[] } {
+  const { slots: length, candidate, creative, pCtr, pCtrCreative, pCvr } = lists
+  const start = chosen * length
+  const slots = Array.from({ length }, (_, slot) => slot).filter((slot) => candidate[start + slot] >= 0)
+  const adCount = request.ads.length
+  const candidateAt = (slot: number): number => candidate[start + slot]
+  const pick = (values: ArrayLike<number>): Float64Array => Float64Array.from(slots, (slot) => values[start + slot])
+  const predicted: ListChances = { click: pick(pCtr), creativeClick: pick(pCtrCreative), conversion: pick(pCvr) }
+  const list: ShownList = {
+    request,
+    user,
+    items: Uint32Array.from(slots, (slot) => {
+      const at = candidateAt(slot)
+      return at < adCount ? request.ads[at] : request.organic[at - adCount]
+    }),
+    ads: Int32Array.from(slots, (slot) => (candidateAt(slot) < adCount ? candidateAt(slot) : -1)),
+    creatives: Int32Array.from(slots, (slot) => creative[start + slot]),
+    predicted,
+  }
+  return { list, slots }
+}

@@ -1,0 +1,41 @@
+export interface ImportanceWeights {
+  /** [rows], target / logging, at most the clip. */
+  readonly values: Float64Array
+  /** Rows whose weight was cut. */
+  readonly clipped: number
+  /** Share of the sum of the weights that cutting took away: with rewards of at least 0 it bounds how far clipped IPS is too low, as a share of the rewards' range. */
+  readonly lostMass: number
+}
+
+/** @param clip largest weight; Infinity cuts none */
+export function importanceWeights(
+  { logging, target }: { readonly logging: Float64Array; readonly target: Float64Array },
+  clip: number,
+): ImportanceWeights {
+  const values = new Float64Array(logging.length)
+  let clipped = 0
+  let whole = 0
+  let kept = 0
+  for (let row = 0; row < values.length; row++) {
+    const weight = target[row] / logging[row]
+    values[row] = Math.min(weight, clip)
+    if (weight > clip) clipped++
+    whole += weight
+    kept += values[row]
+  }
+  return { values, clipped, lostMass: whole === 0 ? 0 : 1 - kept / whole }
+}
+
+/**
+ * How many equal ones a sum of unequal terms is worth: (Σ x)² / Σ x² (Kish 1965); 0 where all are 0. Of weights it is
+ * the effective sample size; of weighted rewards, how many rewards the estimate truly rests on.
+ */
+export function effectiveCount(terms: Float64Array): number {
+  let sum = 0
+  let squares = 0
+  for (const term of terms) {
+    sum += term
+    squares += term * term
+  }
+  return squares === 0 ? 0 : (sum * sum) / squares
+}
