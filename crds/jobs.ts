@@ -121,8 +121,11 @@ export interface TrainingSummary {
   epochs: number
   bestEpoch: number
   trainingLoss: number
-  validationNdcg: number
+  /** Of architectures that are validated by ranking. */
+  validationNdcg?: number
   parameters: number
+  /** Of architectures that are trained in stages, in their order. */
+  stages?: { name: string; digest: string; epochs: number; reused: boolean; metrics: Record<string, number> }[]
   /** Digest of the model that training started from. */
   parent?: string
   warmStart?: { takenParameters: number; initialParameters: number; newItems: number }

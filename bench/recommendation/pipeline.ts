@@ -55,7 +55,7 @@ async function runIn(folder: string, recipe: Recipe, progress: (line: string) =>
   const model = trained.artifact.digest
   const evaluated = await work(context, 'Evaluation', processEvaluation, recipe.evaluation, { dataset, model })
   const minutes = (performance.now() - started) / 60_000
-  const { epochs, bestEpoch, validationNdcg, parameters } = trained.summary
+  const { epochs, bestEpoch, validationNdcg = 0, parameters } = trained.summary
   return {
     ...{ minutes, epochs, bestEpoch, validationNdcg, parameters },
     ...(await readRanks(context.store, evaluated.artifact.digest)),

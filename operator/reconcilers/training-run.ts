@@ -23,19 +23,33 @@ export const trainingRunRun: RunKind<TrainingRun> = {
   inputsAreKnown: () => true,
   pollPeriodSeconds: () => 0,
   describe(artifact) {
-    const { epochs, bestEpoch, trainingLoss, validationNdcg, parameters, parent, warmStart } =
+    const { epochs, bestEpoch, trainingLoss, validationNdcg, parameters, parent, warmStart, stages } =
       artifact.summary as TrainingSummary
     return {
       epoch: epochs,
       bestEpoch,
       trainingLoss: decimal(trainingLoss),
-      validationNdcg: decimal(validationNdcg),
+      ...(validationNdcg === undefined ? {} : { validationNdcg: decimal(validationNdcg) }),
       parameters,
+      ...(stages === undefined ? {} : { stage: stages.at(-1)?.name ?? '', stages: stages.map(stageStatus) }),
       ...(parent === undefined ? {} : { parent }),
       ...(warmStart === undefined ? {} : { warmStart }),
     }
   },
 }
+
+type StageSummary = NonNullable<TrainingSummary['stages']>[number]
+
+/** The longest summary that status takes. */
+const summaryLength = 256
+
+const stageStatus = ({ metrics, ...stage }: StageSummary) => ({
+  ...stage,
+  summary: Object.entries(metrics)
+    .map(([name, value]) => `${name} ${decimal(value)}`)
+    .join(', ')
+    .slice(0, summaryLength),
+})
 
 const parentOf = ({ spec }: TrainingRun): string | undefined => spec.warmStart?.trainingRunRef?.name
 

@@ -1,4 +1,5 @@
 import type { JobKind, JobPayload } from '../../crds/jobs.ts'
+import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
 
 type AnyProcessor = (payload: JobPayload<never>, context: ProcessorContext) => Promise<ProcessorOutcome<unknown>>
@@ -11,6 +12,9 @@ export const processors: Record<JobKind, AnyProcessor> = {
   Dataset: async (payload, context) => (await import('./dataset.ts')).processDataset(payload, context),
   TokenizerBuild: async (payload, context) =>
     (await import('./tokenizer-build.ts')).processTokenizerBuild(payload, context),
-  TrainingRun: async (payload, context) => (await import('./training-run.ts')).processTrainingRun(payload, context),
+  TrainingRun: async (payload: JobPayload<TrainingRun['spec']>, context) =>
+    payload.spec.model.architecture === 'EGAV2'
+      ? (await import('./ega/training-run.ts')).processEgaTrainingRun(payload, context)
+      : (await import('./training-run.ts')).processTrainingRun(payload, context),
   Evaluation: async (payload, context) => (await import('./evaluation.ts')).processEvaluation(payload, context),
 }

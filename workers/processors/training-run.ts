@@ -19,6 +19,7 @@ import {
 import { openTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
 import { JobError } from './job-error.ts'
+import { checkTokenizer } from './training-inputs.ts'
 import { type Inheritance, inherit } from './warm-start.ts'
 
 type Spec = TrainingRun['spec']
@@ -36,7 +37,7 @@ export async function processTrainingRun(
   const { spec, inputs } = payload
   const dataset = await openDataset(await context.store.open(inputs.dataset))
   const tokenizer = await openTokenizer(await context.store.open(inputs.tokenizer))
-  checkInputs(dataset, tokenizer)
+  checkTokenizer(dataset, tokenizer)
   const options = trainingOptions(spec, tokenizer, context.threads)
   const { shape } = options
   const inherited =
@@ -54,17 +55,6 @@ export async function processTrainingRun(
     return await publish(payload, context, { dataset, catalogue, shape, result, vocabulary, inherited })
   } finally {
     await validation.release()
-  }
-}
-
-function checkInputs(dataset: Dataset, tokenizer: Tokenizer): void {
-  if (tokenizer.datasetDigest !== dataset.digest) {
-    const message = `The tokenizer was built for Dataset revision ${tokenizer.datasetDigest}, not for ${dataset.digest}; build it anew for this revision.`
-    throw new JobError('TokenizerOfOtherDataset', message, { retryable: false })
-  }
-  if (!dataset.trainEnd.some((end) => end > 0)) {
-    const message = 'The training part of the Dataset holds no interaction; change the split of the Dataset.'
-    throw new JobError('NoTrainingData', message, { retryable: false })
   }
 }
 

@@ -53,7 +53,7 @@ export class AuctionDecoder implements Allocator {
   constructor(
     parts: AuctionModelParts,
     weights: AuctionWeights,
-    bidding: TokenBidding,
+    bidding: TokenBidding | 'None',
     options: AuctionDecoderOptions,
   ) {
     this.#parts = parts
