@@ -29,6 +29,14 @@ describe('the rooms', () => {
     expect(dangling).toEqual([])
   })
 
+  test('only evaluations read the hidden truth of a simulated market', () => {
+    // The simulator writes it, and tests and benchmarks judge by it.
+    const mayRead = /^(workers\/(data|evaluation)\/|workers\/processors\/evaluation|bench\/|test\/)/
+    const reading = [...imports].filter(([, targets]) => targets.includes('workers/data/market/truth.ts'))
+    expect(reading.length).toBeGreaterThan(1)
+    expect(reading.map(([path]) => path).filter((path) => !mayRead.test(path))).toEqual([])
+  })
+
   test('the machinery names no kind of ours', () => {
     const machinery = /^operator\/(control|cluster|embedded|node)\//
     const names = kinds.flatMap(({ kind, plural }) => [kind, plural]).join('|')

@@ -16,6 +16,16 @@ const columns = { user: 'user', item: 'item', time: 'time' }
 const jsonLines = { path: 'logs/*.jsonl', format: 'JSONLines', columns }
 const sequenceLines = { path: 'sequences.txt', format: 'SequenceLines' }
 const csvItems = { path: 'items.csv', format: 'CSV', columns: { id: 'id' } }
+const csvAds = { path: 'ads.csv', format: 'CSV', columns: { id: 'id', item: 'item', advertiser: 'brand' } }
+const requests = { path: 'requests.jsonl', format: 'JSONLines', columns: { id: 'id', time: 'time' } }
+const exposures = {
+  path: 'shown.parquet',
+  format: 'Parquet',
+  columns: { request: 'request', position: 'slot', item: 'item', click: 'click' },
+}
+/** Tables of ads with these beside the ads themselves. */
+const tables = (more: object) => ({ advertising: { ads: csvAds, ...more } })
+const market = (simulation: object) => ({ advertising: { simulation } })
 const temporal = (validationPercent: number, testPercent: number) => ({
   split: { strategy: 'Temporal', validationPercent, testPercent },
 })
@@ -106,6 +116,50 @@ export const kindExamples: Record<string, KindExample> = {
         change: { source: { simulation: {} }, interactions: undefined, pollPeriodSeconds: 60 },
         message: 'a simulation never changes',
       },
+      { change: { advertising: {} }, message: 'give either ads, with any of the other tables, or a simulation' },
+      { change: tables({ simulation: {} }), message: 'give either ads, with any of the other tables, or a simulation' },
+      { change: { advertising: { simulation: {}, requests } }, message: 'a simulation draws all tables itself' },
+      { change: tables({ exposures }), message: 'exposures are those of requests; give requests too' },
+      {
+        change: { source: { simulation: {} }, interactions: undefined, ...tables({}) },
+        message: 'a simulated source has no files of ads',
+      },
+      {
+        change: { ...temporal(10, 10), ...tables({ requests: { ...requests, columns: { id: 'id' } } }) },
+        message: 'a Temporal split needs times',
+      },
+      {
+        change: tables({ requests: { ...requests, delimiter: ';' } }),
+        message: 'delimiter goes with format CSV only',
+      },
+      ...['organic', 'ads'].map((list) => ({
+        change: tables({ requests: { ...requests, format: 'CSV', columns: { id: 'id', [list]: 'list' } } }),
+        message: `columns.${list} holds a list, which CSV cannot`,
+      })),
+      {
+        change: tables({ creatives: { ...csvItems, columns: { id: 'id', item: 'item', embedding: 'e' } } }),
+        message: 'columns.embedding holds a list, which CSV cannot',
+      },
+      {
+        change: tables({ requests: { ...requests, columns: { id: 'id', bids: 'bids' } } }),
+        message: 'columns.bids are those of columns.ads',
+      },
+      {
+        change: tables({
+          requests,
+          exposures: { ...exposures, columns: { ...exposures.columns, conversionValue: 'paid' } },
+        }),
+        message: 'columns.conversionValue needs columns.conversion',
+      },
+      { change: market({ bids: { strategy: 'Shaded' } }), message: 'shadePercent is needed with strategy Shaded' },
+      { change: market({ bids: { shadePercent: 10 } }), message: 'shadePercent is needed with strategy Shaded' },
+      { change: market({ bids: { strategy: 'PriceQuantiles' } }), message: 'prices are needed with strategy' },
+      { change: market({ bids: { prices: ['1', '2'] } }), message: 'prices are needed with strategy' },
+      {
+        change: market({ conversions: { minPercent: 20 } }),
+        message: 'minPercent must not be above maxPercent',
+      },
+      { change: market({ loggingPolicy: { temperature: '0.0' } }), message: 'temperature must be above 0' },
     ],
     accepted: [
       { source: { simulation: {} }, interactions: undefined },
@@ -114,6 +168,17 @@ export const kindExamples: Record<string, KindExample> = {
       { interactions: { ...jsonLines, format: 'CSV', delimiter: '\t' }, pollPeriodSeconds: 60 },
       { items: { ...csvItems, format: 'Parquet', columns: { id: 'id', embedding: 'e' } } },
       temporal(50, 30),
+      tables({}),
+      tables({ advertisers: { ...csvItems, columns: { id: 'id', budget: 'budget' } }, requests, exposures }),
+      { ...temporal(10, 10), ...tables({ requests }) },
+      market({}),
+      {
+        source: { simulation: {} },
+        interactions: undefined,
+        ...market({ maxUsers: 1, bids: { strategy: 'Truthful' } }),
+      },
+      market({ bids: { strategy: 'Shaded', shadePercent: 20 }, loggingPolicy: { temperature: '0.05' } }),
+      market({ bids: { strategy: 'PriceQuantiles', prices: ['1', '2.5'] }, conversions: { minPercent: 10 } }),
     ],
   },
   TokenizerBuild: {

@@ -88,7 +88,7 @@ async function keepEvents(database: Database, spec: DatasetSpec): Promise<void> 
 }
 
 /** SQL: the number that a seeded order gives to each row. The id itself decides between equal hashes. */
-function seededIndex(column: string, role: string, seed: number): string {
+export function seededIndex(column: string, role: string, seed: number): string {
   const hash = `md5_number_lower(concat(${literal(`${role}:${seed}:`)}, ${column}))`
   return `CAST(row_number() OVER (ORDER BY ${hash}, ${column}) - 1 AS UINTEGER)`
 }

@@ -1,19 +1,16 @@
 /** From logs, or a simulation, to a Dataset artifact. */
-import { join } from 'node:path'
-import { setImmediate } from 'node:timers/promises'
 import type { AdvertisingStatus } from '../../crds/advertising.ts'
 import type { ArtifactReference, ArtifactStore, JsonObject } from '../artifacts/store.ts'
 import { type Arrangement, arrange } from './arrange.ts'
 import { BadRowLog } from './bad-rows.ts'
-import { readDataset } from './dataset-reader.ts'
 import type { DatasetSpec } from './dataset-spec.ts'
 import { type Database, openDatabase } from './duckdb.ts'
 import { type BadRow, SourceChangedError } from './errors.ts'
-import { DATASET_FILES, type EventStatistics, writeEvents, writeItems, writeUsers } from './export-dataset.ts'
+import { type EventStatistics, writeEvents, writeItems, writeUsers } from './export-dataset.ts'
 import { loadInteractions } from './load-interactions.ts'
 import { loadItems } from './load-items.ts'
 import { loadSimulation } from './load-simulation.ts'
-import { simulateMarket } from './market/simulator/simulate-market.ts'
+import { ingestMarket } from './market/ingest-market.ts'
 import { popularityShares } from './popularity-shares.ts'
 import { digestSource } from './source-digest.ts'
 import { findSourceFiles, type SourceFiles } from './source-files.ts'
@@ -164,7 +161,8 @@ async function ingestInto(directory: string, database: Database, context: Ingest
     onProgress: (step) => progress({ phase: 'Writing', step, totalSteps: arrangement.interactions }),
   })
   const shares = await popularityShares(database, { hasTimes: arrangement.hasTimes, splitTimes })
-  const advertising = await ingestMarket(directory, arrangement, context)
+  const { hasTimes } = arrangement
+  const advertising = await ingestMarket(directory, database, { ...context, badRows, hasTimes, splitTimes })
   return {
     ...arrangement,
     ...statistics,
@@ -173,26 +171,6 @@ async function ingestInto(directory: string, database: Database, context: Ingest
     popularityShares: shares,
     advertising,
   }
-}
-
-async function ingestMarket(
-  directory: string,
-  { hasTimes }: Arrangement,
-  { spec, progress, signal }: IngestContext,
-): Promise<AdvertisingStatus | undefined> {
-  const { simulation } = spec.advertising ?? {}
-  if (simulation === undefined) return undefined
-  const has = (file: string) => file === DATASET_FILES.times && hasTimes
-  const dataset = await readDataset({ path: (file) => join(directory, file), has }, '')
-  return simulateMarket(dataset, simulation, {
-    directory,
-    tick: async (step, totalSteps) => {
-      progress({ phase: 'Simulating', step, totalSteps })
-      // Nothing here waits; without a turn of the event loop a cancellation would never arrive.
-      await setImmediate()
-      signal?.throwIfAborted()
-    },
-  })
 }
 
 function metadataOf(spec: DatasetSpec, ingested: Ingested, sourceDigest: string): JsonObject {

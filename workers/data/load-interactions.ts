@@ -87,7 +87,7 @@ export function idReason(expression: string, column: string): string {
 /** Hands the bad rows of a file that has just been loaded to the log, each with its line. */
 export async function reportBadRows(
   database: Database,
-  table: 'interaction_rows' | 'item_rows',
+  table: string,
   loaded: { file: SourceFile; index: number; locate: Locate },
   badRows: BadRowLog,
 ): Promise<void> {

@@ -31,20 +31,28 @@ export async function digestSource(spec: DatasetSpec, options: DigestOptions = {
     const digest = digestOf({ simulation: spec.source.simulation, version: SIMULATOR_VERSION })
     return { digest, files: 0, bytes: 0 }
   }
-  const { interactions, items } = options.files ?? (await findSourceFiles(spec))
+  const { interactions, items, advertising } = options.files ?? (await findSourceFiles(spec))
+  const tables: [string, DescribedFile[]][] = []
+  for (const [table, files] of Object.entries(advertising ?? {}))
+    tables.push([table, await describe(files, options.signal)])
   const described = {
     interactions: await describe(interactions, options.signal),
     items: await describe(items, options.signal),
+    ...(advertising && { advertising: Object.fromEntries(tables) }),
   }
-  const all = [...described.interactions, ...described.items]
+  const all = [...described.interactions, ...described.items, ...tables.flatMap(([, files]) => files)]
   return { digest: digestOf(described), files: all.length, bytes: all.reduce((sum, file) => sum + file.size, 0) }
 }
 
-async function describe(
-  files: readonly SourceFile[],
-  signal: AbortSignal | undefined,
-): Promise<{ path: string; size: number; sha256: string }[]> {
-  const described: { path: string; size: number; sha256: string }[] = []
+interface DescribedFile {
+  path: string
+  size: number
+  sha256: string
+  [key: string]: string | number
+}
+
+async function describe(files: readonly SourceFile[], signal: AbortSignal | undefined): Promise<DescribedFile[]> {
+  const described: DescribedFile[] = []
   for (const { name, path, size, sha256 } of files) {
     described.push({
       path: name,

@@ -1,6 +1,7 @@
 /** The files of a source: those that a glob pattern finds below its folder, and none outside. */
 import { glob, lstat, realpath, stat } from 'node:fs/promises'
 import { isAbsolute, join, relative, sep } from 'node:path'
+import { type AdvertisingTable, advertisingTables } from '../../crds/advertising.ts'
 import { errorCode } from '../artifacts/errors.ts'
 import type { DatasetSpec } from './dataset-spec.ts'
 import { BadDataError } from './errors.ts'
@@ -21,6 +22,24 @@ export interface SourceFiles {
   folder: string
   interactions: SourceFile[]
   items: SourceFile[]
+  /** Only with tables of ads. */
+  advertising?: Partial<Record<AdvertisingTable, SourceFile[]>>
+}
+
+/**
+ * Finds what each table of spec.advertising is read from, by a search for one pattern; undefined without tables. What
+ * has no tables keeps the digest that it always had.
+ */
+export async function findTables<T>(
+  { advertising }: DatasetSpec,
+  find: (pattern: string, field: string) => Promise<T[]>,
+): Promise<Partial<Record<AdvertisingTable, T[]>> | undefined> {
+  const found: Partial<Record<AdvertisingTable, T[]>> = {}
+  for (const table of advertisingTables) {
+    const path = advertising?.[table]?.path
+    if (path !== undefined) found[table] = await find(path, `spec.advertising.${table}.path`)
+  }
+  return Object.keys(found).length === 0 ? undefined : found
 }
 
 /** @throws BadDataError when the folder or the files are absent, or a name leads outside */
@@ -30,8 +49,10 @@ export async function findSourceFiles(spec: DatasetSpec): Promise<SourceFiles> {
     throw new BadDataError('InvalidSpec', 'spec.source.file and spec.interactions are needed to read files')
   }
   const folder = await resolveFolder(file.path)
+  const advertising = await findTables(spec, (pattern, field) => matchFiles(folder, pattern, field))
   return {
     folder,
+    ...(advertising && { advertising }),
     interactions: await matchFiles(folder, spec.interactions.path, 'spec.interactions.path'),
     items: spec.items === undefined ? [] : await matchFiles(folder, spec.items.path, 'spec.items.path'),
   }

@@ -1,13 +1,14 @@
 /** The objects of an S3 source: those that a pattern finds below its prefix, fetched whole before they are read. */
 import { mkdir } from 'node:fs/promises'
 import { join, matchesGlob } from 'node:path'
+import type { AdvertisingTable } from '../../crds/advertising.ts'
 import { errorCode, InvalidNameError } from '../artifacts/errors.ts'
 import { StoreAccessError } from '../artifacts/s3/access-error.ts'
 import { Bucket, ObjectChangedError, type S3Object } from '../artifacts/s3/bucket.ts'
 import { mapAtOnce } from '../artifacts/s3/concurrency.ts'
 import type { DatasetSpec, ObjectsSpec } from './dataset-spec.ts'
 import { BadDataError, ScratchFullError, SourceAccessError, SourceChangedError } from './errors.ts'
-import { byName, checkPattern, type SourceFile, type SourceFiles } from './source-files.ts'
+import { byName, checkPattern, findTables, type SourceFile, type SourceFiles } from './source-files.ts'
 
 export interface SourceObject {
   /** Key below the prefix of the source: how messages name it. */
@@ -23,7 +24,15 @@ export interface SourceObject {
 export interface SourceObjects {
   interactions: SourceObject[]
   items: SourceObject[]
+  /** Only with tables of ads. */
+  advertising?: Partial<Record<AdvertisingTable, SourceObject[]>>
 }
+
+export const allObjects = ({ interactions, items, advertising }: SourceObjects): SourceObject[] => [
+  ...interactions,
+  ...items,
+  ...Object.values(advertising ?? {}).flat(),
+]
 
 export interface FetchOptions {
   /** A new folder for them. */
@@ -43,7 +52,9 @@ export async function listSourceObjects(spec: DatasetSpec, source: ObjectsSpec):
   const { interactions, items } = spec
   return asSource(source, async () => {
     const bucket = new Bucket(source.uri)
+    const advertising = await findTables(spec, (pattern, field) => match(bucket, pattern, field))
     const listed = {
+      ...(advertising && { advertising }),
       interactions: await match(bucket, interactions.path, 'spec.interactions.path'),
       items: items === undefined ? [] : await match(bucket, items.path, 'spec.items.path'),
     }
@@ -76,8 +87,8 @@ async function match(bucket: Bucket, pattern: string, field: string): Promise<So
 const isMatch = ({ key }: S3Object, pattern: string): boolean =>
   !key.endsWith('/') && (key === pattern || matchesGlob(key, pattern))
 
-function checkSize({ interactions, items }: SourceObjects, { uri, maxSizeGibibytes }: ObjectsSpec): void {
-  const size = sizeOf([...interactions, ...items])
+function checkSize(listed: SourceObjects, { uri, maxSizeGibibytes }: ObjectsSpec): void {
+  const size = sizeOf(allObjects(listed))
   if (size <= maxSizeGibibytes * GIBIBYTE) return
   const message =
     `The objects of ${uri} hold ${(size / GIBIBYTE).toFixed(1)} GiB, more than spec.source.s3.maxSizeGibibytes ` +
@@ -98,7 +109,7 @@ export async function fetchSourceObjects(
 ): Promise<SourceFiles> {
   const { folder, signal, onFetched } = options
   const bucket = new Bucket(source.uri)
-  const objects = new Map([...listed.interactions, ...listed.items].map((object) => [object.name, object]))
+  const objects = new Map(allObjects(listed).map((object) => [object.name, object]))
   const fetchAll = () =>
     mapAtOnce([...objects.values()].entries().toArray(), FETCHED_AT_ONCE, async ([index, object]) => {
       const path = join(folder, `${index}${extensionOf(object.name)}`)
@@ -110,7 +121,13 @@ export async function fetchSourceObjects(
     await mkdir(folder, { recursive: true })
     const files = new Map((await asSource(source, fetchAll)).map((file) => [file.name, file]))
     const filesOf = (wanted: readonly SourceObject[]) => wanted.flatMap(({ name }) => files.get(name) ?? [])
-    return { folder, interactions: filesOf(listed.interactions), items: filesOf(listed.items) }
+    const tables = Object.entries(listed.advertising ?? {}).map(([table, wanted]) => [table, filesOf(wanted)])
+    return {
+      folder,
+      interactions: filesOf(listed.interactions),
+      items: filesOf(listed.items),
+      ...(listed.advertising && { advertising: Object.fromEntries(tables) }),
+    }
   } catch (error) {
     if (errorCode(error) === 'ENOSPC') throw new ScratchFullError(folder, sizeOf([...objects.values()]), error)
     throw error

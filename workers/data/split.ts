@@ -30,6 +30,10 @@ export function leaveOneOut(length: number): Cut {
 export const trainingLength = (length: string): string =>
   `CASE WHEN ${length} < ${LEAST_FOR_LEAVE_ONE_OUT} THEN ${length} ELSE ${length} - 2 END`
 
+/** SQL: validationEnd of leave-one-out, likewise. */
+export const validationLength = (length: string): string =>
+  `CASE WHEN ${length} < ${LEAST_FOR_LEAVE_ONE_OUT} THEN ${length} ELSE ${length} - 1 END`
+
 /**
  * The times at which a temporal split cuts; undefined for leave-one-out. Shares are of all interactions, and events of
  * one instant stay on one side, so they hold as nearly as ties allow.

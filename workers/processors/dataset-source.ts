@@ -5,7 +5,13 @@ import { digestOf } from '../artifacts/digest.ts'
 import type { ObjectsSpec } from '../data/dataset-spec.ts'
 import { digestSource } from '../data/source-digest.ts'
 import { findSourceFiles, type SourceFiles } from '../data/source-files.ts'
-import { fetchSourceObjects, listSourceObjects, type SourceObjects, sizeOf } from '../data/source-objects.ts'
+import {
+  allObjects,
+  fetchSourceObjects,
+  listSourceObjects,
+  type SourceObjects,
+  sizeOf,
+} from '../data/source-objects.ts'
 import type { ProcessorContext } from './context.ts'
 
 type Payload = JobPayload<Dataset['spec']>
@@ -43,7 +49,7 @@ async function pinObjects(payload: Payload, source: ObjectsSpec, context: Proces
 }
 
 async function fetch(source: ObjectsSpec, listed: SourceObjects, context: ProcessorContext): Promise<SourceFiles> {
-  const totalSteps = sizeOf([...listed.interactions, ...listed.items])
+  const totalSteps = sizeOf(allObjects(listed))
   let step = 0
   const onFetched = (bytes: number) => {
     step += bytes
@@ -61,8 +67,7 @@ async function fetch(source: ObjectsSpec, listed: SourceObjects, context: Proces
 
 /** Names the very objects that were listed; undefined where the server does not say which they are. */
 function identityOf({ uri }: ObjectsSpec, listed: SourceObjects): string | undefined {
-  const all = [...listed.interactions, ...listed.items]
-  return all.every(({ etag }) => etag) ? digestOf({ uri, ...listed }) : undefined
+  return allObjects(listed).every(({ etag }) => etag) ? digestOf({ uri, ...listed }) : undefined
 }
 
 /**
