@@ -42,7 +42,7 @@ export const rqVaeDefaults = {
   commitment: '0.25',
   learningRate: '0.001',
   epochs: 100,
-  batchSize: 1024,
+  batchSize: 256,
   resetEpochs: 5,
   standardize: true,
 } as const
