@@ -42,7 +42,7 @@ export const rqVaeDefaults = {
   commitment: '0.25',
   learningRate: '0.001',
   epochs: 100,
-  batchSize: 1024,
+  batchSize: 256,
   resetEpochs: 5,
   standardize: true,
 } as const
@@ -78,14 +78,14 @@ const rqvae = object(
 )
 
 /** How features become codes: what items and creatives have in common. */
-export const quantizer = (defaults: { levels: number; codebookSize: number }) => ({
+export const quantizer = (of: 'item' | 'creative', defaults: { levels: number; codebookSize: number }) => ({
   algorithm: enumeration(['ResidualKMeans', 'RQVAE'], {
     description:
       'ResidualKMeans: each level clusters what the levels before left over. RQVAE: a network learns vectors to code, their codes, and the way back, together.',
     default: 'ResidualKMeans',
   }),
   rqvae: optional(rqvae),
-  levels: integer(1, 8, { description: 'Codes of one (C).', default: defaults.levels }),
+  levels: integer(1, 8, { description: `Codes of ${of === 'item' ? 'an item' : 'a creative'} (C).`, default: defaults.levels }),
   codebookSize: integer(2, 4096, { description: 'Entries of each code (W).', default: defaults.codebookSize }),
 })
 

@@ -45,7 +45,7 @@ export const tokenizerBuild = defineKind({
           ],
         },
       ),
-      ...quantizer({ levels: 4, codebookSize: 256 }),
+      ...quantizer('item', { levels: 4, codebookSize: 256 }),
       iterations: integer(1, 1000, {
         description: 'Iterations of k-means at most, also of that which an RQVAE starts from.',
         default: 30,
@@ -68,7 +68,7 @@ export const tokenizerBuild = defineKind({
                 ],
               },
             ),
-            ...quantizer({ levels: 3, codebookSize: 256 }),
+            ...quantizer('creative', { levels: 3, codebookSize: 256 }),
           },
           {
             description:

@@ -66,6 +66,15 @@ test('status says whether codebooks were reused and why, and holds no measure of
     codebooks: 'Reused',
     codebooksReason: 'FewUnseenItems',
     unseenItemsPercent: 2.5,
+    creatives: {
+      count: 7,
+      levels: 3,
+      collisionRate: 0.25,
+      reconstructionError: 0.5,
+      utilization: [1, 0.5],
+      codebooks: 'Learned',
+      codebooksReason: 'NothingToReuse',
+    },
     codeShares: [0.5, 0.5],
   }
   const status = tokenizerBuildRun.describe(
@@ -75,4 +84,7 @@ test('status says whether codebooks were reused and why, and holds no measure of
   )
   expect(status).toMatchObject({ codebooks: 'Reused', codebooksReason: 'FewUnseenItems', unseenItemsPercent: '2.500' })
   expect(status).not.toHaveProperty('codeShares')
+  expect(status).toMatchObject({
+    creatives: { count: 7, levels: 3, collisionRate: '0.2500', utilization: ['1.000', '0.5000'], codebooks: 'Learned' },
+  })
 })

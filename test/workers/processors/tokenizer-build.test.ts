@@ -2,8 +2,11 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { TokenizerBuild } from '../../../crds/kinds/tokenizer-build.ts'
+import { rqVaeDefaults } from '../../../crds/quantizer.ts'
+import type { Creatives, Market } from '../../../workers/data/market/market.ts'
 import { toJobFailure } from '../../../workers/processors/job-error.ts'
 import { processTokenizerBuild } from '../../../workers/processors/tokenizer-build.ts'
+import { buildOptions } from '../../../workers/processors/tokenizer-options.ts'
 import { openEarlierTokenizer, openTokenizer, type ReadableArtifact } from '../../../workers/tokenizer/tokenizer.ts'
 import { inputOf } from '../artifacts/support.ts'
 import { payloadOf, publishDataset, type TestContext, testContext } from './support.ts'
@@ -32,10 +35,37 @@ const items = Array.from({ length: 15 }, (_, item) => ({
   attributes: [`Group ${item % 3}`],
 }))
 
-async function build(context: TestContext, changed: Partial<TokenizerBuild['spec']> = {}) {
+async function build(context: TestContext, changed: Partial<TokenizerBuild['spec']> = {}, market?: Market) {
   const { digest, dataset } = await publishDataset(context, { sequences, items })
   const payload = payloadOf('TokenizerBuild', { ...spec, ...changed }, { dataset: digest })
-  return { dataset, outcome: await processTokenizerBuild(payload, context) }
+  return { dataset, outcome: await processTokenizerBuild(payload, context, async () => market) }
+}
+
+/** Three creatives of each of the first so many items. */
+function marketWith(itemsWithCreatives: number): Market {
+  const styles = ['bright summer', 'dark gold', 'plain white']
+  const count = 3 * itemsWithCreatives
+  const creatives: Creatives = {
+    count,
+    ids: Array.from({ length: count }, (_, creative) => `c${creative}`),
+    item: Uint32Array.from({ length: count }, (_, creative) => Math.floor(creative / 3)),
+    offsets: Uint32Array.from({ length: items.length + 1 }, (_, item) => Math.min(3 * item, count)),
+    text: (creative) => styles[creative % 3] ?? '',
+  }
+  const none = { count: 0, ids: [] }
+  const ads = { item: new Uint32Array(), advertiser: new Uint32Array(), bid: new Float32Array() }
+  return {
+    advertisers: { ...none, budget: new Float64Array() },
+    ads: { ...none, ...ads, value: new Float32Array() },
+    creatives,
+  }
+}
+
+const creatives: NonNullable<TokenizerBuild['spec']['creatives']> = {
+  features: { text: { dimensions: 4, ngrams: 1, buckets: 256, weight: '1.0' } },
+  algorithm: 'ResidualKMeans',
+  levels: 2,
+  codebookSize: 4,
 }
 
 describe('a TokenizerBuild', () => {
@@ -78,6 +108,111 @@ describe('a TokenizerBuild', () => {
       reason: 'NoItemEmbedding',
       retryable: false,
       message: expect.stringContaining('spec.features.embedding'),
+    })
+  })
+})
+
+describe('a TokenizerBuild with RQVAE', () => {
+  const rqvae = { ...rqVaeDefaults, hidden: [8], latentDimensions: 4, epochs: 2, batchSize: 8 }
+
+  test('learns a network, counts its epochs as steps, and gives the same artifact with any number of threads', async () => {
+    const digests = []
+    for (const threads of [1, 2]) {
+      const context = await testContext({ threads })
+      const { outcome } = await build(context, { algorithm: 'RQVAE', rqvae })
+      digests.push(outcome.artifact.digest)
+      const tokenizer = await openTokenizer(await context.store.open(outcome.artifact.digest))
+      expect(tokenizer.autoencoder).toMatchObject({ hidden: [8], latentDimensions: 4 })
+      expect(context.updates.at(-1)).toEqual({ phase: 'Collisions', step: 22, totalSteps: 22 })
+    }
+    expect(digests[1]).toBe(digests[0])
+  })
+
+  test('takes the defaults where rqvae is absent', () => {
+    const { rqvae: taken } = buildOptions({ ...spec, algorithm: 'RQVAE' })
+    expect(taken).toMatchObject({
+      hidden: [512, 256, 128],
+      latentDimensions: 32,
+      commitment: 0.25,
+      learningRate: 0.001,
+    })
+    expect(buildOptions(spec).rqvae).toBeUndefined()
+  })
+})
+
+describe('a TokenizerBuild that asks for creatives', () => {
+  test('codes them beside the items, which stay as they are without', async () => {
+    const context = await testContext()
+    const { outcome } = await build(context, { creatives }, marketWith(10))
+    const artifact = await context.store.open(outcome.artifact.digest)
+    const tokenizer = await openTokenizer(artifact)
+    expect(tokenizer.creatives).toMatchObject({ count: 30, levels: 2, codebookSizes: [4, 4], featureDimensions: 4 })
+    expect(tokenizer.creatives?.ids[4]).toBe('c4')
+    const told = { count: 30, levels: 2, collisionRate: 0, codebooksReason: 'NothingToReuse' }
+    expect(outcome.summary.creatives).toMatchObject(told)
+    expect(artifact.manifest.metadata.summary).toMatchObject({ creatives: told })
+    expect(context.updates.at(-1)).toMatchObject({ phase: 'Creatives', totalSteps: 40 })
+    const without = await openTokenizer(
+      await context.store.open((await build(await sameStore(context))).outcome.artifact.digest),
+    )
+    expect(without.creatives).toBeUndefined()
+    expect(without).toMatchObject({
+      codes: tokenizer.codes,
+      features: tokenizer.features,
+      vocabulary: tokenizer.vocabulary,
+    })
+  })
+
+  const sameStore = async (context: TestContext): Promise<TestContext> => ({
+    ...(await testContext()),
+    store: context.store,
+  })
+
+  test.each([
+    ['no advertising tables', undefined],
+    ['no creatives', { ...marketWith(1), creatives: undefined }],
+  ])('of a Dataset with %s fails for good before anything is learned', async (_, market) => {
+    const context = await testContext()
+    const failure = await build(context, { creatives }, market as Market | undefined).catch(toJobFailure)
+    expect(failure).toMatchObject({
+      reason: 'NoCreatives',
+      retryable: false,
+      message: expect.stringContaining('spec.creatives'),
+    })
+    expect(context.updates).toEqual([])
+  })
+
+  test('keeps their codes at a retraining, by the rule of items, and says so', async () => {
+    const context = await testContext()
+    const first = (await build(context, { creatives }, marketWith(14))).outcome.artifact.digest
+    const reuse = { digest: `sha256:${'0'.repeat(64)}`, maxUnseenItemsPercent: 10 }
+    const { digest } = await publishDataset(context, { sequences, items })
+    const again = async (changed: Partial<TokenizerBuild['spec']>) => {
+      const asked = payloadOf(
+        'TokenizerBuild',
+        { ...spec, creatives, reuse, ...changed },
+        { dataset: digest, reuse: first },
+      )
+      const { artifact, summary } = await processTokenizerBuild(
+        { ...asked, inputDigest: inputOf(JSON.stringify(changed)) },
+        context,
+        async () => marketWith(15),
+      )
+      return { summary, tokenizer: await openTokenizer(await context.store.open(artifact.digest)) }
+    }
+    const before = (await openTokenizer(await context.store.open(first))).creatives ?? expect.unreachable()
+    const kept = await again({})
+    expect(kept.summary.creatives).toMatchObject({
+      codebooks: 'Reused',
+      codebooksReason: 'FewUnseenItems',
+      unseenPercent: 100 / 15,
+    })
+    expect(kept.tokenizer.creatives?.codes.subarray(0, before.codes.length)).toEqual(before.codes)
+    expect(kept.tokenizer.creatives?.vocabulary).toBe(before.vocabulary)
+    const other = await again({ creatives: { ...creatives, codebookSize: 8 } })
+    expect(other.summary).toMatchObject({
+      codebooks: 'Reused',
+      creatives: { codebooks: 'Learned', codebooksReason: 'OptionsDiffer' },
     })
   })
 })
