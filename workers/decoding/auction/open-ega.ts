@@ -1,0 +1,82 @@
+// A model of EGA-V2 by its digest, ready to allocate: the one way in for evaluation and serving alike.
+
+import type { ArtifactStore } from '../../artifacts/store.ts'
+import type { Allocator } from '../../auction/auction.ts'
+import { RewardScorer } from '../../auction/reward-model/scorer.ts'
+import { type AuctionDefaults, type EgaModel, openEgaModel } from '../../ranker/ega/ega-artifact.ts'
+import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
+import type { AuctionDecoder } from './auction-decoder.ts'
+import { CascadeAllocator } from './cascade-allocator.ts'
+import { egaDecoder, IncompleteModelError } from './ega-decoder.ts'
+
+/** Ads that a cascade recalls. */
+const recalledAds = 50
+/** Lists of one slot that a cascade's recall asks for: the best ads by probability. */
+const recallBeams = 256
+
+export interface OpenEgaOptions {
+  readonly store: Pick<ArtifactStore, 'open'>
+  readonly threads: number
+  readonly maxBatch: number
+  readonly ownThread?: boolean
+  readonly provider?: ExecutionProvider
+  /** Instead of what the model was made with. */
+  readonly auction?: Partial<Pick<AuctionDefaults, 'bidding' | 'objective' | 'candidateLists'>>
+}
+
+export interface OpenedEga {
+  readonly model: EgaModel
+  readonly allocator: Allocator
+  /** What the allocator goes by. */
+  readonly auction: AuctionDefaults
+  /** Absent with a cascade, which knows no token bids. */
+  readonly decoder: AuctionDecoder | undefined
+  release(): Promise<void>
+}
+
+/** @throws NotAModelError, IncompleteModelError, and what the store throws */
+export async function openEga(digest: string, options: OpenEgaOptions): Promise<OpenedEga> {
+  const { store, threads, maxBatch, ownThread = false, provider = 'CPU' } = options
+  const model = await openEgaModel(await store.open(digest))
+  const auction = { ...model.auction, ...options.auction }
+  const sizes = { threads, maxBatch, ownThread, provider, bidUnit: auction.bidUnit }
+  if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
+  const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
+  return { model, auction, decoder, allocator: decoder, release: () => decoder.release() }
+}
+
+async function openCascade(
+  model: EgaModel,
+  auction: AuctionDefaults,
+  sizes: Omit<ConstructorParameters<typeof AuctionDecoder>[3], 'candidateLists'>,
+): Promise<OpenedEga> {
+  const decoder = egaDecoder(model, { ...auction, bidding: 'None' }, { ...sizes, candidateLists: recallBeams })
+  const scorer = await openScorer(model, sizes.threads)
+  const allocator = new CascadeAllocator({
+    recaller: decoder,
+    score: (lists) => scorer.score(lists),
+    objective: auction.objective,
+    recalled: recalledAds,
+    bidUnit: auction.bidUnit,
+  })
+  const release = async () => {
+    await decoder.release()
+    await scorer.release()
+  }
+  return { model, auction, decoder: undefined, allocator, release }
+}
+
+/** The reward model alone, as a judge of lists. @throws IncompleteModelError */
+export async function openScorer(model: EgaModel, threads: number): Promise<RewardScorer> {
+  const { shapes, weights, catalogue, digest } = model
+  if (shapes.reward === null || weights.reward === undefined) throw new IncompleteModelError(digest, 'reward model')
+  const { items, creatives } = catalogue
+  const scorer = await RewardScorer.create({
+    shape: shapes.reward,
+    items: { ...items, count: items.itemCount },
+    ...(creatives === undefined ? {} : { creatives: { ...creatives, levels: creatives.codebookSizes.length } }),
+    threads,
+  })
+  await scorer.setParameters(weights.reward)
+  return scorer
+}
