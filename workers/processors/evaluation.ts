@@ -32,7 +32,7 @@ export async function processEvaluation(
   const source = await context.store.open(inputs.dataset)
   const dataset = await openDataset(source)
   const parts: EvaluationPart[] = []
-  if (spec.ranking === 'Full') parts.push(await evaluateRanking(payload, context, dataset, opened.openModel))
+  if (spec.ranking !== 'None') parts.push(await evaluateRanking(payload, context, dataset, opened.openModel))
   if (spec.market !== undefined)
     parts.push(await evaluateMarket({ ...payload, market: spec.market }, context, { source, dataset }, opened))
   const metrics = parts.flatMap((part) => part.metrics)

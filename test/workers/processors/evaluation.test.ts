@@ -13,7 +13,6 @@ const spec: Evaluation['spec'] = {
   model: { digest: inputOf('model') },
   datasetRef: { name: 'logs' },
   split: 'Test',
-  ranking: 'Full',
   cutoffs: [1, 3],
   beamSize: 50,
   baselines: ['PopRec', 'ItemCF'],
