@@ -49,7 +49,7 @@ export const gateRules: Rule[] = [
     message: 'the cutoff of every gate must be among cutoffs',
   },
   {
-    rule: `self.ranking == 'Full' || ${allGates(`!${isRanking}`)}`,
+    rule: `!has(self.ranking) || self.ranking == 'Full' || ${allGates(`!${isRanking}`)}`,
     message: 'a gate on Recall or NDCG needs ranking Full',
   },
   {

@@ -44,11 +44,13 @@ export const evaluation = defineKind({
       ),
       datasetRef: reference({ description: 'Dataset that it is measured on.' }),
       split: enumeration(['Validation', 'Test'], { description: 'Part that is measured.', default: 'Test' }),
-      ranking: enumeration(['Full', 'None'], {
-        description:
-          'Full: every target is ranked among the whole catalogue. None: nothing is ranked; for an Evaluation of the marketplace alone.',
-        default: 'Full',
-      }),
+      // Without a default, so that an Evaluation from before there was a choice keeps its input digest.
+      ranking: optional(
+        enumeration(['Full', 'None'], {
+          description:
+            'Full, or absent: every target is ranked among the whole catalogue. None: nothing is ranked; for an Evaluation of the marketplace alone.',
+        }),
+      ),
       cutoffs: setList(Type.Integer({ minimum: 1, maximum: 1000, format: 'int32' }), 8, {
         description: 'List lengths K of Recall@K and NDCG@K.',
         default: [5, 10],
@@ -136,7 +138,7 @@ export const evaluation = defineKind({
           message: 'a gate with minDifferenceToChampion needs champion',
         },
         {
-          rule: "self.ranking == 'Full' || has(self.market)",
+          rule: "!has(self.ranking) || self.ranking == 'Full' || has(self.market)",
           message: 'with ranking None there must be market, or nothing is measured',
         },
         { rule: '!has(self.offPolicy) || has(self.market)', message: 'offPolicy needs market' },

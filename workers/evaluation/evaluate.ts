@@ -63,7 +63,6 @@ export interface Report {
   /** Of the model as `Recall@10`, of a baseline as `ItemCF Recall@10`, of the champion likewise. */
   readonly metrics: MeasuredMetric[]
   readonly comparisons: readonly Comparison[]
-  readonly measurements: Measurements
 }
 
 /** Metrics with 95 % intervals, and the model against every other system by the paired bootstrap over users. */
@@ -89,7 +88,7 @@ export function compare(
       relativeGain: estimateRelativeGain(resamples, columnOf(0, at), columnOf(index + 1, at)),
     })),
   )
-  return { metrics: measured, comparisons, measurements: measurementsOf(measured, comparisons) }
+  return { metrics: measured, comparisons }
 }
 
 const named = (system: string, metric: Metric, { mean, low, high }: Estimate): MeasuredMetric => ({
@@ -99,7 +98,8 @@ const named = (system: string, metric: Metric, { mean, low, high }: Estimate): M
   high,
 })
 
-function measurementsOf(measured: readonly MeasuredMetric[], comparisons: readonly Comparison[]): Measurements {
+/** What gates judge by. */
+export function measurementsOf(measured: readonly MeasuredMetric[], comparisons: readonly Comparison[]): Measurements {
   const comparisonWith = (baseline: string, metric: string) =>
     comparisons.find((comparison) => comparison.metric === metric && comparison.baseline === baseline)
   return {

@@ -13,7 +13,6 @@ const spec: Evaluation['spec'] = {
   model: { digest: inputOf('model') },
   datasetRef: { name: 'logs' },
   split: 'Test',
-  ranking: 'Full',
   cutoffs: [1, 3],
   beamSize: 50,
   baselines: ['PopRec', 'ItemCF'],
@@ -47,7 +46,7 @@ async function evaluate(context: TestContext, changed: Partial<Evaluation['spec'
   const { digest, dataset } = await publishDataset(context, { sequences })
   const released: string[] = []
   const payload = payloadOf('Evaluation', { ...spec, ...changed }, { dataset: digest, model: inputOf('model') })
-  const outcome = await processEvaluation(payload, context, async () => ringModel(dataset, released))
+  const outcome = await processEvaluation(payload, context, { openModel: async () => ringModel(dataset, released) })
   return { dataset, released, outcome }
 }
 
@@ -112,7 +111,9 @@ describe('an Evaluation', () => {
     const { digest, dataset } = await publishDataset(context, { sequences })
     expect(older.digest).not.toBe(digest)
     const payload = payloadOf('Evaluation', spec, { dataset: digest, model: inputOf('model') })
-    const { summary } = await processEvaluation(payload, context, async () => ringModel(older.dataset, []))
+    const { summary } = await processEvaluation(payload, context, {
+      openModel: async () => ringModel(older.dataset, []),
+    })
     expect(sequenceOf(dataset, 0)).toHaveLength(5)
     expect(values(summary)['Recall@1']).toBe(1)
   })
@@ -123,7 +124,7 @@ describe('an Evaluation', () => {
       const { digest, dataset } = await publishDataset(context, { sequences })
       const released: string[] = []
       const payload = payloadOf('Evaluation', spec, { dataset: digest, model: inputOf('model') })
-      const running = processEvaluation(payload, context, async () => ringModel(dataset, released))
+      const running = processEvaluation(payload, context, { openModel: async () => ringModel(dataset, released) })
       await expect(running).rejects.toMatchObject({ reason: 'Superseded' })
       expect(released).toEqual(['released'])
     }
@@ -133,7 +134,9 @@ describe('an Evaluation', () => {
     const context = await testContext()
     const { digest, dataset } = await publishDataset(context, { sequences: [[0, 1]] })
     const payload = payloadOf('Evaluation', spec, { dataset: digest, model: inputOf('model') })
-    await expect(processEvaluation(payload, context, async () => ringModel(dataset, []))).rejects.toMatchObject({
+    await expect(
+      processEvaluation(payload, context, { openModel: async () => ringModel(dataset, []) }),
+    ).rejects.toMatchObject({
       reason: 'NoCases',
       retryable: false,
     })
@@ -162,7 +165,7 @@ describe('an Evaluation with a champion', () => {
     const inputs = { dataset: digest, model: inputOf('model'), champion }
     const models = opened(dataset)
     const payload = payloadOf('Evaluation', { ...spec, ...alone, ...changed }, inputs)
-    return processEvaluation(payload, context, async (wanted) => models[wanted])
+    return processEvaluation(payload, context, { openModel: async (wanted) => models[wanted] })
   }
 
   let testContextNow: TestContext

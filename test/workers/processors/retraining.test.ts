@@ -33,7 +33,6 @@ const trainingSpec: TrainingRun['spec'] = {
 const evaluationSpec: Evaluation['spec'] = {
   model: { digest: inputOf('model') },
   split: 'Test',
-  ranking: 'Full',
   cutoffs: [1, 5],
   beamSize: 30,
   baselines: ['PopRec'],

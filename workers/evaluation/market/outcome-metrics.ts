@@ -79,7 +79,6 @@ export function outcomeGroup(table: Table, clusters: Uint32Array, judges: readon
     columns.set(name, sums)
   }
   for (const [name, of] of Object.entries(factSums)) sum(name, of, undefined)
-  for (const [name, value] of Object.entries(factMetrics)) metrics.push({ name, value })
   for (const judge of judges) {
     for (const [name, of] of Object.entries(judgedSums)) sum(judgedColumn(judge, name), of, judge)
     for (const [name, value] of Object.entries(judgedMetrics)) {
@@ -91,6 +90,7 @@ export function outcomeGroup(table: Table, clusters: Uint32Array, judges: readon
     }
     if (judge !== 'Model') addCalibration({ columns, metrics }, table, { judge, requestOf, requests: clusters.length })
   }
+  for (const [name, value] of Object.entries(factMetrics)) metrics.push({ name, value })
   return { clusters, columns, metrics }
 }
 

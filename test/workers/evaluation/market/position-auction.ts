@@ -63,7 +63,8 @@ export const gsp: Pricing = (market, request) => {
 }
 
 export const vcg: Pricing = (market, request) => {
-  const { exposure, quality } = market
+  const { quality } = market
+  const exposure = market.exposure.slice(0, request.constraints.maxAds)
   const order = ranked(market, request)
   const score = (rank: number): number => {
     const ad = order[rank]

@@ -1,0 +1,264 @@
+import type { JobPayload } from '../../crds/jobs.ts'
+import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import type { MarketEvaluation, OffPolicyEvaluation } from '../../crds/market-evaluation.ts'
+import type { Artifact } from '../artifacts/store.ts'
+import type { ListConstraints } from '../auction/auction.ts'
+import type { Dataset } from '../data/dataset-reader.ts'
+import type { Market } from '../data/market/market.ts'
+import { championName } from '../evaluation/evaluate.ts'
+import { type Judge, modelJudge, truthJudge } from '../evaluation/market/judge.ts'
+import { type StoredMarket, type StoredMarkets, writeMarkets } from '../evaluation/market/market-files.ts'
+import { type MeasureOptions, measureMechanism, progressStart } from '../evaluation/market/measure.ts'
+import { clustersOf } from '../evaluation/market/outcomes.ts'
+import {
+  type MeasuredMarket,
+  type OffPolicyReport,
+  type ReportOptions,
+  reportMarket,
+  reportOffPolicy,
+  summarizeMarket,
+} from '../evaluation/market/report.ts'
+import { type MarketRequest, sampleRequests } from '../evaluation/market/requests.ts'
+import type { ProcessorContext } from './context.ts'
+import type { EvaluationPart } from './evaluation-part.ts'
+import { JobError } from './job-error.ts'
+import { MarketCheckpoints } from './market-checkpoints.ts'
+import type { Evaluator, MarketPorts, Marketplace, MarketplaceSettings } from './market-ports.ts'
+
+type Spec = Evaluation['spec']
+type Payload = JobPayload<Spec> & { readonly market: MarketEvaluation }
+
+/** Requests between two looks at the half-width of Ψ. */
+const checkEvery = 10
+
+interface Source {
+  /** Of the Dataset. */
+  readonly source: Artifact
+  readonly dataset: Dataset
+}
+
+interface Scene extends Source {
+  readonly payload: Payload
+  readonly context: ProcessorContext
+  readonly ports: MarketPorts
+  readonly market: Market
+  /** Apart from the model itself. */
+  readonly judges: readonly Judge[]
+}
+
+/** Holds the auctions of logged requests again: by the model, and by the champion where there is one. */
+export async function evaluateMarket(
+  payload: Payload,
+  context: ProcessorContext,
+  { source, dataset }: Source,
+  ports: MarketPorts,
+): Promise<EvaluationPart> {
+  const market = await ports.openMarket(source, dataset)
+  if (market?.requests === undefined) {
+    const message =
+      'The Dataset has no logged requests: give it spec.advertising with requests, or leave spec.market out.'
+    throw new JobError('NoMarket', message, { retryable: false })
+  }
+  const { store, threads } = context
+  const { evaluator: digest } = payload.inputs
+  const evaluator =
+    digest === undefined ? undefined : await ports.openEvaluator(digest, { store, threads, dataset, market })
+  try {
+    const judges = await openJudges(payload, source, evaluator, ports)
+    return await measureAll({ payload, context, source, dataset, ports, market, judges })
+  } finally {
+    await evaluator?.release()
+  }
+}
+
+async function openJudges(
+  { market: { truth: wanted } }: Payload,
+  source: Artifact,
+  evaluator: Evaluator | undefined,
+  ports: MarketPorts,
+): Promise<Judge[]> {
+  const truth = wanted === false ? undefined : await ports.openTruth(source)
+  if (wanted === true && truth === undefined) {
+    const message =
+      'spec.market.truth is true, but the Dataset has no simulated marketplace, whose truth alone is known; set it to false.'
+    throw new JobError('NoTruth', message, { retryable: false })
+  }
+  return [
+    modelJudge,
+    ...(evaluator === undefined ? [] : [{ name: 'HeldOut' as const, chances: evaluator.judgeLists }]),
+    ...(truth === undefined ? [] : [truthJudge(truth)]),
+  ]
+}
+
+async function measureAll(scene: Scene): Promise<EvaluationPart> {
+  const { payload, context } = scene
+  const { inputs } = payload
+  const checkpoints = await MarketCheckpoints.open(payload, context)
+  const systems = [
+    { name: 'model', digest: inputs.model, title: '' },
+    ...(inputs.champion === undefined
+      ? []
+      : [{ name: 'champion', digest: inputs.champion, title: `${championName} ` }]),
+  ]
+  let sample: Sample | undefined
+  // One after another: two sets of weights in memory at once would need twice as much.
+  for (const system of systems) {
+    const marketplace = await scene.ports.openMarketplace(system.digest, settingsOf(scene))
+    try {
+      // The lists of a champion are as long as those of the model: they are compared.
+      sample ??= takeSample(scene, marketplace)
+      await measureSystem(scene, sample, marketplace, { ...system, checkpoints })
+    } finally {
+      await marketplace.release()
+    }
+  }
+  if (sample === undefined) throw new Error('There is no model to measure')
+  return partOf(scene, sample, checkpoints.markets(sample.identity))
+}
+
+interface Sample {
+  readonly requests: readonly MarketRequest[]
+  readonly skipped: number
+  readonly clusters: Uint32Array
+  readonly identity: Omit<StoredMarkets, 'systems'>
+}
+
+const settingsOf = ({ payload, context, dataset, market }: Scene): MarketplaceSettings => {
+  const { candidateLists, alpha, beta, paymentRule, audit } = payload.market
+  const number = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text))
+  const { store, threads } = context
+  return {
+    store,
+    threads,
+    dataset,
+    market,
+    candidateLists,
+    alpha: number(alpha),
+    beta: number(beta),
+    paymentRule,
+    search: { starts: audit.regretStarts, seed: audit.seed },
+  }
+}
+
+function takeSample({ payload, dataset, market, judges }: Scene, marketplace: Marketplace): Sample {
+  const { spec, market: settings } = payload
+  const { requests, skipped } = sampleRequests(dataset, market, {
+    part: spec.split === 'Validation' ? 'validation' : 'test',
+    count: settings.requests,
+    seed: spec.seed,
+    slots: settings.slots ?? marketplace.slots,
+    constraints: constraintsOf(settings),
+    bids: settings.bids === 'Logged' ? 'Logged' : 'Truthful',
+  })
+  if (requests.length === 0) {
+    const message = `The ${spec.split.toLowerCase()} part of the log holds no request with candidates; change the split of the Dataset or spec.split.`
+    throw new JobError('NoRequests', message, { retryable: false })
+  }
+  const clusters = clustersOf(requests, dataset.userCount)
+  const identity = {
+    judges: judges.map(({ name }) => name),
+    requests: requests.map(({ index }) => index),
+    clusters,
+  }
+  return { requests, skipped, clusters, identity }
+}
+
+const constraintsOf = ({ constraints }: MarketEvaluation): ListConstraints => ({
+  maxAds: constraints.maxAds ?? Number.POSITIVE_INFINITY,
+  minGap: constraints.minGap,
+  maxPerAdvertiser: constraints.maxPerAdvertiser ?? Number.POSITIVE_INFINITY,
+})
+
+function measureOptions(
+  { audit, bids, bestResponse, utilityFloor }: MarketEvaluation,
+  search: Marketplace['searchRegret'],
+): MeasureOptions {
+  return {
+    losers: audit.losersPerRequest,
+    seed: audit.seed,
+    search: audit.regretStarts > 0 ? search : undefined,
+    bestResponse:
+      bids === 'BestResponse' ? { rounds: bestResponse.rounds, grid: bestResponse.grid.map(Number) } : undefined,
+    sampling: {
+      maxRequests: audit.maxRequests,
+      minRequests: audit.minRequests,
+      halfWidth: Number(audit.halfWidthPercent) / 100,
+      checkEvery,
+    },
+    utilityFloor: Number(utilityFloor),
+  }
+}
+
+interface System {
+  readonly name: string
+  /** Stands before the phases of progress. */
+  readonly title: string
+  readonly checkpoints: MarketCheckpoints
+}
+
+async function measureSystem(
+  { payload, context, market, judges }: Scene,
+  { requests, clusters, identity }: Sample,
+  marketplace: Marketplace,
+  { name, title, checkpoints }: System,
+): Promise<void> {
+  const { paymentRule, judgeLists, searchRegret } = marketplace
+  const found = checkpoints.find(name)
+  const progress = found?.progress ?? progressStart(judges)
+  const keep = (system: StoredMarket): void => checkpoints.keep(name, system)
+  keep({ progress, paymentRule, sampled: found?.sampled })
+  if (found?.sampled !== undefined) return
+  const subject = { mechanism: marketplace, judgeLists, judges, market, requests, clusters }
+  const sampled = await measureMechanism(subject, progress, measureOptions(payload.market, searchRegret), {
+    report: async (phase, step, totalSteps) => {
+      context.signal.throwIfAborted()
+      await checkpoints.report({ phase: `${title}${phase}`, step, totalSteps })
+    },
+    settled: () => checkpoints.settled(identity),
+  })
+  keep({ progress, paymentRule, sampled })
+}
+
+function partOf({ payload, judges }: Scene, sample: Sample, markets: StoredMarkets): EvaluationPart {
+  const { spec, market } = payload
+  const measured = (name: string): MeasuredMarket | undefined => {
+    const found = markets.systems.get(name)
+    return found?.sampled === undefined ? undefined : { ...found, sampled: found.sampled }
+  }
+  const model = measured('model')
+  if (model === undefined) throw new Error('The model is not measured to the end')
+  const resampling = { samples: spec.bootstrapSamples, seed: spec.seed }
+  const options: ReportOptions = {
+    ...resampling,
+    clusters: sample.clusters,
+    judges: judges.map(({ name }) => name),
+    utilityFloor: Number(market.utilityFloor),
+    searched: market.audit.regretStarts > 0,
+  }
+  const report = reportMarket(model, measured('champion'), options)
+  const offPolicy = spec.offPolicy && judgeOffPolicy(spec.offPolicy, model, sample.clusters, resampling)
+  return {
+    metrics: [...report.metrics, ...(offPolicy?.metrics ?? [])],
+    comparisons: report.comparisons,
+    summary: {
+      market: summarizeMarket(model, report, options, sample.skipped),
+      ...(offPolicy && { offPolicy: offPolicy.summary }),
+    },
+    described: {},
+    write: (directory) => writeMarkets(directory, markets),
+  }
+}
+
+function judgeOffPolicy(
+  { estimators, clip, minEffectiveSamples, minPositives }: OffPolicyEvaluation,
+  { progress }: MeasuredMarket,
+  clusters: Uint32Array,
+  resampling: { readonly samples: number; readonly seed: number },
+): OffPolicyReport {
+  return reportOffPolicy(progress, clusters, {
+    ...resampling,
+    estimators,
+    clip: clip === undefined ? Number.POSITIVE_INFINITY : Number(clip),
+    rule: { minEffectiveSamples, minPositives },
+  })
+}

@@ -1,0 +1,124 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { JobPayload } from '../../crds/jobs.ts'
+import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import type { Dataset } from '../data/dataset-reader.ts'
+import { evaluationCases, historyOf } from '../data/sequences.ts'
+import { openRecommender } from '../decoding/recommender.ts'
+import { championName, compare, type Ranked, rankTargets } from '../evaluation/evaluate.ts'
+import { itemCf } from '../evaluation/item-cf.ts'
+import { translateItems } from '../evaluation/item-translation.ts'
+import { popularity } from '../evaluation/popularity.ts'
+import type { EvaluationCase, Recommender, TrainedRecommender } from '../evaluation/recommender.ts'
+import type { ProcessorContext } from './context.ts'
+import type { EvaluationPart } from './evaluation-part.ts'
+import { JobError } from './job-error.ts'
+
+type Spec = Evaluation['spec']
+
+export type OpenModel = (
+  digest: string,
+  options: { store: ProcessorContext['store']; threads: number; beamSize: number; cutoff: number },
+) => Promise<TrainedRecommender>
+
+export const openTrained: OpenModel = async (digest, options) => {
+  const { name, model, datasetDigest, recommend, release } = await openRecommender(digest, options)
+  return { name, datasetDigest, itemIds: model.itemIds, recommend, release }
+}
+
+/** Ranks every target of the split among the whole catalogue: by the model, the champion and the baselines. */
+export async function evaluateRanking(
+  payload: JobPayload<Spec>,
+  context: ProcessorContext,
+  dataset: Dataset,
+  openModel: OpenModel,
+): Promise<EvaluationPart> {
+  const { spec } = payload
+  const cases = casesOf(dataset, spec.split)
+  const ranked = await rankAll(payload, context, { dataset, cases, openModel })
+  const steps = ranked.length * cases.length
+  await context.progress({ phase: 'Resampling', step: steps, totalSteps: steps })
+  const users = Uint32Array.from(cases, ({ user }) => user)
+  const [model, ...others] = ranked
+  const { metrics, comparisons } = compare(users, model, others, { ...spec, samples: spec.bootstrapSamples })
+  return {
+    metrics,
+    comparisons,
+    summary: { cases: cases.length },
+    described: { systems: ranked.map(({ name }) => name) },
+    write: (directory) => writeRanks(directory, ranked, users),
+  }
+}
+
+function casesOf(dataset: Dataset, split: Spec['split']): EvaluationCase[] {
+  const columns = evaluationCases(dataset, split === 'Validation' ? 'validation' : 'test')
+  if (columns.count === 0) {
+    const message = `The ${split.toLowerCase()} part of the Dataset holds no interaction; change the split of the Dataset or spec.split.`
+    throw new JobError('NoCases', message, { retryable: false })
+  }
+  return Array.from({ length: columns.count }, (_, index) => ({
+    user: columns.user[index],
+    target: columns.target[index],
+    history: historyOf(dataset, columns, index),
+  }))
+}
+
+interface Task {
+  readonly dataset: Dataset
+  readonly cases: readonly EvaluationCase[]
+  readonly openModel: OpenModel
+}
+
+/** Ranks of the model first, then of the champion, then of the baselines in the order of the spec. */
+async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, task: Task): Promise<Ranked[]> {
+  const { spec, inputs } = payload
+  const { dataset, cases } = task
+  const cutoff = Math.max(...spec.cutoffs)
+  const models = [
+    { digest: inputs.model, name: '', phase: 'Model' },
+    ...(inputs.champion === undefined ? [] : [{ digest: inputs.champion, name: championName, phase: 'Champion' }]),
+  ]
+  const totalSteps = cases.length * (spec.baselines.length + models.length)
+  const ranked: Ranked[] = []
+  const rank = async (recommender: Recommender, phase: string): Promise<void> => {
+    const done = ranked.length * cases.length
+    const onBatch = (count: number) => context.progress({ phase, step: done + count, totalSteps })
+    ranked.push({ name: recommender.name, ranks: await rankTargets(recommender, cases, { cutoff, onBatch }) })
+  }
+  const { store, threads } = context
+  // One after another: two sets of weights in memory at once would need twice as much.
+  for (const { digest, name, phase } of models) {
+    const model = await task.openModel(digest, { store, threads, beamSize: spec.beamSize, cutoff })
+    try {
+      await rank(onItemsOf(dataset, model, name), phase)
+    } finally {
+      await model.release()
+    }
+  }
+  const baselines = { PopRec: popularity, ItemCF: itemCf }
+  for (const name of spec.baselines) await rank(baselines[name](dataset, spec.seed), name)
+  return ranked
+}
+
+/** A model of another revision of the data is translated by item ids. */
+function onItemsOf(dataset: Dataset, model: TrainedRecommender, name: string): Recommender {
+  const named: Recommender = { name, recommend: (histories, count) => model.recommend(histories, count) }
+  if (model.datasetDigest === dataset.digest) return named
+  if (!model.itemIds.some((id) => dataset.findItem(id) !== undefined)) {
+    const message = `No item of the Dataset is known to the model ${model.name}, which learned ${model.datasetDigest}: name a model of the same catalogue in spec.${name === '' ? 'model' : 'champion'}.`
+    throw new JobError('ModelOfOtherItems', message, { retryable: false })
+  }
+  return translateItems(named, model.itemIds, dataset.itemIds)
+}
+
+/**
+ * `ranks.u32` [systems, cases], the rank of each target, 0 beyond the largest cutoff; `users.u32` [cases]. With these, any
+ * pair of evaluations of one split can be compared later without ranking again.
+ */
+async function writeRanks(directory: string, ranked: readonly Ranked[], users: Uint32Array): Promise<void> {
+  await writeFile(join(directory, 'ranks.u32'), Buffer.concat(ranked.map(({ ranks }) => bytesOf(ranks))))
+  await writeFile(join(directory, 'users.u32'), bytesOf(users))
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Uint32Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength)
