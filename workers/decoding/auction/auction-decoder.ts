@@ -7,7 +7,7 @@ import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
-import { int32, Session, type Tensors } from '../../tensor/session.ts'
+import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
 import { SessionThread } from '../../tensor/session-thread.ts'
 import { allocationsOf } from './allocations.ts'
 import { type AuctionModelParts, auctionGraph, judgeHistory, type ListJudge } from './auction-graph.ts'
@@ -20,6 +20,7 @@ import {
   type PreparedRequest,
   prepareRequest,
 } from './request-tensors.ts'
+import { type ListObjective, objectiveInputs } from './reward-judge.ts'
 
 export interface AuctionDecoderOptions {
   readonly threads: number
@@ -39,6 +40,12 @@ export interface AuctionWeights {
   readonly judge: ListJudge
 }
 
+/** What of an allocation may change from call to call. */
+export interface AllocationSettings {
+  readonly bidding: TokenBidding | 'None'
+  readonly objective: ListObjective
+}
+
 type Runner = Pick<Session, 'run' | 'release'> | Pick<SessionThread, 'run' | 'release'>
 
 export class AuctionDecoder implements Allocator {
@@ -46,20 +53,19 @@ export class AuctionDecoder implements Allocator {
   readonly #weights: AuctionWeights
   readonly #options: AuctionDecoderOptions
   readonly #sessions = new Map<string, Promise<Runner>>()
-  /** How bids weigh; may change between two calls. */
-  bidding: TokenBidding | 'None'
+  readonly #settings: AllocationSettings
   #inputs: Tensors = {}
 
   constructor(
     parts: AuctionModelParts,
     weights: AuctionWeights,
-    bidding: TokenBidding | 'None',
+    settings: AllocationSettings,
     options: AuctionDecoderOptions,
   ) {
     this.#parts = parts
     this.#weights = weights
     this.#options = options
-    this.bidding = bidding
+    this.#settings = settings
   }
 
   /** Inputs of every run from now on, for weights that still change. */
@@ -67,23 +73,28 @@ export class AuctionDecoder implements Allocator {
     this.#inputs = inputs
   }
 
-  async allocate(requests: readonly AuctionRequest[]): Promise<Allocation[]> {
+  /** @param settings in place of the decoder's own; they cost no new graph */
+  async allocate(requests: readonly AuctionRequest[], settings = this.#settings): Promise<Allocation[]> {
     const allocations: Allocation[] = []
     for (const group of this.#groups(requests)) {
       const prepared = group.map((request) => this.#prepare(request))
       const rows = group.map(({ bids }, index) => ({ request: index, bids }))
-      allocations.push(...(await this.#run(prepared, rows)))
+      allocations.push(...(await this.#run(prepared, rows, settings)))
     }
     return allocations
   }
 
-  async underBids(request: AuctionRequest, bids: readonly Float64Array[]): Promise<Allocation[]> {
+  async underBids(
+    request: AuctionRequest,
+    bids: readonly Float64Array[],
+    settings = this.#settings,
+  ): Promise<Allocation[]> {
     const prepared = [this.#prepare(request)]
     const allocations: Allocation[] = []
     const { maxBatch } = this.#options
     for (let from = 0; from < bids.length; from += maxBatch) {
       const rows = bids.slice(from, from + maxBatch).map((each) => ({ request: 0, bids: each }))
-      allocations.push(...(await this.#run(prepared, rows)))
+      allocations.push(...(await this.#run(prepared, rows, settings)))
     }
     return allocations
   }
@@ -116,7 +127,11 @@ export class AuctionDecoder implements Allocator {
     return prepareRequest(request, this.#parts.catalogue.items)
   }
 
-  async #run(prepared: readonly PreparedRequest[], rows: readonly BidRow[]): Promise<Allocation[]> {
+  async #run(
+    prepared: readonly PreparedRequest[],
+    rows: readonly BidRow[],
+    { bidding, objective }: AllocationSettings,
+  ): Promise<Allocation[]> {
     const { catalogue, shape } = this.#parts
     const { bidUnit } = this.#options
     const requests = prepared.map(({ request }) => request)
@@ -127,7 +142,9 @@ export class AuctionDecoder implements Allocator {
       ...historyTensors(shape, histories),
       [judgeHistory]: oldestFirst(requests, shape.historyLength),
       ...candidateTensors(prepared, capacity),
-      ...bidTensors(prepared, rows, capacity, { bidding: this.bidding, bidUnit }, catalogue.items),
+      ...bidTensors(prepared, rows, capacity, { bidding, bidUnit }, catalogue.items),
+      [objectiveInputs.conversion]: float32([1], [objective.conversion]),
+      [objectiveInputs.organic]: float32([1], [objective.organic]),
       ...this.#inputs,
     })
     const sizes = rows.map(({ request }) => requests[request].ads.length + requests[request].organic.length)

@@ -40,15 +40,12 @@ export function auctionParts({
 }
 
 /** Reward model, and payment network where there is one, with these weights as constants. */
-export function judgeOf(
-  { shapes, catalogue, weights, digest }: EgaParts,
-  { objective }: Pick<AuctionDefaults, 'objective'>,
-): ListJudge {
+export function judgeOf({ shapes, catalogue, weights, digest }: EgaParts): ListJudge {
   const { reward, payment } = weights
   if (shapes.reward === null || reward === undefined) throw new IncompleteModelError(digest, 'reward model')
   const layout = rewardLayout(shapes.reward)
   const parameters = (graph: Graph) => constantParameters(graph, reward, layout)
-  const judge = rewardJudge({ shape: shapes.reward, catalogue, parameters, objective })
+  const judge = rewardJudge({ shape: shapes.reward, catalogue, parameters })
   if (shapes.payment === null || payment === undefined) return judge
   const ofPayment = paymentLayout(shapes.payment)
   return withPayments(judge, {
@@ -69,7 +66,7 @@ export function egaDecoder(
   const layout = generatorLayout(parts.shape)
   const weights = {
     parameters: (graph: Graph) => constantParameters(graph, generator, layout),
-    judge: judgeOf(model, auction),
+    judge: judgeOf(model),
   }
-  return new AuctionDecoder(parts, weights, auction.bidding, options)
+  return new AuctionDecoder(parts, weights, auction, options)
 }

@@ -25,8 +25,10 @@ export interface RewardParts {
   readonly shape: RewardShape
   readonly catalogue: GeneratorCatalogue
   readonly parameters: (graph: Graph) => Parameters
-  readonly objective: ListObjective
 }
+
+/** Inputs of the graph that hold the objective, [1] each: it may change from run to run. */
+export const objectiveInputs = { conversion: 'objective.conversion', organic: 'objective.organic' } as const
 
 /** Reward of what is no list. */
 export const noReward = -1e30
@@ -63,13 +65,14 @@ const creativesOfLists = (parameters: Parameters, shape: RewardShape, table: Tok
 
 /** What each list is worth, [B, lists]: bids and values count per click, all entries by their probability. */
 const worthOf = (
-  { bid, isAd, present, score }: ListsToJudge,
-  probabilities: { readonly ctr: Value; readonly cvr: Value | undefined },
-  { conversion, organic }: ListObjective,
+  { graph, bid, isAd, present, score }: ListsToJudge,
+  { ctr, cvr }: { readonly ctr: Value; readonly cvr: Value | undefined },
 ): Value => {
-  const { ctr, cvr } = probabilities
-  let value = organic === 0 ? bid : op.add(bid, op.scale(op.sub(1, isAd), organic))
-  if (cvr !== undefined && conversion > 0) value = op.add(value, op.scale(cvr, conversion))
+  const conversion = graph.input(objectiveInputs.conversion, 'float32', [1])
+  const organic = graph.input(objectiveInputs.organic, 'float32', [1])
+  const own = op.add(bid, op.mul(op.sub(1, isAd), organic))
+  // A model that tells no conversions has none to count.
+  const value = op.add(own, op.mul(cvr ?? op.mul(ctr, 0), conversion))
   const worth = op.reduceSum(op.mul(op.mul(value, ctr), present), [2])
   return op.where(op.greater(score, possibleList), worth, noReward)
 }
@@ -78,7 +81,7 @@ const worthOf = (
  * Outputs: pCtr, pCtrCreative, pCvr [B, lists, slots] as far as the model tells them; reward [B, lists]; chosen int32 [B].
  */
 export const rewardJudge =
-  ({ shape, catalogue, parameters: weights, objective }: RewardParts): ListJudge =>
+  ({ shape, catalogue, parameters: weights }: RewardParts): ListJudge =>
   (lists) => {
     const { graph, candidate } = lists
     const parameters = weights(graph)
@@ -109,7 +112,7 @@ export const rewardJudge =
     const ctr = op.slice(op.reshape(op.sigmoid(logits.ctr), ['B', beams, shape.listLength]), 2, 0, slots)
     const ctrCreative = probability(logits.ctrCreative)
     const cvr = probability(logits.cvr)
-    const reward = worthOf(lists, { ctr, cvr }, objective)
+    const reward = worthOf(lists, { ctr, cvr })
     return {
       pCtr: ctr,
       ...(ctrCreative === undefined ? {} : { pCtrCreative: ctrCreative }),

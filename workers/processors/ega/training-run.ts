@@ -148,7 +148,7 @@ function allocationStage(
     baseline: allocation.baseline,
     withoutAd: allocation.withoutAd,
     seed: spec.seed,
-    bidding: auction.bidding,
+    settings: { bidding: auction.bidding, objective: auction.objective },
   }
   const ega = { ...inputs.model, weights: model.weights }
   return runStageJob(
@@ -161,7 +161,7 @@ function allocationStage(
           { ...options, decoder: decoderOptions(inputs, host) },
           {
             parts: { ...auctionParts(ega), shape: shapes.generator },
-            judge: judgeOf(ega, auction),
+            judge: judgeOf(ega),
             requests: requestsFor(inputs, allocation.requests, 'allocation'),
           },
           start,

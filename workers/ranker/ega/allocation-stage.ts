@@ -3,8 +3,11 @@
 
 import type { Allocation, AuctionRequest } from '../../auction/auction.ts'
 import { marginalContributions } from '../../auction/marginal-contribution.ts'
-import type { TokenBidding } from '../../auction/token-bids.ts'
-import { AuctionDecoder, type AuctionDecoderOptions } from '../../decoding/auction/auction-decoder.ts'
+import {
+  type AllocationSettings,
+  AuctionDecoder,
+  type AuctionDecoderOptions,
+} from '../../decoding/auction/auction-decoder.ts'
 import type { AuctionModelParts, ListJudge } from '../../decoding/auction/auction-graph.ts'
 import { bidTensors, candidateTensors, capacityFor, prepareRequest } from '../../decoding/auction/request-tensors.ts'
 import type { Graph } from '../../tensor/graph.ts'
@@ -38,7 +41,7 @@ export interface AllocationStageOptions {
   readonly baseline: 'None' | 'Mean'
   readonly withoutAd: 'Lists' | 'Search'
   readonly seed: number
-  readonly bidding: TokenBidding | 'None'
+  readonly settings: AllocationSettings
   readonly decoder: AuctionDecoderOptions
 }
 
@@ -169,7 +172,7 @@ export class AllocationStage implements Stage {
       parameters: (graph: Graph) => parametersOf(graph.input('parameters', 'float32', [layout.size]), layout),
       judge,
     }
-    const decoder = new AuctionDecoder(parts, weights, options.bidding, options.decoder)
+    const decoder = new AuctionDecoder(parts, weights, options.settings, options.decoder)
     const { entries } = capacityFor(requests, options.decoder.candidateLists, catalogue.items)
     const klWeight = options.trained === 'Full' ? options.klWeight : 0
     const policy = { batch: batchOf(options, requests.length), entries, klWeight }
@@ -189,7 +192,7 @@ export class AllocationStage implements Stage {
   async step({ epoch, index, parameters }: Parameters<Stage['step']>[0]): ReturnType<Stage['step']> {
     const { requests, parts } = this.#data
     const { shape, catalogue } = parts
-    const { seed, baseline, bidding, decoder, withoutAd } = this.#options
+    const { seed, baseline, settings, decoder, withoutAd } = this.#options
     const batch = batchOf(this.#options, requests.length)
     const order = new Random(seed, 'allocation', epoch).permutation(requests.length)
     const chosen = Array.from({ length: batch }, (_, row) => requests[order[index * batch + row]])
@@ -204,7 +207,7 @@ export class AllocationStage implements Stage {
     const rows = chosen.map(({ bids }, row) => ({ request: row, bids }))
     const levels = {
       ...candidateTensors(prepared, capacity),
-      ...bidTensors(prepared, rows, capacity, { bidding, bidUnit: decoder.bidUnit }, catalogue.items),
+      ...bidTensors(prepared, rows, capacity, { bidding: settings.bidding, bidUnit: decoder.bidUnit }, catalogue.items),
     }
     const size = { listLength: shape.listLength, bidUnit: decoder.bidUnit }
     const advantage = advantages(contributions, baseline, size, present)
