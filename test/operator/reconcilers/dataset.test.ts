@@ -12,8 +12,8 @@ const summary: DatasetSummary = {
   badRowExamples: [],
   popularityShares: [1],
 }
-const describe = (digest: string, status: object, now: number) =>
-  datasetRun.describe({ digest, sizeBytes: 1, summary }, { observedGeneration: 1, ...status }, now) as Record<
+const describe = (digest: string, status: object, now: number, told: DatasetSummary = summary) =>
+  datasetRun.describe({ digest, sizeBytes: 1, summary: told }, { observedGeneration: 1, ...status }, now) as Record<
     string,
     unknown
   >
@@ -30,4 +30,26 @@ test('a poll that finds the same keeps the revision and its time; a change gives
 
 test('status holds no measure of drift', () => {
   expect(describe(digestOf('a'), {}, 0)).not.toHaveProperty('popularityShares')
+})
+
+test('status tells what there is of a marketplace, and no longer does when a revision has none', () => {
+  const advertising: NonNullable<DatasetSummary['advertising']> = {
+    origin: 'Tables',
+    advertisers: 1,
+    ads: 2,
+    creatives: 0,
+    requests: 3,
+    trainingRequests: 1,
+    validationRequests: 1,
+    testRequests: 1,
+    unknownUsers: 0,
+    exposures: 4,
+    clicks: 1,
+    creativeClicks: 0,
+    conversions: 0,
+    has: ['Bids', 'Requests', 'Exposures'],
+  }
+  const first = describe(digestOf('a'), {}, 0, { ...summary, advertising })
+  expect(first).toMatchObject({ advertising })
+  expect({ ...first, ...describe(digestOf('b'), first, 1) }).toMatchObject({ advertising: undefined })
 })

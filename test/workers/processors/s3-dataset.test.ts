@@ -82,6 +82,29 @@ describe('a Dataset of objects', () => {
     expect(objects.summary.sourceDigest).toBe(files.summary.sourceDigest)
   })
 
+  test('may hold tables of ads, which its digest covers as that of files does', async (context) => {
+    const ads = (bid: number) => `id,item,brand,bid\nx,c,acme,${bid}\ny,b,acme,2\n`
+    const objects = { 'day=2/part-0.jsonl': logs['day=2/part-0.jsonl'], 'items.csv': items, 'ads.csv': ads(1) }
+    const { spec, put } = await bucketWith(objects, context)
+    const advertising = {
+      ads: {
+        path: 'ads.csv',
+        format: 'CSV',
+        columns: { id: 'id', item: 'item', advertiser: 'brand', bid: 'bid' },
+      },
+    } as const
+    const work = await testContext()
+    const fromObjects = await run({ ...spec(), advertising }, work)
+    expect(fromObjects.summary.advertising).toMatchObject({ ads: 2, advertisers: 1, has: ['Bids'] })
+    const folder = await sourceWith(objects)
+    const fromFiles = await run({ ...specOf({ file: { path: folder } }), advertising }, await testContext())
+    expect(fromFiles.summary).toEqual(fromObjects.summary)
+    await put('ads.csv', ads(3))
+    const changed = await run({ ...spec(), advertising }, work)
+    expect(changed.summary.sourceDigest).not.toBe(fromObjects.summary.sourceDigest)
+    expect(changed.artifact.digest).not.toBe(fromObjects.artifact.digest)
+  })
+
   test('may be compressed, and names object and line of a bad row by its key', async (context) => {
     const objects = { 'logs/a.jsonl.gz': gzipSync(`${logs['day=2/part-0.jsonl']}no JSON\n`), 'items.csv': items }
     const { spec } = await bucketWith(objects, context)
