@@ -55,14 +55,9 @@ export interface MarketPorts {
   openTruth(source: Artifact): Promise<MarketTruth | undefined>
 }
 
-function refuse(digest: string): never {
-  const message = `The model ${digest} has no auction: leave spec.market out, or name a model of an architecture that allocates and prices.`
-  throw new JobError('NoAuction', message, { retryable: false })
-}
-
-export const marketPorts: MarketPorts = {
-  openMarketplace: async (digest) => refuse(digest),
-  openEvaluator: async (digest) => refuse(digest),
-  openMarket: async () => undefined,
-  openTruth: async () => undefined,
-}
+export const noAuction = (digest: string): JobError =>
+  new JobError(
+    'NoAuction',
+    `The model ${digest} has no auction: leave spec.market out, or name a model of an architecture that allocates and prices.`,
+    { retryable: false },
+  )
