@@ -39,7 +39,7 @@ export interface PaymentTrainingOptions {
 export const paymentTrainingDefaults = {
   epochs: 20,
   batchSize: 128,
-  learningRate: 1e-3,
+  learningRate: 5e-3,
   weightDecay: 0,
   clipNorm: 1,
   multipliers: multiplierDefaults,
