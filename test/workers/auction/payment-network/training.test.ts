@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { paymentOutcome } from '../../../../workers/auction/payment-network/outcome.ts'
 import { drawValues, type PaymentSamples, truthfulFactor } from '../../../../workers/auction/payment-network/samples.ts'
 import { paymentLayout } from '../../../../workers/auction/payment-network/shape.ts'
 import {
   type PaymentTrainingOptions,
-  paymentOutcome,
   paymentStart,
   paymentTrainingDefaults,
   trainPaymentNetwork,
