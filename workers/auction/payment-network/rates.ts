@@ -25,7 +25,7 @@ export interface SlotValues {
 const leastLog = -40
 const leastProbability = 1e-9
 /** Brings logarithms of probabilities to the size of the other inputs. */
-const logScale = 1
+const logScale = 0.3
 
 const column = (value: Value): Value => op.reshape(value, [product(value.shape), 1])
 

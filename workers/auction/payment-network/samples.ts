@@ -75,7 +75,7 @@ export const meanWelfare = ({ count, variants, truth, value, pCtr, exposure }: P
 
 /** @throws PaymentSamplesError */
 export const checkSamples = (shape: PaymentShape, samples: PaymentSamples): void => {
-  const { count, variants, vectors, vector, slot, otherBids, logZ, pCtr, bid, exposure, value } = samples
+  const { count, variants, truth, vectors, vector, slot, otherBids, logZ, pCtr, bid, exposure, value } = samples
   if (count === 0)
     throw new PaymentSamplesError(
       'NoSamples',
@@ -87,6 +87,7 @@ export const checkSamples = (shape: PaymentShape, samples: PaymentSamples): void
   const rows = shape.itemDimensions === 0 ? Number.POSITIVE_INFINITY : vectors.length / shape.itemDimensions
   if (
     !whole ||
+    !(truth >= 0 && truth < variants) ||
     otherBids.length !== cells * (shape.listLength - 1) ||
     vector.some((row) => row >= rows) ||
     slot.some((place) => place >= shape.listLength)

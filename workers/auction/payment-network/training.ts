@@ -13,10 +13,11 @@ import {
 } from '../../ranker/stage-training.ts'
 import { initialParameters } from '../../tensor/parameters.ts'
 import { Random } from '../../tensor/random.ts'
-import { float32, Session } from '../../tensor/session.ts'
-import { evaluationStep, trainingStep } from '../../tensor/training-step.ts'
+import { Session } from '../../tensor/session.ts'
+import { trainingStep } from '../../tensor/training-step.ts'
 import { sampleTensors } from './batches.ts'
 import { type MultiplierSchedule, multiplierDefaults, multipliersAfter, multipliersStart } from './multipliers.ts'
+import { PaymentEvaluator } from './outcome.ts'
 import { checkSamples, type PaymentSamples } from './samples.ts'
 import { type PaymentShape, paymentLayout } from './shape.ts'
 import { paymentTrainingModel, regretMetric } from './training-model.ts'
@@ -39,7 +40,7 @@ export interface PaymentTrainingOptions {
 export const paymentTrainingDefaults = {
   epochs: 20,
   batchSize: 128,
-  learningRate: 1e-3,
+  learningRate: 5e-3,
   weightDecay: 0,
   clipNorm: 1,
   multipliers: multiplierDefaults,
@@ -48,72 +49,6 @@ export const paymentTrainingDefaults = {
 /** A state before the first step; its `extra` holds the multipliers. */
 export const paymentStart = ({ shape, multipliers, seed }: PaymentTrainingOptions): StageProgress =>
   stageStart(initialParameters(paymentLayout(shape), seed), multipliersStart(shape.listLength + 1, multipliers))
-
-/** Means over samples, in units of bids an impression. */
-export interface PaymentOutcome {
-  readonly revenue: number
-  /** Of the best of the samples' own misreports. */
-  readonly regret: number
-}
-
-/** Samples of one run of an evaluation. */
-const evaluatedAtOnce = 512
-
-/** Prices samples with parameters that may change from call to call; release it after use. */
-class PaymentEvaluator {
-  readonly #session: Session
-  readonly #samples: PaymentSamples
-  readonly #tensors: ReturnType<typeof sampleTensors>
-  readonly #size: number
-
-  private constructor(session: Session, shape: PaymentShape, samples: PaymentSamples, size: number) {
-    this.#session = session
-    this.#samples = samples
-    this.#tensors = sampleTensors(shape, samples)
-    this.#size = size
-  }
-
-  static async create(shape: PaymentShape, samples: PaymentSamples, threads: number): Promise<PaymentEvaluator> {
-    checkSamples(shape, samples)
-    const size = Math.min(evaluatedAtOnce, samples.count)
-    const model = paymentTrainingModel(shape, { ...samples, samples: size })
-    return new PaymentEvaluator(await Session.create(evaluationStep(model), { threads }), shape, samples, size)
-  }
-
-  async outcome(parameters: Float32Array): Promise<PaymentOutcome> {
-    const { count } = this.#samples
-    const none = { lambda: new Float32Array(256), rho: 0 }
-    let revenue = 0
-    let regret = 0
-    for (let from = 0; from < count; from += this.#size) {
-      const chosen = Uint32Array.from({ length: Math.min(this.#size, count - from) }, (_, index) => from + index)
-      const batch = this.#tensors(chosen, this.#size, none)
-      const outputs = await this.#session.run({ ...batch, parameters: float32([parameters.length], parameters) })
-      revenue += Number(outputs.revenue.data[0]) * chosen.length
-      regret += Number(outputs.regret.data[0]) * chosen.length
-    }
-    return { revenue: revenue / count, regret: regret / count }
-  }
-
-  release(): Promise<void> {
-    return this.#session.release()
-  }
-}
-
-/** Revenue and regret of a trained network on samples. @throws PaymentSamplesError */
-export const paymentOutcome = async (
-  shape: PaymentShape,
-  samples: PaymentSamples,
-  parameters: Float32Array,
-  threads: number,
-): Promise<PaymentOutcome> => {
-  const evaluator = await PaymentEvaluator.create(shape, samples, threads)
-  try {
-    return await evaluator.outcome(parameters)
-  } finally {
-    await evaluator.release()
-  }
-}
 
 /** Samples of each step, from its numbers alone. Those that an epoch leaves over are among another's. */
 const orderOf = (count: number, size: number, seed: number) => {
@@ -146,10 +81,12 @@ export const trainPaymentNetwork = async (
   const chosen = orderOf(samples.count, size, seed)
   const optimizer = stageOptimizer(options.weightDecay, options.clipNorm)
   const model = paymentTrainingModel(shape, { ...samples, samples: size })
-  const evaluator = held === undefined ? undefined : await PaymentEvaluator.create(shape, held, threads)
   const session = await Session.create(trainingStep(model, { optimizer }), { threads })
+  let evaluator: PaymentEvaluator | undefined
   const groups = Array.from({ length: shape.listLength + 1 }, (_, group) => regretMetric(group))
   try {
+    if (held !== undefined) evaluator = await PaymentEvaluator.create(shape, held, threads)
+    const onHeld = evaluator
     return await runStage(
       {
         epochs,
@@ -167,11 +104,11 @@ export const trainPaymentNetwork = async (
             step + 1,
             multipliers,
           ),
-        ...(evaluator === undefined
+        ...(onHeld === undefined
           ? {}
           : {
               epochEnded: async (_epoch: number, parameters: Float32Array): Promise<StageMetrics> => {
-                const { revenue, regret } = await evaluator.outcome(parameters)
+                const { revenue, regret } = await onHeld.outcome(parameters)
                 return { heldRevenue: revenue, heldRegret: regret }
               },
             }),

@@ -2,7 +2,8 @@
 
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Exposures, noUser, type Requests, requestParts } from '../../data/market/market.ts'
-import { Random } from '../../tensor/random.ts'
+import { RewardDataError } from './errors.ts'
+import { type FoldChoice, isOfFold } from './fold.ts'
 import type { Reward, RewardShape } from './shape.ts'
 
 /** Items or creatives as a model reads them. */
@@ -21,46 +22,6 @@ export interface RewardData {
   readonly creatives?: CodedTable
   readonly sequences: Pick<Dataset, 'events' | 'offsets'>
   readonly requests?: Requests
-}
-
-/**
- * Whose lists are learned from: everyone's, or those of one half of the users. A model of the second half can judge what
- * was made with one of the first.
- */
-export type Fold = 'All' | 'First' | 'Second'
-
-export interface FoldChoice {
-  readonly fold: Fold
-  /** Of the division; two models divide users alike only under one seed, so it is apart from that of training. */
-  readonly foldSeed: number
-}
-
-type ReasonOfData =
-  | 'NoExposedLists'
-  | 'NoTrainingRequests'
-  | 'NoValidationRequests'
-  | 'NoClicks'
-  | 'NoConversions'
-  | 'NoCreatives'
-  | 'WrongCodes'
-
-/** A log that lacks what a reward model learns from; trying again does not help. */
-export class RewardDataError extends Error {
-  readonly reason: ReasonOfData
-  readonly retryable = false
-
-  constructor(reason: ReasonOfData, message: string) {
-    super(message)
-    this.name = 'RewardDataError'
-    this.reason = reason
-  }
-}
-
-export const isOfFold = ({ fold, foldSeed }: FoldChoice, requests: Requests, request: number): boolean => {
-  if (fold === 'All') return true
-  const user = requests.user[request]
-  const label = user === noUser ? `request ${request}` : user
-  return new Random(foldSeed, 'reward fold', label).uniform() < 0.5 === (fold === 'First')
 }
 
 /** A log with exposed lists. */

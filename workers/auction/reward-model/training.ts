@@ -15,16 +15,9 @@ import { initialParameters, unpack } from '../../tensor/parameters.ts'
 import { Session } from '../../tensor/session.ts'
 import { trainingStep } from '../../tensor/training-step.ts'
 import { batchOf, batchTensors } from './batches.ts'
-import {
-  baseRate,
-  checkData,
-  type ExposedRequests,
-  exposedRequests,
-  type FoldChoice,
-  type RewardData,
-  RewardDataError,
-  requestsOf,
-} from './data.ts'
+import { baseRate, checkData, type ExposedRequests, exposedRequests, type RewardData, requestsOf } from './data.ts'
+import { RewardDataError } from './errors.ts'
+import type { FoldChoice } from './fold.ts'
 import { tableTensors } from './graph-inputs.ts'
 import { RewardScorer } from './scorer.ts'
 import { rewardDropoutPlaces } from './scores.ts'

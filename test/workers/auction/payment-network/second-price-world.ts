@@ -1,18 +1,20 @@
 // Samples of a world with a known right price: an ad is shown above one organic entry and beside one rival, when its bid
 // is above the rival's. So the critical bid is the rival's, and the rate that leaves nothing to gain is rival / bid.
 
-import { misreportFactors, type PaymentSamples, truthfulFactor } from '../../../../workers/auction/payment-network/samples.ts'
-import type { PaymentShape } from '../../../../workers/auction/payment-network/shape.ts'
+import {
+  misreportFactors,
+  type PaymentSamples,
+  truthfulFactor,
+} from '../../../../workers/auction/payment-network/samples.ts'
+import { type PaymentShape, paymentDefaults } from '../../../../workers/auction/payment-network/shape.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 
-export const shape: PaymentShape = { listLength: 3, itemDimensions: 2, hidden: [32, 16], seesOwnBid: false }
+export const shape: PaymentShape = { ...paymentDefaults, listLength: 3, itemDimensions: 2, hidden: [32, 16] }
 
 export interface World {
   readonly samples: PaymentSamples
   /** Mean of the critical bid's price an impression. */
   readonly criticalRevenue: number
-  /** Mean of what a first price would bring. */
-  readonly firstPriceRevenue: number
 }
 
 export const secondPriceWorld = (count: number, seed: number): World => {
@@ -35,7 +37,6 @@ export const secondPriceWorld = (count: number, seed: number): World => {
     value,
   }
   let criticalRevenue = 0
-  let firstPriceRevenue = 0
   for (let sample = 0; sample < count; sample++) {
     value[sample] = Math.exp(0.5 * random.normal())
     const rival = Math.exp(0.5 * random.normal() - 0.4)
@@ -55,7 +56,6 @@ export const secondPriceWorld = (count: number, seed: number): World => {
     }
     if (value[sample] <= rival) continue
     criticalRevenue += (rival * pCtr) / count
-    firstPriceRevenue += (value[sample] * pCtr) / count
   }
-  return { samples, criticalRevenue, firstPriceRevenue }
+  return { samples, criticalRevenue }
 }

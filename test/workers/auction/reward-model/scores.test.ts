@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { rewardScores, stackedLogits } from '../../../../workers/auction/reward-model/scores.ts'
-import { type RewardShape, rewardLayout } from '../../../../workers/auction/reward-model/shape.ts'
+import { type RewardShape, rewardLayout, rewardsOf } from '../../../../workers/auction/reward-model/shape.ts'
 import { rewardUser, userRows } from '../../../../workers/auction/reward-model/user.ts'
 import { gradients } from '../../../../workers/tensor/autodiff.ts'
 import { Graph, type Value } from '../../../../workers/tensor/graph.ts'
@@ -10,6 +10,7 @@ import { initialParameters, parametersOf } from '../../../../workers/tensor/para
 import { Random } from '../../../../workers/tensor/random.ts'
 import { float32, int32, Session, type Tensors } from '../../../../workers/tensor/session.ts'
 import { runModel } from '../../tensor/support/run-graph.ts'
+import { referenceScores } from './reference-scores.ts'
 import { shapeOf } from './synthetic-log.ts'
 
 const shape = shapeOf({ hiddenSize: 8, towers: [6, 4], historyLength: 3, listLength: 3 })
@@ -126,6 +127,25 @@ describe('scores of a list', () => {
     }
     const bare = shapeOf({ hiddenSize: 8, creativeCodebooks: [], conversions: false, historyLength: 3, listLength: 3 })
     expect(Object.keys(await scored(bare, caseOf(bare, 1, 1)))).toEqual(['ctr'])
+  })
+
+  test('they are those of plain double arithmetic', async () => {
+    for (const of of [shape, { ...shape, positions: false }, { ...shape, context: 'Pointwise' as const }]) {
+      const input = { ...caseOf(of, 1, 1), length: [2], present: [1, 1, 0] }
+      const parameters = roughParameters(of)
+      const found = await scored(of, input, parameters)
+      const vectors = (flat: Float32Array, count: number) =>
+        Array.from({ length: count }, (_, at) =>
+          Array.from(flat.subarray(at * of.hiddenSize, (at + 1) * of.hiddenSize)),
+        )
+      const expected = referenceScores(of, parameters, {
+        history: vectors(input.history, 2),
+        items: vectors(input.items, 2),
+        creatives: vectors(input.creatives, 2),
+        isAd: input.isAd,
+      })
+      for (const [tower, reward] of rewardsOf(of).entries()) close(found[reward].subarray(0, 2), expected[tower])
+    }
   })
 
   test('swapping two slots changes them where there are positions, and only moves them where there are none', async () => {

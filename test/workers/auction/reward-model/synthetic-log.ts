@@ -2,7 +2,7 @@
 // own group before it.
 
 import type { CodedTable, RewardData } from '../../../../workers/auction/reward-model/data.ts'
-import type { RewardShape } from '../../../../workers/auction/reward-model/shape.ts'
+import { type RewardShape, rewardDefaults } from '../../../../workers/auction/reward-model/shape.ts'
 import { type Requests, requestParts } from '../../../../workers/data/market/market.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 
@@ -44,6 +44,7 @@ const creatives: CodedTable = {
 }
 
 export const shapeOf = (changes: Partial<RewardShape> = {}): RewardShape => ({
+  ...rewardDefaults,
   hiddenSize: 16,
   heads: 2,
   historyLength: 5,
@@ -54,8 +55,6 @@ export const shapeOf = (changes: Partial<RewardShape> = {}): RewardShape => ({
   creativeFeatureDimensions: 0,
   towers: [24, 8],
   conversions: true,
-  positions: true,
-  context: 'Permutation',
   ...changes,
 })
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest'
-import { isOfFold, type RewardData } from '../../../../workers/auction/reward-model/data.ts'
+import type { RewardData } from '../../../../workers/auction/reward-model/data.ts'
+import { isOfFold } from '../../../../workers/auction/reward-model/fold.ts'
 import { type RewardList, RewardScorer } from '../../../../workers/auction/reward-model/scorer.ts'
 import {
   type RewardTrainingOptions,
