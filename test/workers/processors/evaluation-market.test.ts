@@ -224,9 +224,9 @@ describe('an Evaluation of a marketplace', () => {
     ['a truth that nobody knows', 'NoTruth', { market: { truth: true }, ports: { openTruth: async () => undefined } }],
     ['a part without requests', 'NoRequests', { ports: { openMarket: async () => smallMarket(1) } }],
   ])('refuses %s for good', async (_, reason, changed) => {
-    const { marketPorts } = await import('../../../workers/processors/market-ports.ts')
+    const { noAuction } = await import('../../../workers/processors/market-ports.ts')
     const ports = { ...changed.ports }
-    if ('openMarketplace' in ports) ports.openMarketplace = marketPorts.openMarketplace
+    if ('openMarketplace' in ports) ports.openMarketplace = (digest) => Promise.reject(noAuction(digest))
     await expect(evaluate(await contextOf(), { ...changed, ports })).rejects.toMatchObject({
       reason,
       retryable: false,
