@@ -7,7 +7,7 @@ export const description =
 
 export async function run(context: BenchmarkContext): Promise<Row[]> {
   const { quick, progress, measured } = context
-  const sizes = { auctions: quick ? 200 : 2000, revenue: quick ? 2000 : 50_000, regret: quick ? 100 : 3000 }
+  const sizes = { auctions: quick ? 200 : 2000, revenue: quick ? 2000 : 50_000, regret: quick ? 100 : 2000 }
   const part = (name: string, draws: number, rows: (draws: number) => Promise<Row[]>) =>
     measured(name, { draws }, () => {
       progress(name)
