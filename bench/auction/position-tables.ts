@@ -174,7 +174,8 @@ export async function regretRows(draws: number): Promise<Row[]> {
         beside('revenue', { mean: value, low, high }, revenue[rule]),
         beside('regret', regret.mean, exact),
         beside('regret, published ten multipliers', publishedRegret, published),
-        beside('Σ regret / Σ utility', regretToUtility, ratio),
+        // Truthful bidders of a first-price auction have no utility.
+        ...(rule === 'FirstPrice' ? [] : [beside('Σ regret / Σ utility', regretToUtility, ratio)]),
       )
     }
   }
