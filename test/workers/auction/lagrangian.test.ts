@@ -7,6 +7,8 @@ import {
   lagrangianFrom,
   lagrangianInputs,
   lagrangianLoss,
+  regretMetrics,
+  regretsFrom,
   startLagrangian,
 } from '../../../workers/auction/lagrangian.ts'
 import { gradients } from '../../../workers/tensor/autodiff.ts'
@@ -62,4 +64,25 @@ test('loss and its gradients by hand', async () => {
   // λ + ρ rgt.
   expect(found.toRegret.data[0]).toBeCloseTo(5.4, 5)
   expect(found.toRegret.data[1]).toBeCloseTo(7.8, 5)
+})
+
+test('row by row, regrets are squared before they are averaged', async () => {
+  const state: LagrangianState = { multipliers: [5, 7], penalty: 4, step: 0, regret: [0, 0] }
+  const inputs = {
+    revenue: float32([], [0.5]),
+    regret: float32([2, 2], [0.2, 0.4, 0, 0]),
+    ...lagrangianInputs(state),
+  }
+  const { loss } = await evaluate(inputs, ({ revenue, regret, multipliers, penalty }) => ({
+    loss: lagrangianLoss({ revenue, regret, multipliers, penalty }),
+  }))
+  expect(loss.data[0]).toBeCloseTo(-0.5 + (0.5 + 1.4) + 2 * (0.02 + 0.08), 6)
+})
+
+test('regrets come back from the metrics of a step', async () => {
+  const found = await evaluate({ regret: float32([2, 3], [1, 2, 3, 5, 4, 3]) }, ({ regret }) => regretMetrics(regret))
+  const outputs = Object.fromEntries(Object.entries(found).map(([name, { data }]) => [name, Number(data[0])]))
+  expect(regretsFrom(outputs, startLagrangian(3, schedule))).toEqual([3, 3, 3])
+  const single = await evaluate({ regret: float32([2], [1, 2]) }, ({ regret }) => regretMetrics(regret))
+  expect(Object.values(single).map(({ data }) => data[0])).toEqual([1, 2])
 })
