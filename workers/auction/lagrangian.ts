@@ -4,6 +4,7 @@
 import type { Value } from '../tensor/graph.ts'
 import * as op from '../tensor/operators.ts'
 import { float32, type Tensors } from '../tensor/session.ts'
+import { sizeOf } from '../tensor/shapes.ts'
 
 export interface LagrangianSchedule {
   /** λ at the start, of every regret. */
@@ -97,7 +98,10 @@ export const lagrangianInputs = ({ multipliers, penalty }: LagrangianState): Ten
 export interface LagrangianTerms {
   /** []. */
   readonly revenue: Value
-  /** [regrets], each a mean of what is not below 0. */
+  /**
+   * None below 0. As means over the batch, [regrets], RegretNet's form; or row by row, [rows, regrets], as EGA-V2 prints
+   * it: squared before it is averaged, so that a few large regrets weigh more than many small ones.
+   */
   readonly regret: Value
   /** [regrets]. */
   readonly multipliers: Value
@@ -105,9 +109,24 @@ export interface LagrangianTerms {
   readonly penalty: Value
 }
 
-/** −revenue + Σ λ rgt + (ρ/2) Σ rgt², a scalar. */
+/** −revenue + Σ λ rgt + (ρ/2) Σ rgt², sums over regrets and means over rows: a scalar. */
 export const lagrangianLoss = ({ revenue, regret, multipliers, penalty }: LagrangianTerms): Value => {
-  const linear = op.reduceSum(op.mul(multipliers, regret))
+  const rows = sizeOf(regret.shape.slice(0, -1))
+  const linear = op.reduceSum(op.mul(regret, multipliers))
   const quadratic = op.mul(op.scale(penalty, 0.5), op.reduceSum(op.square(regret)))
-  return op.add(op.sub(linear, op.reshape(revenue, [])), quadratic)
+  return op.sub(op.scale(op.add(linear, quadratic), 1 / rows), op.reshape(revenue, []))
 }
+
+const metricName = (index: number): string => `regret${index}`
+
+/** Mean regrets [regrets] or [rows, regrets] as metrics of a step, which are single numbers. */
+export const regretMetrics = (regret: Value): Record<string, Value> => {
+  const regrets = Number(regret.shape[regret.shape.length - 1])
+  const means = op.reduceMean(op.reshape(regret, [-1, regrets]), [0])
+  const each = op.split(means, 0, new Array<number>(regrets).fill(1))
+  return Object.fromEntries(each.map((value, index) => [metricName(index), op.reshape(value, [])]))
+}
+
+/** What a step with `regretMetrics` put out, for `advanceLagrangian`. */
+export const regretsFrom = (outputs: Readonly<Record<string, number>>, { multipliers }: LagrangianState): number[] =>
+  multipliers.map((_, index) => outputs[metricName(index)])

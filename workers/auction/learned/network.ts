@@ -67,17 +67,24 @@ const perceptron = (parameters: Parameters, head: string, { layers }: AuctionNet
   return op.reshape(op.linear(hidden, parameters(`${head}.out.weight`), parameters(`${head}.out.bias`)), leading)
 }
 
-/** Profiles of reports [rows, bidders * items] from each pair's point of view, [rows, bidders, items, pairs]. */
+/**
+ * Profiles of reports [rows, bidders * items] from each pair's point of view, [rows, bidders, items, pairs], with mean 0 and
+ * variance 1 where reports are uniform in [0, 1].
+ */
 export const viewsOf = (network: AuctionSetting, reports: Value): Value => {
   const { bidders, items } = network
   const pairs = bidders * items
   const layOut = reports.graph.constant('float32', [pairs, pairs * pairs], pointsOfView(network))
-  return op.reshape(op.gemm(reports, layOut), [reports.shape[0], bidders, items, pairs])
+  const standard = op.scale(op.sub(reports, 0.5), Math.sqrt(12))
+  return op.reshape(op.gemm(standard, layOut), [reports.shape[0], bidders, items, pairs])
 }
+
+/** Good allocations are nearly steps; this much steeper, the networks need not grow large weights first. */
+const sharpness = 10
 
 /** Shares [rows, bidders, items]: each item goes to the bidders and a dummy, who keeps it, by a soft maximum. */
 export const allocationOf = (parameters: Parameters, network: AuctionNetwork, views: Value): Value => {
-  const scores = perceptron(parameters, 'allocation', network, views)
+  const scores = op.scale(perceptron(parameters, 'allocation', network, views), sharpness)
   return op.slice(op.softmax(op.pad(scores, 1, 0, 1), 1), 1, 0, network.bidders)
 }
 

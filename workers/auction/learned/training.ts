@@ -48,6 +48,8 @@ export interface RunReport {
   /** Per bidder; what the training's own search finds, which is less than there is. */
   readonly regret: number
   readonly lagrangian: LagrangianState
+  /** As they are after the run; valid until the next. */
+  readonly parameters: Float32Array
 }
 
 const betas = [0.9, 0.999] as const
@@ -119,7 +121,13 @@ export async function trainLearnedAuction(
         const regrets = outputs.regret.slice(step * bidders, (step + 1) * bidders)
         lagrangian = advanceLagrangian(lagrangian, regrets, options.lagrangian)
       }
-      report({ run: run + 1, revenue: meanOf(outputs.revenue), regret: meanOf(outputs.regret), lagrangian })
+      report({
+        run: run + 1,
+        revenue: meanOf(outputs.revenue),
+        regret: meanOf(outputs.regret),
+        lagrangian,
+        parameters: state.parameters,
+      })
     }
     return state.parameters.slice()
   } finally {

@@ -38,6 +38,8 @@ export interface AuditOptions extends SearchBudget {
    * judged on the mechanism like all others.
    */
   readonly proposals?: (request: AuctionRequest, ad: number, value: number) => Promise<readonly number[]>
+  /** Number of the first case in rows and seeds; 0 where absent. For audits that go on where another ended. */
+  readonly firstCase?: number
   /** Questions to the mechanism at once. */
   readonly batch: number
   /** After every case, with the number of those done. */
@@ -56,7 +58,7 @@ export const auditDefaults: AuditOptions = {
 
 /** One ad of one page view. Money per page view, but for bids, values and prices, which are per click. */
 export interface AuditRow {
-  /** Index of the case. */
+  /** Number of the case. */
   readonly request: number
   readonly ad: number
   readonly bid: number
@@ -105,7 +107,7 @@ export async function audit(
 ): Promise<AuditRow[]> {
   const rows: AuditRow[] = []
   for (const [index, auditCase] of cases.entries()) {
-    rows.push(...(await auditOne(mechanism, auditCase, index, options)))
+    rows.push(...(await auditOne(mechanism, auditCase, (options.firstCase ?? 0) + index, options)))
     options.onCase?.(index + 1)
   }
   return rows

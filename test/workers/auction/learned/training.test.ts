@@ -1,0 +1,61 @@
+import { expect, test } from 'vitest'
+import { auditLearned } from '../../../../workers/auction/learned/audit.ts'
+import { openLearnedMechanism } from '../../../../workers/auction/learned/mechanism.ts'
+import { networkLayout } from '../../../../workers/auction/learned/network.ts'
+import {
+  type LearnedAuctionOptions,
+  type RunReport,
+  trainLearnedAuction,
+} from '../../../../workers/auction/learned/training.ts'
+import { initialParameters } from '../../../../workers/tensor/parameters.ts'
+
+const options: LearnedAuctionOptions = {
+  network: { bidders: 2, items: 1, width: 16, layers: 2 },
+  batch: 64,
+  stepsPerRun: 50,
+  runs: 10,
+  pool: 2,
+  ascent: { steps: 4, rate: 0.1 },
+  schedule: { kind: 'constant', peak: 5e-3 },
+  lagrangian: { multiplier: 10, multiplierEvery: 50, penalty: 20, penaltyGrowth: 20, penaltyEvery: 100 },
+  seed: 1,
+  threads: 1,
+}
+
+const mean = (numbers: Float64Array) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length
+
+const audited = async (parameters: Float32Array) => {
+  const mechanism = await openLearnedMechanism(options.network, parameters, { block: 1024 })
+  try {
+    const audit = await auditLearned(mechanism, {
+      profiles: 400,
+      seed: 77,
+      grid: 51,
+      best: 1,
+      random: 1,
+      steps: 10,
+      rate: 0.05,
+    })
+    return { revenue: mean(audit.revenue), regret: mean(audit.regret), irViolations: audit.irViolations }
+  } finally {
+    await mechanism.release()
+  }
+}
+
+test('one item, two bidders: regret falls to a trace while revenue passes the second price', async () => {
+  const start = await audited(initialParameters(networkLayout(options.network), options.seed))
+  const reports: RunReport[] = []
+  const end = await audited(await trainLearnedAuction(options, (report) => reports.push(report)))
+  expect(start.regret).toBeGreaterThan(0.03)
+  expect(end.regret).toBeLessThan(0.012)
+  expect(end.revenue).toBeGreaterThan(0.36)
+  expect(end.irViolations).toBe(0)
+  expect(reports.map(({ run }) => run)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  expect(reports[9].lagrangian.step).toBe(500)
+  expect(reports[9].lagrangian.multipliers[0]).toBeGreaterThan(10)
+})
+
+test('the same seed gives the same bytes', async () => {
+  const short = { ...options, runs: 2, stepsPerRun: 5, batch: 8 }
+  expect(await trainLearnedAuction(short)).toEqual(await trainLearnedAuction(short))
+})
