@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { auctionSettings } from './auction-settings.ts'
 import { enumeration, integer, object, objectName, optional } from './schema.ts'
 
 /** As `decimal`, and not zero: a share of nothing, or a division by it, is no setting. */
@@ -106,6 +107,7 @@ export const serving = object(
     }),
     exploration: optional(exploration),
     feedback: optional(feedback),
+    auction: optional(auctionSettings),
   },
   { description: 'How requests are answered.', default: {} },
 )

@@ -1,5 +1,6 @@
 import type { Clock } from '../cluster/clock.ts'
 import type { Log } from '../cluster/log.ts'
+import { readAuctionSettings, type SeenAuctionSettings } from './auction-settings.ts'
 import { add, countsOf, increase, readCounters, subtract } from './counts.ts'
 import { readProvider, type SeenProvider } from './execution-provider.ts'
 import type { TrackEvidence } from './measure.ts'
@@ -63,7 +64,10 @@ interface Followed {
   periodMs: number
   isReading: boolean
   totals: Record<Track, Map<string, number>>
-  pods: Map<string, { counters: Series; seenAt: number; provider: SeenProvider | undefined }>
+  pods: Map<
+    string,
+    { counters: Series; seenAt: number; provider: SeenProvider | undefined; auction: SeenAuctionSettings }
+  >
   problems: Map<string, string>
   hasBegun: boolean
   scrapedAt: number
@@ -126,6 +130,11 @@ export class Scraper {
   /** Where the Pods decode that told it at the last scrape. */
   providers(key: string): SeenProvider[] {
     return [...(this.#followed.get(key)?.pods.values() ?? [])].flatMap(({ provider }) => provider ?? [])
+  }
+
+  /** By which settings of an auction the Pod answered at the last scrape; undefined where it was not read yet. */
+  auctionSettings(key: string, uid: string): SeenAuctionSettings | undefined {
+    return this.#followed.get(key)?.pods.get(uid)?.auction
   }
 
   /** What happened since this id was asked for first; undefined as long as nothing was read since. */
@@ -218,7 +227,12 @@ export class Scraper {
       const before = followed.pods.get(uid)
       // What a Pod counted before we looked for the first time is none of ours; one that came since began at zero.
       if (before || followed.hasBegun) add(followed.totals[track], increase(before?.counters ?? new Map(), counters))
-      followed.pods.set(uid, { counters, seenAt: clock.now(), provider: readProvider(text) })
+      followed.pods.set(uid, {
+        counters,
+        seenAt: clock.now(),
+        provider: readProvider(text),
+        auction: readAuctionSettings(text),
+      })
       followed.problems.delete(uid)
     } catch (error) {
       const seenAt = followed.pods.get(uid)?.seenAt

@@ -12,6 +12,7 @@ import type { Target } from '../../rollout/scraper.ts'
 import { labels } from '../names.ts'
 import { isPodReady } from '../pod-template.ts'
 import { act } from './act.ts'
+import { auctionReasons, seeAuctionSettings } from './auction-settings.ts'
 import { seeAutoscaler } from './autoscaler.ts'
 import { ChildApplier } from './child-applier.ts'
 import { seeGateway } from './gateway.ts'
@@ -53,6 +54,7 @@ export function createRankerDeploymentReconciler(options: RankerDeploymentReconc
     const seen = {
       gateway: await seeGateway(client, ranker),
       autoscaler: ranker.spec.autoscaling && (await seeAutoscaler(client, key)),
+      auction: await seeAuctionSettings(client, ranker),
     }
     const observation = await observe(ranker, key, seen, options)
     const plan = planDeployment(observation)
@@ -83,7 +85,13 @@ function followPods(
         track: metadata.labels?.[labels.track] === 'canary' ? 'canary' : 'stable',
         url: `http://${host(status?.podIP ?? '')}:${port}/metrics`,
       }))
-  scraper?.follow(formatKey(key), ranker.status?.rollout ? analysisScrapeMs : onlineScrapeMs, targets)
+  const isWaitedFor = ranker.status?.rollout !== undefined || areSettingsOnTheWay(ranker)
+  scraper?.follow(formatKey(key), isWaitedFor ? analysisScrapeMs : onlineScrapeMs, targets)
+}
+
+const areSettingsOnTheWay = ({ spec, status }: RankerDeployment): boolean => {
+  const { wanted, served } = status?.auctionSettings ?? {}
+  return spec.serving.auction !== undefined && !spec.suspend && (wanted === undefined || wanted !== served)
 }
 
 const host = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip)
@@ -163,11 +171,12 @@ function nextLook(
   { scraper }: RankerDeploymentReconcilerOptions,
 ): Outcome {
   const { state, waitMs } = rollout
+  const isWaiting = readiness.reason === auctionReasons.pending
   const isGoing = !state.rollout && children && (observation.canaryPods > 0 || observation.canary)
   const waits = [
     waitMs,
     ...(readiness.reason === reasons.artifactMissing ? [missingArtifactMs] : []),
-    ...(isGoing || (observation.route === 'Gateway' && state.rollout) ? [unwatchedMs] : []),
+    ...(isWaiting || isGoing || (observation.route === 'Gateway' && state.rollout) ? [unwatchedMs] : []),
     ...(observation.autoscaling ? [autoscalerMs] : []),
     ...(scraper && state.stableDigest !== undefined ? [onlineMs] : []),
   ]
