@@ -42,6 +42,11 @@ const feedback = object(
       description: 'What of a history is written with a request: the digest of its items, or all of them.',
       default: 'Digest',
     }),
+    candidates: enumeration(['Count', 'Ids'], {
+      description:
+        'What of the candidates of an auction is written with a request: how many there were, or the ids of all ads, with bids, and of all organic items. A Dataset that is to learn allocation needs the ids.',
+      default: 'Count',
+    }),
     rotateSeconds: integer(1, 86_400, {
       description: 'A file that has been open this long is closed and put into the store.',
       default: 60,
