@@ -1,5 +1,6 @@
 import { resourceOf } from '../../../crds/kind.ts'
 import { type RankerDeployment, rankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
+import { revisionOf } from '../../../workers/artifacts/digest.ts'
 import { timestamp } from '../../cluster/clock.ts'
 import type { ObjectKey } from '../../cluster/objects.ts'
 import { formatKey } from '../../cluster/resources.ts'
@@ -12,7 +13,7 @@ import type { Target } from '../../rollout/scraper.ts'
 import { labels } from '../names.ts'
 import { isPodReady } from '../pod-template.ts'
 import { act } from './act.ts'
-import { auctionReasons, seeAuctionSettings } from './auction-settings.ts'
+import { liveSettingsOf, seeAuctionSettings } from './auction-settings.ts'
 import { seeAutoscaler } from './autoscaler.ts'
 import { ChildApplier } from './child-applier.ts'
 import { seeGateway } from './gateway.ts'
@@ -32,6 +33,7 @@ const missingArtifactMs = 5000
 const unwatchedMs = 2000
 /** Nor is an autoscaler, which has news only when it is made, or loses or finds its metrics. */
 const autoscalerMs = 30_000
+const settingsScrapeMs = 2000
 const analysisScrapeMs = 5000
 const onlineScrapeMs = 30_000
 const onlineMs = 60_000
@@ -85,13 +87,18 @@ function followPods(
         track: metadata.labels?.[labels.track] === 'canary' ? 'canary' : 'stable',
         url: `http://${host(status?.podIP ?? '')}:${port}/metrics`,
       }))
-  const isWaitedFor = ranker.status?.rollout !== undefined || areSettingsOnTheWay(ranker)
-  scraper?.follow(formatKey(key), isWaitedFor ? analysisScrapeMs : onlineScrapeMs, targets)
+  scraper?.follow(formatKey(key), scrapePeriodOf(ranker), targets)
 }
 
-const areSettingsOnTheWay = ({ spec, status }: RankerDeployment): boolean => {
-  const { wanted, served } = status?.auctionSettings ?? {}
-  return spec.serving.auction !== undefined && !spec.suspend && (wanted === undefined || wanted !== served)
+function scrapePeriodOf(ranker: RankerDeployment): number {
+  const { spec, status } = ranker
+  // The kubelet takes a minute at worst; whoever changed a price waits for it.
+  const isAwaited =
+    spec.serving.auction !== undefined &&
+    !spec.suspend &&
+    status?.auctionSettings?.served !== revisionOf(liveSettingsOf(ranker))
+  if (isAwaited) return settingsScrapeMs
+  return status?.rollout ? analysisScrapeMs : onlineScrapeMs
 }
 
 const host = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip)
@@ -171,12 +178,11 @@ function nextLook(
   { scraper }: RankerDeploymentReconcilerOptions,
 ): Outcome {
   const { state, waitMs } = rollout
-  const isWaiting = readiness.reason === auctionReasons.pending
   const isGoing = !state.rollout && children && (observation.canaryPods > 0 || observation.canary)
   const waits = [
     waitMs,
     ...(readiness.reason === reasons.artifactMissing ? [missingArtifactMs] : []),
-    ...(isWaiting || isGoing || (observation.route === 'Gateway' && state.rollout) ? [unwatchedMs] : []),
+    ...(isGoing || (observation.route === 'Gateway' && state.rollout) ? [unwatchedMs] : []),
     ...(observation.autoscaling ? [autoscalerMs] : []),
     ...(scraper && state.stableDigest !== undefined ? [onlineMs] : []),
   ]
