@@ -121,3 +121,15 @@ export type AuctionSettingsSpec = Static<typeof auctionSettings>
 
 /** Key of the ConfigMap, and name of the file in its volume. */
 export const auctionSettingsFile = 'auction.json'
+
+/** What the file says. The revision of the settings is the digest of `settings` as it stands here. */
+export const auctionSettingsDocument = Type.Object(
+  {
+    settings: liveAuctionSettings,
+    /** Pods that answer, canaries among them: each heeds its part of a budget. Only given where there are budgets. */
+    pods: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { additionalProperties: false },
+)
+
+export type AuctionSettingsDocument = Static<typeof auctionSettingsDocument>

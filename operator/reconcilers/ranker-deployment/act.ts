@@ -56,14 +56,13 @@ export async function act(
   await apply(SERVICE, buildService(ranker, route, wish.split), options.service({ namespace, name }))
   if (gateway?.isServed) await actOnGateway(ranker, wish.split, gateway.present, options)
   else if (!ranker.spec.rollout.gateway) await leaveGateway(ranker, options)
-  // Before the Pods, so that a new one has it from its start.
-  if (auction && (!auction.present || isControlledBy(auction.present, ranker)))
-    await apply(
-      CONFIG_MAP,
-      buildAuctionSettings(ranker, childMetadata(ranker, auctionSettingsName(name))),
-      auction.present,
-    )
   const present = options.deployment({ namespace, name })
+  // Before the Pods, so that a new one has it from its start.
+  if (auction && (!auction.present || isControlledBy(auction.present, ranker))) {
+    const pods = (wish.stable.replicas ?? present?.spec.replicas ?? 1) + (wish.canary?.replicas ?? 0)
+    const metadata = childMetadata(ranker, auctionSettingsName(name))
+    await apply(CONFIG_MAP, buildAuctionSettings(ranker, metadata, pods), auction.present)
+  }
   if (!wish.autoscaler) await leaveAutoscaler(client, ranker, present)
   const scaledBy: { scaledBy?: Scaler } =
     wish.stable.replicas === undefined ? { scaledBy: wish.autoscaler ? 'HorizontalPodAutoscaler' : 'Others' } : {}

@@ -1,4 +1,8 @@
-import { auctionSettingsFile, type LiveAuctionSettings } from '../../../crds/auction-settings.ts'
+import {
+  type AuctionSettingsDocument,
+  auctionSettingsFile,
+  type LiveAuctionSettings,
+} from '../../../crds/auction-settings.ts'
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import { canonicalJson, revisionOf } from '../../../workers/artifacts/digest.ts'
 import type { Client } from '../../cluster/client.ts'
@@ -33,10 +37,15 @@ export function liveSettingsOf({ spec }: RankerDeployment): LiveAuctionSettings 
   return live
 }
 
-/** The ConfigMap, of the metadata of a child. */
-export function buildAuctionSettings(ranker: RankerDeployment, metadata: KubernetesObject['metadata']) {
-  const data = { [auctionSettingsFile]: canonicalJson(liveSettingsOf(ranker)) }
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data }
+/**
+ * The ConfigMap, of the metadata of a child.
+ * @param pods that are to answer, canaries among them
+ */
+export function buildAuctionSettings(ranker: RankerDeployment, metadata: KubernetesObject['metadata'], pods: number) {
+  const settings = liveSettingsOf(ranker)
+  // Without budgets a number that an autoscaler changes is no reason to write.
+  const document: AuctionSettingsDocument = { settings, ...(settings.budgets ? { pods: Math.max(1, pods) } : {}) }
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { [auctionSettingsFile]: canonicalJson(document) } }
 }
 
 /** Undefined for a ranker that has no such settings and never had. */

@@ -61,7 +61,7 @@ export interface BudgetPlan {
   /** Whether to spread the spending over the period; else an advertiser bids until its budget is spent. */
   readonly pacing: boolean
   readonly periodSeconds: number
-  /** [advertisers], in a period; Infinity where there is no bound. */
+  /** [advertisers], this process's part of what may be spent in a period; Infinity where there is no bound. */
   readonly budgets: Float64Array
 }
 

@@ -1,7 +1,13 @@
 // From spec.serving.auction, as the file of the Pod has it, to the numbers that an auction runs by.
 
 import { Ajv } from 'ajv'
-import { type LiveAuctionSettings, liveAuctionSettings, type PaymentRule } from '../../../crds/auction-settings.ts'
+import {
+  type AuctionSettingsDocument,
+  auctionSettingsDocument,
+  type LiveAuctionSettings,
+  liveAuctionSettings,
+  type PaymentRule,
+} from '../../../crds/auction-settings.ts'
 import { revisionOf } from '../../artifacts/digest.ts'
 import type { ListConstraints } from '../../auction/auction.ts'
 import type { AllocationWeights, AuctionModel, BudgetPlan } from './auction-model.ts'
@@ -43,25 +49,28 @@ export class SettingsRefusedError extends Error {
 export interface SettingsFile {
   readonly revision: string
   readonly settings: LiveAuctionSettings
+  /** That a budget is divided among. */
+  readonly pods: number
 }
 
 // The schema holds keywords and formats of Kubernetes, which say nothing about one value.
 const ajv = new Ajv({ strict: false, validateFormats: false, useDefaults: true })
-const isLiveSettings = ajv.compile<LiveAuctionSettings>(liveAuctionSettings)
+const isDocument = ajv.compile<AuctionSettingsDocument>(auctionSettingsDocument)
 
 /**
  * @param text undefined or empty: no settings, which are those of the model
  * @throws SettingsRefusedError InvalidFile
  */
 export function parseSettings(text: string | undefined): SettingsFile {
-  const value = parseJson(text || '{}')
-  const revision = revisionOf(value)
-  const refused = (problem: string) => new SettingsRefusedError('InvalidFile', revision, problem)
+  const value = parseJson(text || '{"settings":{}}')
   // Before defaults are filled in, and of all fields: a newer operator may know more than this server.
-  const unknown = Object.keys(value ?? {}).find((key) => !(key in liveAuctionSettings.properties))
-  if (unknown !== undefined) throw refused(`/${unknown} is no field that this server knows`)
-  if (!isLiveSettings(value)) throw refused(ajv.errorsText(isLiveSettings.errors, { dataVar: '' }))
-  return { revision, settings: value }
+  const { settings } = Object(value) as Partial<AuctionSettingsDocument>
+  const revision = revisionOf(settings ?? null)
+  const unknown = Object.keys(settings ?? {}).find((key) => !(key in liveAuctionSettings.properties))
+  const refused = (problem: string) => new SettingsRefusedError('InvalidFile', revision, problem)
+  if (unknown !== undefined) throw refused(`/settings/${unknown} is no field that this server knows`)
+  if (!isDocument(value)) throw refused(ajv.errorsText(isDocument.errors, { dataVar: '' }))
+  return { revision, settings: value.settings, pods: value.pods ?? 1 }
 }
 
 function parseJson(text: string): unknown {
@@ -76,7 +85,7 @@ function parseJson(text: string): unknown {
  * The model's own settings where the file has none.
  * @throws SettingsRefusedError NoPaymentNetwork
  */
-export function settingsFor({ revision, settings }: SettingsFile, model: AuctionModel): AuctionSettings {
+export function settingsFor({ revision, settings, pods }: SettingsFile, model: AuctionModel): AuctionSettings {
   const { defaults, hasPaymentNetwork, market } = model
   const { ids } = market.advertisers
   const paymentRule = settings.paymentRule ?? defaults.paymentRule
@@ -103,7 +112,7 @@ export function settingsFor({ revision, settings }: SettingsFile, model: Auction
     slotReserves: Float64Array.from(settings.slotReserves ?? [], Number),
     advertiserReserves: Float64Array.from(ids, (id) => Math.max(reservePrice, reserveOf.get(id) ?? 0)),
     constraints: { ...defaults.constraints, ...settings.constraints },
-    budgets: budgetPlan(settings, model),
+    budgets: budgetPlan(settings, model, pods),
     unknownAdvertisers: known === undefined ? [] : [...new Set(named)].filter((id) => !known.has(id)),
   }
 }
@@ -111,13 +120,13 @@ export function settingsFor({ revision, settings }: SettingsFile, model: Auction
 const numberOr = (text: string | undefined, otherwise: number): number =>
   text === undefined ? otherwise : Number(text)
 
-function budgetPlan({ budgets }: LiveAuctionSettings, { market }: AuctionModel): BudgetPlan | undefined {
+function budgetPlan({ budgets }: LiveAuctionSettings, { market }: AuctionModel, pods: number): BudgetPlan | undefined {
   if (budgets === undefined) return undefined
   const { ids, budget } = market.advertisers
   const given = new Map((budgets.advertisers ?? []).map(({ advertiser, amount }) => [advertiser, Number(amount)]))
   return {
     pacing: budgets.pacing === 'On',
     periodSeconds: budgets.periodSeconds,
-    budgets: Float64Array.from(ids, (id, index) => given.get(id) ?? budget[index]),
+    budgets: Float64Array.from(ids, (id, index) => (given.get(id) ?? budget[index]) / pods),
   }
 }

@@ -162,21 +162,25 @@ export const childrenContract: Record<string, (api: RankerApi) => Promise<void>>
     const settings = async () =>
       JSON.parse((await scene.child<ConfigMap>(CONFIG_MAP, '-auction'))?.data?.['auction.json'] ?? 'null')
     const deployment = async () => (await scene.child<Deployment>(DEPLOYMENT))?.metadata
-    expect(await settings()).toEqual({ alpha: '1.2' })
+    expect(await settings()).toEqual({ settings: { alpha: '1.2' } })
     const before = await deployment()
     scene.writes.length = 0
     const advertiserReserves = [{ advertiser: 'north', price: '2' }]
     await scene.change({ spec: { serving: { auction: { alpha: '2', advertiserReserves } } } })
-    expect(await settings()).toEqual({ alpha: '2', advertiserReserves })
+    expect(await settings()).toEqual({ settings: { alpha: '2', advertiserReserves } })
     await scene.change({ spec: { serving: { auction: null } } })
-    expect(await settings()).toEqual({})
+    expect(await settings()).toEqual({ settings: {} })
     // The number of candidate lists went with the rest, and is what the Pods are started with.
     const ofChildren = scene.writes.filter((write) => !write.includes('RankerDeployment'))
     expect(ofChildren).toEqual([...Array(2).fill('apply ConfigMap feed-auction'), 'apply Deployment feed'])
     await scene.change({ spec: { serving: { auction: { beta: '3' } } } })
     const after = await deployment()
     expect([before?.generation, after?.generation]).toEqual([1, 2])
-    expect(await settings()).toEqual({ beta: '3' })
+    expect(await settings()).toEqual({ settings: { beta: '3' } })
+    // Each Pod heeds its part of a budget.
+    await scene.change({ spec: { replicas: 3, serving: { auction: { budgets: {} } } } })
+    const budgets = { pacing: 'On', periodSeconds: 86_400 }
+    expect(await settings()).toEqual({ pods: 3, settings: { beta: '3', budgets } })
   },
 
   'a ConfigMap that is not ours is left as it is': async (api) => {

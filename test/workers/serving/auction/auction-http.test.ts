@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { RankAnswer } from '../../../../crds/rank.ts'
 import { revisionOf } from '../../../../workers/artifacts/digest.ts'
 import { fakeAuction, pCtrAt } from './fake-auction.ts'
-import { auctionScene } from './scene.ts'
+import { auctionScene, settingsText } from './scene.ts'
 
 const itemsOf = ({ entries }: RankAnswer): string[] => entries.map(({ item }) => item)
 
@@ -104,7 +104,7 @@ describe('POST /v1/rank of a model with an auction', () => {
   })
 
   it('counts revenue by rule, ads, and those that take no part by reason', async () => {
-    const { rank, metric } = auctionScene(fakeAuction(), { auctionSettings: '{"paymentRule":"FirstPrice"}' })
+    const { rank, metric } = auctionScene(fakeAuction(), { auctionSettings: { paymentRule: 'FirstPrice' } })
     await rank({ slots: 2, candidates: { ads: [{ id: 'ad-1' }, { id: 'ad-5' }], organic: [] } })
     expect(await metric('adloom_auction_expected_revenue_total')).toEqual([
       `adloom_auction_expected_revenue_total{rule="FirstPrice"} ${2 * pCtrAt(0)}`,
@@ -116,14 +116,18 @@ describe('POST /v1/rank of a model with an auction', () => {
 
   it('charges budgets with what a list is expected to cost', async () => {
     const auction = fakeAuction()
-    const budgets = { pacing: 'Off', periodSeconds: 3600, advertisers: [{ advertiser: 'west', amount: '7' }] }
-    const { rank } = auctionScene(auction, { auctionSettings: JSON.stringify({ paymentRule: 'FirstPrice', budgets }) })
+    const budgets = { pacing: 'Off' as const, periodSeconds: 3600, advertisers: [{ advertiser: 'west', amount: '7' }] }
+    const settings = { paymentRule: 'FirstPrice' as const, budgets }
+    const { rank, ranker } = auctionScene(auction, { auctionSettings: settings })
     expect(auction.pacer.plan).toEqual({ pacing: false, periodSeconds: 3600, budgets: Float64Array.of(100, 50, 7) })
     await rank({
       slots: 2,
       candidates: { ads: [{ id: 'ad-1' }, { id: 'item-7', bid: 9, advertiser: 'new' }], organic: [] },
     })
     expect(auction.pacer.spent).toEqual([[0, 2 * pCtrAt(1)]])
+    // A Pod more, and each has the half.
+    ranker.takeAuctionSettings(settingsText(settings, 2))
+    expect(auction.pacer.plan?.budgets).toEqual(Float64Array.of(50, 25, 3.5))
     auction.pacer.shares.set(2, 0)
     const { skipped } = await rank({ candidates: { ads: [{ id: 'ad-4' }], organic: [] } })
     expect(skipped).toEqual([{ id: 'ad-4', reason: 'OutOfBudget' }])

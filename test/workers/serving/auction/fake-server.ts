@@ -2,12 +2,19 @@
 
 import { listenHost } from '../../../../crds/listen-host.ts'
 import { followFile } from '../../../../workers/serving/auction/follow-file.ts'
-import { systemTimers } from '../../../../workers/serving/main.ts'
 import { Ranker } from '../../../../workers/serving/ranker.ts'
 import { buildServer } from '../../../../workers/serving/server.ts'
 import { readSettings } from '../../../../workers/serving/settings.ts'
 import { fakeAuction, modelWith } from './fake-auction.ts'
 
+// As main.ts has them, without all that it loads.
+const systemTimers = {
+  monotonic: () => performance.now(),
+  after: (milliseconds: number, run: () => void) => {
+    const timer = setTimeout(run, milliseconds)
+    return () => clearTimeout(timer)
+  },
+}
 const settings = readSettings(process.env)
 const log = {
   info: (fields: object, message: string) => console.log(message, JSON.stringify(fields)),

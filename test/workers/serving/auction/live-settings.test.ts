@@ -1,24 +1,25 @@
 import { describe, expect, it } from 'vitest'
+import type { LiveAuctionSettings } from '../../../../crds/auction-settings.ts'
 import { revisionOf } from '../../../../workers/artifacts/digest.ts'
 import { fakeAuction } from './fake-auction.ts'
-import { auctionScene } from './scene.ts'
+import { auctionScene, settingsText } from './scene.ts'
 
 const asked = { slots: 2, candidates: { ads: [{ id: 'ad-3' }, { id: 'ad-1' }], organic: [] } }
 
 describe('settings that change while a server answers', () => {
   it('hold from the next request on, and are named in its answer', async () => {
     const auction = fakeAuction()
-    const { ranker, rank, metric } = auctionScene(auction, { auctionSettings: '{"alpha":"1.5"}' })
+    const { ranker, rank, metric } = auctionScene(auction, { auctionSettings: { alpha: '1.5' } })
     const before = await rank(asked)
     expect(before.auction).toMatchObject({ settingsRevision: revisionOf({ alpha: '1.5' }), alpha: 1.5, beta: 2 })
-    const next = {
+    const next: LiveAuctionSettings = {
       alpha: '2',
       beta: '0.5',
       paymentRule: 'FirstPrice',
       constraints: { maxAds: 1 },
       reward: { lambdaOrganic: '0.25' },
     }
-    ranker.takeAuctionSettings(JSON.stringify(next))
+    ranker.takeAuctionSettings(settingsText(next))
     const after = await rank(asked)
     expect(after.auction).toMatchObject({
       settingsRevision: revisionOf(next),
@@ -50,7 +51,7 @@ describe('settings that change while a server answers', () => {
     await expect.poll(() => ranker.metrics.registry.getSingleMetricAsString('adloom_rank_in_flight')).toContain(' 1')
     const waiting = rank(asked)
     await expect.poll(() => ranker.metrics.registry.getSingleMetricAsString('adloom_rank_queue_length')).toContain(' 1')
-    ranker.takeAuctionSettings('{"alpha":"3"}')
+    ranker.takeAuctionSettings(settingsText({ alpha: '3' }))
     const late = rank(asked)
     await expect.poll(() => ranker.metrics.registry.getSingleMetricAsString('adloom_rank_queue_length')).toContain(' 2')
     held.resolve()
@@ -64,15 +65,21 @@ describe('settings that change while a server answers', () => {
   })
 
   it.each<[problem: string, text: string, reason: string, words: string]>([
-    ['no JSON', '{"alpha":', 'InvalidFile', 'no JSON'],
-    ['of another form', '{"alpha":1.2}', 'InvalidFile', '/alpha must be string'],
+    ['no JSON', '{"settings":', 'InvalidFile', 'no JSON'],
+    ['of another form', '{"settings":{"alpha":1.2}}', 'InvalidFile', '/settings/alpha must be string'],
     ['no object', '[]', 'InvalidFile', 'must be object'],
+    ['without settings', '{"pods":2}', 'InvalidFile', 'must have required'],
     ['null', 'null', 'InvalidFile', 'must be object'],
-    ['a word for a number', '{"alpha":"much"}', 'InvalidFile', '/alpha must match pattern'],
-    ['of a newer version', '{"gamma":"1"}', 'InvalidFile', '/gamma is no field'],
-    ['a rule that the model cannot', '{"paymentRule":"PaymentNetwork"}', 'NoPaymentNetwork', 'payment stage'],
+    ['a word for a number', '{"settings":{"alpha":"much"}}', 'InvalidFile', '/settings/alpha must match pattern'],
+    ['of a newer version', '{"settings":{"gamma":"1"}}', 'InvalidFile', '/settings/gamma is no field'],
+    [
+      'a rule that the model cannot',
+      '{"settings":{"paymentRule":"PaymentNetwork"}}',
+      'NoPaymentNetwork',
+      'payment stage',
+    ],
   ])('that are %s leave the last good ones, and say so', async (_, text, reason, words) => {
-    const { ranker, rank, metric, get, lines } = auctionScene(fakeAuction(), { auctionSettings: '{"alpha":"1.5"}' })
+    const { ranker, rank, metric, get, lines } = auctionScene(fakeAuction(), { auctionSettings: { alpha: '1.5' } })
     ranker.takeAuctionSettings(text)
     expect((await rank(asked)).auction).toMatchObject({ alpha: 1.5, settingsRevision: revisionOf({ alpha: '1.5' }) })
     expect(await metric('adloom_auction_settings_refused')).toEqual([
@@ -85,20 +92,20 @@ describe('settings that change while a server answers', () => {
       settingsRefused: expect.stringContaining(words),
     })
     expect(lines.at(-1)).toContain('Refuses')
-    ranker.takeAuctionSettings('{}')
+    ranker.takeAuctionSettings(settingsText({}))
     expect(await metric('adloom_auction_settings_refused')).toEqual([])
     expect((await rank(asked)).auction?.alpha).toBe(1)
   })
 
   it('that are gone leave the last ones, as nobody removes them on purpose', async () => {
-    const { ranker, rank } = auctionScene(fakeAuction(), { auctionSettings: '{"alpha":"1.5"}' })
+    const { ranker, rank } = auctionScene(fakeAuction(), { auctionSettings: { alpha: '1.5' } })
     ranker.takeAuctionSettings(undefined)
     expect((await rank(asked)).auction?.alpha).toBe(1.5)
   })
 
   it('take the network where the model has one', async () => {
     const { rank } = auctionScene(fakeAuction({ hasPaymentNetwork: true }), {
-      auctionSettings: '{"paymentRule":"PaymentNetwork"}',
+      auctionSettings: { paymentRule: 'PaymentNetwork' },
     })
     expect((await rank(asked)).entries).toMatchObject([
       { bid: 4, payment: 2 },
@@ -109,11 +116,11 @@ describe('settings that change while a server answers', () => {
   it('are refused by a model that has no auction, but for empty ones', async () => {
     const { ranker, metric } = auctionScene(undefined)
     expect(await metric('adloom_auction_settings')).toEqual([])
-    ranker.takeAuctionSettings('{"alpha":"2"}')
+    ranker.takeAuctionSettings(settingsText({ alpha: '2' }))
     expect(await metric('adloom_auction_settings')).toEqual([
       `adloom_auction_settings_refused{revision="${revisionOf({ alpha: '2' })}",reason="NoAuction"} 1`,
     ])
-    ranker.takeAuctionSettings('{}')
+    ranker.takeAuctionSettings(settingsText({}))
     expect(await metric('adloom_auction_settings')).toEqual([
       `adloom_auction_settings_info{revision="${revisionOf({})}"} 1`,
     ])
@@ -125,7 +132,7 @@ describe('settings that change while a server answers', () => {
       { advertiser: 'nobody', price: '5' },
     ]
     const { rank, lines } = auctionScene(fakeAuction(), {
-      auctionSettings: JSON.stringify({ advertiserReserves: reserves }),
+      auctionSettings: { advertiserReserves: reserves },
     })
     expect((await rank(asked)).skipped).toEqual([{ id: 'ad-3', reason: 'BelowReserve' }])
     expect(lines.at(-1)).toContain('unknown')

@@ -21,7 +21,7 @@ function resolve(request: RankRequest, { settings = {}, shares = {}, draws = [],
     model,
     catalogue: indexMarket(market),
     lookup: { findItem, historyOf },
-    settings: settingsFor({ revision: 'r', settings }, model),
+    settings: settingsFor({ revision: 'r', settings, pods: 1 }, model),
     pacing: { participation: (advertiser) => shares[advertiser] ?? 1, draw: () => left.shift() ?? 1 },
     onExcluded: (reason) => excluded.push(reason),
   })

@@ -1,4 +1,5 @@
 import { onTestFinished } from 'vitest'
+import type { AuctionSettingsDocument } from '../../../../crds/auction-settings.ts'
 import type { FeedbackStream } from '../../../../crds/events.ts'
 import type { RankAnswer } from '../../../../crds/rank.ts'
 import { Feedback } from '../../../../workers/serving/feedback.ts'
@@ -11,10 +12,13 @@ import { type FakeAuction, modelWith } from './fake-auction.ts'
 
 export interface SceneOptions {
   readonly serving?: object
-  /** Text of the file of the settings. */
-  readonly auctionSettings?: string
+  /** As the operator writes them into the file. */
+  readonly auctionSettings?: AuctionSettingsDocument['settings']
   readonly now?: number
 }
+
+export const settingsText = (settings: AuctionSettingsDocument['settings'], pods?: number): string =>
+  JSON.stringify({ settings, pods })
 
 /** A server, without a port, of a model with this auction. */
 export function auctionScene(auction: FakeAuction | undefined, options: SceneOptions = {}) {
@@ -37,7 +41,7 @@ export function auctionScene(auction: FakeAuction | undefined, options: SceneOpt
   const errors: unknown[] = []
   const app = buildServer({ ranker, draining: () => false, logError: (_, error) => void errors.push(error) })
   onTestFinished(() => app.close())
-  ranker.use(modelWith(auction), options.auctionSettings)
+  ranker.use(modelWith(auction), options.auctionSettings && settingsText(options.auctionSettings))
   const post = async (payload: unknown, url = '/v1/rank') =>
     await app.inject({ method: 'POST', url, payload: payload as object })
   const rank = async (payload: object) => (await post(payload)).json<RankAnswer>()
