@@ -17,6 +17,9 @@ export const maxSlotReserves = 100
 export const paymentRules = ['PaymentNetwork', 'GSP', 'VCG', 'FirstPrice', 'CriticalBid'] as const
 export type PaymentRule = (typeof paymentRules)[number]
 
+export const pacingMethods = ['None', 'Throttling', 'Multiplicative'] as const
+export type PacingMethod = (typeof pacingMethods)[number]
+
 const constraints = object(
   {
     maxAds: optional(integer(0, 1000, { description: 'Ads of a list at most.' })),
@@ -36,10 +39,10 @@ const reward = object(
 
 const budgets = object(
   {
-    pacing: enumeration(['On', 'Off'], {
+    pacing: enumeration(pacingMethods, {
       description:
-        'On spreads what an advertiser spends over the period; Off lets it bid until its budget is spent, and then no more.',
-      default: 'On',
+        'How spending is spread over the period: Throttling lets an advertiser take part in a share of the requests, Multiplicative in all with lowered bids; with None it bids until its budget is spent. Then it takes no part, whichever it is.',
+      default: 'Throttling',
     }),
     periodSeconds: integer(60, 31_536_000, {
       description: 'Budgets begin anew so often, counted from 1970.',

@@ -188,7 +188,7 @@ export const rankAnswer = Type.Object({
   timings: Type.Object({
     queueMilliseconds: Type.Number(),
     decodeMilliseconds: Type.Number(),
-    /** Of the payments of this list, and what explains it; a part of decodeMilliseconds. */
+    /** Of the payments of all lists that were made together, and what explains them; a part of decodeMilliseconds. */
     paymentMilliseconds: Type.Optional(Type.Number()),
     /** Parts of decodeMilliseconds by name, as far as the model tells them. */
     steps: Type.Optional(Type.Record(Type.String(), Type.Number())),

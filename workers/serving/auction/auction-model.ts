@@ -1,7 +1,7 @@
 // What serving needs of a model with an auction: the ports that the rooms of decoding and auctions fill.
 
-import type { PaymentRule } from '../../../crds/auction-settings.ts'
-import type { Allocation, AuctionRequest, ListConstraints } from '../../auction/auction.ts'
+import type { PacingMethod, PaymentRule } from '../../../crds/auction-settings.ts'
+import type { Allocation, Allocator, AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import type { Market } from '../../data/market/market.ts'
 
 /** What of the settings bears on the allocation; an argument of each run, so that no graph is built for it. */
@@ -47,37 +47,54 @@ export interface AuctionModel {
   ): Promise<readonly Allocation[]>
 }
 
-export interface PricedList {
+export interface PriceInput {
   readonly request: AuctionRequest
   readonly allocation: Allocation
-  /** Of the list's weights, for rules that search again. */
-  underBids(bids: readonly Float64Array[]): Promise<readonly Allocation[]>
 }
 
-/** Payment per click by slot of the chosen list; 0 for organic items and where a list is short. */
-export type PriceList = (rule: PaymentRule, list: PricedList) => Promise<Float64Array>
+/**
+ * Payments per click by slot of each chosen list, within reserve and bid; 0 for organic items and where a list is short.
+ * @param options the allocator asks with the weights of these lists, for rules that search again
+ */
+export type PriceLists = (
+  rule: PaymentRule,
+  lists: readonly PriceInput[],
+  options: { readonly allocator: Allocator },
+) => Promise<readonly Float64Array[]>
 
 export interface BudgetPlan {
-  /** Whether to spread the spending over the period; else an advertiser bids until its budget is spent. */
-  readonly pacing: boolean
+  readonly pacing: PacingMethod
   readonly periodSeconds: number
   /** [advertisers], this process's part of what may be spent in a period; Infinity where there is no bound. */
   readonly budgets: Float64Array
+}
+
+/** Ads that take part: indices into those that were asked for, and their bids. */
+export interface Admission {
+  readonly ads: readonly number[]
+  /** Of `ads`; pacing may lower them. */
+  readonly bids: Float64Array
+}
+
+export interface Charge {
+  /** Of the Dataset. */
+  readonly advertiser: number
+  readonly amount: number
 }
 
 /** Heeds budgets in one process; it knows nothing of what others spend. */
 export interface BudgetPacer {
   /** Takes another plan, or none; what was spent in this period stays spent. */
   use(plan: BudgetPlan | undefined): void
-  /** Probability with which the advertiser is to take part in an auction now. */
-  participation(advertiser: number): number
-  /** Notes what an answer is expected to cost. */
-  spend(advertiser: number, amount: number): void
+  /** @param key of the request: the same key gets the same draws */
+  admit(ads: Pick<AuctionRequest, 'advertisers' | 'bids'>, key: string): Admission
+  /** What an answer is expected to cost. */
+  charge(charges: readonly Charge[]): void
 }
 
 /** All that answers with priced lists. */
 export interface ServedAuction {
   readonly model: AuctionModel
-  readonly price: PriceList
+  readonly price: PriceLists
   readonly pacer: BudgetPacer
 }

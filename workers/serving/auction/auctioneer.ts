@@ -1,13 +1,15 @@
 // Answers requests by auctions: resolves, allocates many together, prices, explains.
 
+import type { PaymentRule } from '../../../crds/auction-settings.ts'
 import type { RankAnswer, RankRequest } from '../../../crds/rank.ts'
-import { Random } from '../../tensor/random.ts'
+import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { type BatcherOptions, MicroBatcher, type Timers } from '../micro-batcher.ts'
 import type { ServedModel } from '../served-model.ts'
 import { auctionEntries, auctionSummary, type PricedAuction } from './answer.ts'
-import type { PricedList, ServedAuction } from './auction-model.ts'
+import type { PriceInput, ServedAuction } from './auction-model.ts'
 import { type AuctionCatalogue, indexMarket } from './catalogue.ts'
-import { explainList } from './explain.ts'
+import { explainLists } from './explain.ts'
+import { contentOf } from './lists.ts'
 import type { AuctionMetrics } from './metrics.ts'
 import { type ResolvedAuction, resolveAuction } from './resolve.ts'
 import { type AuctionSettings, parseSettings, settingsFor } from './settings.ts'
@@ -92,57 +94,59 @@ export class Auctioneer {
 
   #resolve(request: RankRequest, id: string, settings: AuctionSettings): ResolvedAuction {
     const { auction, model, name, metrics } = this.#options
-    let random: Random | undefined
-    const draw = () => {
-      random ??= new Random('pacing', name, id)
-      return random.uniform()
-    }
     return resolveAuction(request, {
       model: auction.model,
       catalogue: this.#catalogue,
       lookup: model,
       settings,
-      pacing: {
-        participation: (advertiser) => auction.pacer.participation(advertiser),
-        draw,
-      },
+      pacer: auction.pacer,
+      // By the name as well: two rankers that see one request do not draw in step.
+      key: `${name} ${id}`,
       onExcluded: (reason) => metrics.excluded.inc({ reason }),
     })
   }
 
   async #run(batch: readonly ResolvedAuction[]): Promise<Run[]> {
-    const runs: Run[] = batch.map(() => ({
-      allocation: undefined,
-      payments: new Float64Array(0),
-      paymentMilliseconds: 0,
-      steps: undefined,
-    }))
+    const runs: Run[] = batch.map(() => nothingShown)
     for (const [settings, places] of groupsOf(batch)) {
-      const { allocations, steps } = await this.#options.auction.model.allocate(
-        places.map((place) => batch[place].request),
-        settings.weights,
-      )
-      for (const [index, place] of places.entries())
-        runs[place] = await this.#price(batch[place], allocations[index], steps)
+      const group = places.map((place) => batch[place])
+      const answers = await this.#allocate(group, settings)
+      for (const [index, place] of places.entries()) runs[place] = answers[index]
     }
     return runs
   }
 
-  async #price(one: ResolvedAuction, allocation: Run['allocation'] & object, steps: Run['steps']): Promise<Run> {
+  async #allocate(group: readonly ResolvedAuction[], { weights, paymentRule }: AuctionSettings): Promise<Run[]> {
     const { auction, timers, metrics } = this.#options
-    const { model, price } = auction
-    const { request, settings, explain } = one
+    const { model } = auction
+    const allocate = (requests: readonly AuctionRequest[]) => model.allocate(requests, weights)
+    const { allocations, steps } = await allocate(group.map(({ request }) => request))
     const started = timers.monotonic()
-    const list: PricedList = {
-      request,
-      allocation,
-      underBids: (bids) => model.underBids(request, bids, settings.weights),
+    const allocator: Allocator = {
+      allocate: async (requests) => [...(await allocate(requests)).allocations],
+      underBids: async (request, bids) => [...(await model.underBids(request, bids, weights))],
     }
-    const payments = await price(settings.paymentRule, list)
-    const explanations = explain ? await explainList(list, { settings, bidUnit: model.bidUnit, price }) : undefined
+    const price = (rule: PaymentRule, lists: readonly PriceInput[]) => auction.price(rule, lists, { allocator })
+    const lists = group.map(({ request }, index) => ({ request, allocation: allocations[index] }))
+    const payments = await price(paymentRule, lists)
+    const asked = [...group.keys()].filter((index) => group[index].explain)
+    const explained = await explainLists(
+      asked.map((index) => lists[index]),
+      { settings: { weights }, bidUnit: model.bidUnit, price },
+    )
+    const explanations = new Map(asked.map((index, place) => [index, explained[place]]))
     const paymentMilliseconds = timers.monotonic() - started
     metrics.paymentDuration.observe(paymentMilliseconds / 1000)
-    return { allocation, payments, paymentMilliseconds, steps, ...(explanations ? { explanations } : {}) }
+    return lists.map(({ allocation }, index) => {
+      const told = explanations.get(index)
+      return {
+        allocation,
+        payments: payments[index],
+        paymentMilliseconds,
+        steps,
+        ...(told ? { explanations: told } : {}),
+      }
+    })
   }
 
   /** Budgets bear what a list is expected to cost: clicks come later, and to another Pod perhaps. */
@@ -154,18 +158,24 @@ export class Auctioneer {
       return
     }
     const { lists, chosen } = allocation
-    let shown = 0
-    for (let slot = 0; slot < lists.slots; slot++) {
-      const at = chosen * lists.slots + slot
-      const candidate = lists.candidate[at]
-      if (candidate < 0 || candidate >= request.ads.length) continue
-      shown++
-      const advertiser = request.advertisers[candidate]
-      if (advertiser < this.#catalogue.market.advertisers.count)
-        auction.pacer.spend(advertiser, payments[slot] * lists.pCtr[at])
-    }
-    metrics.adsPerList.observe(shown)
+    const ads = contentOf(lists, chosen)
+      .map(({ candidate, at }, slot) => ({ candidate, at, slot }))
+      .filter(({ candidate }) => candidate < request.ads.length)
+    metrics.adsPerList.observe(ads.length)
+    const known = this.#catalogue.market.advertisers.count
+    const charges = ads.map(({ candidate, at, slot }) => ({
+      advertiser: request.advertisers[candidate],
+      amount: payments[slot] * lists.pCtr[at],
+    }))
+    auction.pacer.charge(charges.filter(({ advertiser }) => advertiser < known))
   }
+}
+
+const nothingShown: Run = {
+  allocation: undefined,
+  payments: new Float64Array(0),
+  paymentMilliseconds: 0,
+  steps: undefined,
 }
 
 /** What has candidates, by the settings that it was resolved with: they can change while requests wait. */

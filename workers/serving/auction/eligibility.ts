@@ -1,6 +1,7 @@
 // Which ads take part in an auction: by bid, reserve and budget.
 
 import type { SkippedReason } from '../../../crds/rank.ts'
+import type { BudgetPacer, BudgetPlan } from './auction-model.ts'
 import type { AuctionSettings } from './settings.ts'
 
 export type ExclusionCounter = (reason: SkippedReason) => void
@@ -41,31 +42,34 @@ export class Floor {
   }
 }
 
-export interface Pacing {
-  participation(advertiser: number): number
-  /** From 0 to 1, another one at each call. */
-  draw(): number
-}
-
-/** Who takes part in one request: all ads of an advertiser, or none. */
-export class Participation {
-  readonly #scene: { readonly settings: AuctionSettings; readonly pacing: Pacing }
-  readonly #known = new Map<number, boolean>()
-
-  constructor(scene: { readonly settings: AuctionSettings; readonly pacing: Pacing }) {
-    this.#scene = scene
+/**
+ * Those whose advertisers have budget left for this request, with the bids that pacing leaves them. Who is not in the
+ * Dataset has no budget, and is not asked for one.
+ * @param against asked again of a bid that was lowered
+ * @returns who takes part, and the place of each who does not, with the reason
+ */
+export function admitted(
+  drafts: readonly AdDraft[],
+  { pacer, key, budgets }: { pacer: Pick<BudgetPacer, 'admit'>; key: string; budgets: BudgetPlan },
+  against: (draft: AdDraft) => SkippedReason | undefined,
+): { readonly drafts: AdDraft[]; readonly refused: readonly { place: number; reason: SkippedReason }[] } {
+  const known = [...drafts.keys()].filter((place) => drafts[place].advertiser < budgets.budgets.length)
+  const asked = {
+    advertisers: Uint32Array.from(known, (place) => drafts[place].advertiser),
+    bids: Float64Array.from(known, (place) => drafts[place].bid),
   }
-
-  of(advertiser: number): boolean {
-    const { budgets } = this.#scene.settings
-    // Who is not in the Dataset has no budget.
-    if (budgets === undefined || !Number.isFinite(budgets.budgets[advertiser] ?? Number.POSITIVE_INFINITY)) return true
-    const known = this.#known.get(advertiser)
-    if (known !== undefined) return known
-    const { participation, draw } = this.#scene.pacing
-    const share = participation(advertiser)
-    const takesPart = share >= 1 || (share > 0 && draw() < share)
-    this.#known.set(advertiser, takesPart)
-    return takesPart
+  const { ads, bids } = pacer.admit(asked, key)
+  const bidOf = new Map(drafts.map(({ bid }, place) => [place, bid]))
+  for (const place of known) bidOf.delete(place)
+  for (const [index, ad] of ads.entries()) bidOf.set(known[ad], bids[index])
+  const left: AdDraft[] = []
+  const refused: { place: number; reason: SkippedReason }[] = []
+  for (const [place, draft] of drafts.entries()) {
+    const bid = bidOf.get(place)
+    const lowered = bid === undefined ? undefined : { ...draft, bid }
+    const reason = lowered === undefined ? 'OutOfBudget' : against(lowered)
+    if (lowered === undefined || reason !== undefined) refused.push({ place, reason: reason ?? 'OutOfBudget' })
+    else left.push(lowered)
   }
+  return { drafts: left, refused }
 }

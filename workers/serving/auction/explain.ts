@@ -3,28 +3,34 @@
 import type { PaymentRule } from '../../../crds/auction-settings.ts'
 import type { EntryExplanation } from '../../../crds/rank.ts'
 import type { CandidateLists } from '../../auction/auction.ts'
-import type { AuctionModel, PricedList, PriceList } from './auction-model.ts'
+import type { AllocationWeights, AuctionModel, PriceInput } from './auction-model.ts'
 import { contentOf, holds } from './lists.ts'
 import type { AuctionSettings } from './settings.ts'
-
-/** Rules that every ad of an explained list is priced by. */
-const comparedRules = ['GSP', 'VCG'] as const satisfies readonly PaymentRule[]
 
 export interface ExplainScene {
   readonly settings: Pick<AuctionSettings, 'weights'>
   readonly bidUnit: AuctionModel['bidUnit']
-  readonly price: PriceList
+  /** As the lists themselves are priced. */
+  price(rule: PaymentRule, lists: readonly PriceInput[]): Promise<readonly Float64Array[]>
 }
 
-/** By slot of the chosen list. */
-export async function explainList(
-  list: PricedList,
+/** By slot of each chosen list. */
+export async function explainLists(
+  lists: readonly PriceInput[],
   { settings, bidUnit, price }: ExplainScene,
-): Promise<EntryExplanation[]> {
-  const { request, allocation } = list
+): Promise<EntryExplanation[][]> {
+  if (lists.length === 0) return []
+  const [gsp, vcg] = [await price('GSP', lists), await price('VCG', lists)]
+  return lists.map((list, index) => explainList(list, { gsp: gsp[index], vcg: vcg[index] }, settings.weights, bidUnit))
+}
+
+function explainList(
+  { request, allocation }: PriceInput,
+  { gsp, vcg }: { readonly gsp: Float64Array; readonly vcg: Float64Array },
+  { alpha, beta }: AllocationWeights,
+  bidUnit: number,
+): EntryExplanation[] {
   const { lists, chosen } = allocation
-  const [gsp, vcg] = await Promise.all(comparedRules.map((rule) => price(rule, list)))
-  const { alpha, beta } = settings.weights
   return contentOf(lists, chosen).map(({ candidate, at }, slot) => {
     const isAd = candidate < request.ads.length
     const { count, rewardWithout } = without(lists, candidate)

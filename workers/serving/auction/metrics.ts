@@ -45,7 +45,7 @@ export function createAuctionMetrics(registry: Registry): AuctionMetrics {
     }),
     paymentDuration: new Histogram({
       name: 'adloom_auction_payment_seconds',
-      help: 'Duration of the payments of a list, with what explains it.',
+      help: 'Duration of the payments of lists that were made together, with what explains them.',
       buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
       registers,
     }),

@@ -4,9 +4,9 @@ import { defaultSlots, type RankRequest, type SkippedReason } from '../../../crd
 import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import { resolveHistory, type Skip, type Skipped, skipList } from '../resolve-request.ts'
 import type { ServedModel } from '../served-model.ts'
-import type { AuctionModel } from './auction-model.ts'
+import type { AuctionModel, BudgetPacer } from './auction-model.ts'
 import type { AuctionCatalogue } from './catalogue.ts'
-import { type AdDraft, type ExclusionCounter, Floor, Participation } from './eligibility.ts'
+import { type AdDraft, admitted, type ExclusionCounter, Floor } from './eligibility.ts'
 import type { AuctionSettings } from './settings.ts'
 
 export interface ResolvedAuction {
@@ -26,8 +26,9 @@ export interface AuctionScene {
   readonly catalogue: AuctionCatalogue
   readonly lookup: Pick<ServedModel, 'findItem' | 'historyOf'>
   readonly settings: AuctionSettings
-  /** Probability with which an advertiser of the Dataset takes part, and a number from 0 to 1 to compare it with. */
-  readonly pacing: { participation(advertiser: number): number; draw(): number }
+  readonly pacer: Pick<BudgetPacer, 'admit'>
+  /** Of the request: the same key gets the same draws of pacing. */
+  readonly key: string
   /** Told of each ad that does not take part. */
   readonly onExcluded: ExclusionCounter
 }
@@ -84,16 +85,16 @@ function askedAds(asked: AskedAds, scene: AuctionScene, { slots, seen, guests, s
   const { catalogue, settings, onExcluded } = scene
   const { ads } = catalogue.market
   const floor = new Floor(settings, slots)
-  const participation = new Participation(scene)
   const drafts = new Map<number, AdDraft>()
+  const ids: string[] = []
+  const exclude = (id: string, reason: SkippedReason) => {
+    skip(id, reason)
+    onExcluded(reason)
+  }
   for (const candidate of asked) {
-    const exclude = (reason: SkippedReason) => {
-      skip(candidate.id, reason)
-      onExcluded(reason)
-    }
     const found = findAd(candidate.id, scene)
     if (found === undefined) {
-      exclude('UnknownAd')
+      exclude(candidate.id, 'UnknownAd')
       continue
     }
     const { ad, item } = found
@@ -103,11 +104,27 @@ function askedAds(asked: AskedAds, scene: AuctionScene, { slots, seen, guests, s
     const creatives = candidate.creatives && knownCreatives(candidate.creatives, item, catalogue, skip)
     const draft: AdDraft = { ad, item, bid, advertiser, reserve: floor.reserveOf(advertiser), creatives }
     const reason = drafts.has(item) ? 'Duplicate' : (reasonAgainst(draft, seen) ?? floor.against(draft))
-    if (reason !== undefined) exclude(reason)
-    else if (!participation.of(advertiser)) exclude('OutOfBudget')
-    else drafts.set(item, draft)
+    if (reason !== undefined) {
+      exclude(candidate.id, reason)
+      continue
+    }
+    drafts.set(item, draft)
+    ids.push(candidate.id)
   }
-  return [...drafts.values()]
+  return withinBudget([...drafts.values()], floor, scene, (place, reason) => exclude(ids[place], reason))
+}
+
+function withinBudget(
+  drafts: AdDraft[],
+  floor: Floor,
+  { settings, pacer, key }: AuctionScene,
+  onRefused: (place: number, reason: SkippedReason) => void,
+): AdDraft[] {
+  const { budgets } = settings
+  if (budgets === undefined || drafts.length === 0) return drafts
+  const admission = admitted(drafts, { pacer, key, budgets }, (draft) => floor.against(draft))
+  for (const { place, reason } of admission.refused) onRefused(place, reason)
+  return admission.drafts
 }
 
 function reasonAgainst({ item, creatives }: AdDraft, seen: ReadonlySet<number>): SkippedReason | undefined {
@@ -127,7 +144,6 @@ function ownAds(scene: AuctionScene, slots: number, seen: ReadonlySet<number>): 
   const { settings, model, onExcluded } = scene
   const { ads } = scene.catalogue.market
   const floor = new Floor(settings, slots)
-  const participation = new Participation(scene)
   const drafts: AdDraft[] = []
   for (let ad = 0; ad < ads.count; ad++) {
     const advertiser = ads.advertiser[ad]
@@ -135,11 +151,11 @@ function ownAds(scene: AuctionScene, slots: number, seen: ReadonlySet<number>): 
     const draft = { ad, item: ads.item[ad], bid: ads.bid[ad], advertiser, reserve, creatives: undefined }
     const reason = reasonAgainst(draft, seen) ?? floor.against(draft)
     if (reason !== undefined) onExcluded(reason)
-    else if (!participation.of(advertiser)) onExcluded('OutOfBudget')
     else drafts.push(draft)
   }
-  if (drafts.length <= model.limits.ads) return drafts
-  return drafts.sort((one, other) => other.bid - one.bid || one.ad - other.ad).slice(0, model.limits.ads)
+  const left = withinBudget(drafts, floor, scene, (_, reason) => onExcluded(reason))
+  if (left.length <= model.limits.ads) return left
+  return left.sort((one, other) => other.bid - one.bid || one.ad - other.ad).slice(0, model.limits.ads)
 }
 
 function knownCreatives(ids: readonly string[], item: number, catalogue: AuctionCatalogue, skip: Skip): Uint32Array {

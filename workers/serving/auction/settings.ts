@@ -125,7 +125,7 @@ function budgetPlan({ budgets }: LiveAuctionSettings, { market }: AuctionModel, 
   const { ids, budget } = market.advertisers
   const given = new Map((budgets.advertisers ?? []).map(({ advertiser, amount }) => [advertiser, Number(amount)]))
   return {
-    pacing: budgets.pacing === 'On',
+    pacing: budgets.pacing,
     periodSeconds: budgets.periodSeconds,
     budgets: Float64Array.from(ids, (id, index) => (given.get(id) ?? budget[index]) / pods),
   }

@@ -179,7 +179,7 @@ export const childrenContract: Record<string, (api: RankerApi) => Promise<void>>
     expect(await settings()).toEqual({ settings: { beta: '3' } })
     // Each Pod heeds its part of a budget.
     await scene.change({ spec: { replicas: 3, serving: { auction: { budgets: {} } } } })
-    const budgets = { pacing: 'On', periodSeconds: 86_400 }
+    const budgets = { pacing: 'Throttling', periodSeconds: 86_400 }
     expect(await settings()).toEqual({ pods: 3, settings: { beta: '3', budgets } })
   },
 

@@ -116,19 +116,19 @@ describe('POST /v1/rank of a model with an auction', () => {
 
   it('charges budgets with what a list is expected to cost', async () => {
     const auction = fakeAuction()
-    const budgets = { pacing: 'Off' as const, periodSeconds: 3600, advertisers: [{ advertiser: 'west', amount: '7' }] }
+    const budgets = { pacing: 'None' as const, periodSeconds: 3600, advertisers: [{ advertiser: 'west', amount: '7' }] }
     const settings = { paymentRule: 'FirstPrice' as const, budgets }
     const { rank, ranker } = auctionScene(auction, { auctionSettings: settings })
-    expect(auction.pacer.plan).toEqual({ pacing: false, periodSeconds: 3600, budgets: Float64Array.of(100, 50, 7) })
+    expect(auction.pacer.plan).toEqual({ pacing: 'None', periodSeconds: 3600, budgets: Float64Array.of(100, 50, 7) })
     await rank({
       slots: 2,
       candidates: { ads: [{ id: 'ad-1' }, { id: 'item-7', bid: 9, advertiser: 'new' }], organic: [] },
     })
-    expect(auction.pacer.spent).toEqual([[0, 2 * pCtrAt(1)]])
+    expect(auction.pacer.charges).toEqual([{ advertiser: 0, amount: 2 * pCtrAt(1) }])
     // A Pod more, and each has the half.
     ranker.takeAuctionSettings(settingsText(settings, 2))
     expect(auction.pacer.plan?.budgets).toEqual(Float64Array.of(50, 25, 3.5))
-    auction.pacer.shares.set(2, 0)
+    auction.pacer.factors.set(2, 0)
     const { skipped } = await rank({ candidates: { ads: [{ id: 'ad-4' }], organic: [] } })
     expect(skipped).toEqual([{ id: 'ad-4', reason: 'OutOfBudget' }])
   })

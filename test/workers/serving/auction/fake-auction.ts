@@ -1,11 +1,15 @@
+import type { PaymentRule } from '../../../../crds/auction-settings.ts'
 import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import type {
+  Admission,
   AllocationWeights,
   AuctionModel,
   BudgetPacer,
   BudgetPlan,
-  PriceList,
+  Charge,
+  PriceInput,
+  PriceLists,
   ServedAuction,
 } from '../../../../workers/serving/auction/auction-model.ts'
 import { contentOf } from '../../../../workers/serving/auction/lists.ts'
@@ -84,7 +88,9 @@ function allocateByHand(request: AuctionRequest, weights: AllocationWeights): Al
 }
 
 /** GSP as the bid of the next ad, VCG as a quarter of the bid: enough to tell rules apart. */
-export const simplePrices: PriceList = async (rule, { request, allocation }) => {
+export const simplePrices: PriceLists = async (rule, lists) => lists.map((list) => simplePrice(rule, list))
+
+function simplePrice(rule: PaymentRule, { request, allocation }: PriceInput): Float64Array {
   const { lists, chosen, paymentRate } = allocation
   const payments = new Float64Array(lists.slots)
   const shown = contentOf(lists, chosen)
@@ -106,19 +112,24 @@ export const simplePrices: PriceList = async (rule, { request, allocation }) => 
 
 export class FakePacer implements BudgetPacer {
   plan: BudgetPlan | undefined
-  readonly spent: [advertiser: number, amount: number][] = []
-  readonly shares = new Map<number, number>()
+  readonly charges: Charge[] = []
+  /** By advertiser, of its bids; 0 has no budget left. */
+  readonly factors = new Map<number, number>()
+  readonly keys: string[] = []
 
   use(plan: BudgetPlan | undefined): void {
     this.plan = plan
   }
 
-  participation(advertiser: number): number {
-    return this.shares.get(advertiser) ?? 1
+  admit({ advertisers, bids }: Parameters<BudgetPacer['admit']>[0], key: string): Admission {
+    this.keys.push(key)
+    const factorOf = (ad: number) => this.factors.get(advertisers[ad]) ?? 1
+    const ads = [...advertisers.keys()].filter((ad) => factorOf(ad) > 0)
+    return { ads, bids: Float64Array.from(ads, (ad) => bids[ad] * factorOf(ad)) }
   }
 
-  spend(advertiser: number, amount: number): void {
-    this.spent.push([advertiser, amount])
+  charge(charges: readonly Charge[]): void {
+    this.charges.push(...charges)
   }
 }
 

@@ -4,28 +4,29 @@ import type { RankRequest, SkippedReason } from '../../../../crds/rank.ts'
 import { indexMarket } from '../../../../workers/serving/auction/catalogue.ts'
 import { resolveAuction } from '../../../../workers/serving/auction/resolve.ts'
 import { settingsFor } from '../../../../workers/serving/auction/settings.ts'
-import { fakeAuction, findItem, historyOf, itemIds, market } from './fake-auction.ts'
+import { FakePacer, fakeAuction, findItem, historyOf, itemIds, market } from './fake-auction.ts'
 
 interface SceneOptions {
   readonly settings?: LiveAuctionSettings
-  readonly shares?: Record<number, number>
-  readonly draws?: number[]
+  readonly factors?: Record<number, number>
   readonly limits?: { slots: number; ads: number; organic: number }
 }
 
-function resolve(request: RankRequest, { settings = {}, shares = {}, draws = [], limits }: SceneOptions = {}) {
+function resolve(request: RankRequest, { settings = {}, factors = {}, limits }: SceneOptions = {}) {
   const { model } = fakeAuction(limits ? { limits } : {})
   const excluded: SkippedReason[] = []
-  const left = [...draws]
+  const pacer = new FakePacer()
+  for (const [advertiser, factor] of Object.entries(factors)) pacer.factors.set(Number(advertiser), factor)
   const resolved = resolveAuction(request, {
     model,
     catalogue: indexMarket(market),
     lookup: { findItem, historyOf },
     settings: settingsFor({ revision: 'r', settings, pods: 1 }, model),
-    pacing: { participation: (advertiser) => shares[advertiser] ?? 1, draw: () => left.shift() ?? 1 },
+    pacer,
+    key: 'feed q',
     onExcluded: (reason) => excluded.push(reason),
   })
-  return { ...resolved, excluded }
+  return { ...resolved, excluded, keys: pacer.keys }
 }
 
 const asked = (...ads: NonNullable<NonNullable<RankRequest['candidates']>['ads']>): RankRequest => ({
@@ -140,15 +141,23 @@ describe('ads of a request', () => {
     expect(request.creatives).toEqual([Uint32Array.of(1), undefined])
   })
 
-  it('take part all or none by advertiser, as its pacing draws', () => {
-    const settings = { budgets: { pacing: 'On' as const, periodSeconds: 86_400 } }
-    const request = asked({ id: 'ad-0' }, { id: 'ad-1' }, { id: 'ad-2' }, { id: 'ad-4' })
-    const shares = { 0: 0.4, 1: 0.4, 2: 0 }
-    const { request: resolved, skipped } = resolve(request, { settings, shares, draws: [0.39, 0.41] })
-    // The third has no budget, so nobody asks.
-    expect(namesOf(resolved.ads)).toEqual(['item-10', 'item-11', 'item-14'])
-    expect(skipped).toEqual([{ id: 'ad-2', reason: 'OutOfBudget' }])
-    expect(resolve(request, { shares }).request.ads).toHaveLength(4)
+  it('take part as far as the budgets of their advertisers go, with the bids that pacing leaves', () => {
+    const settings = { budgets: { pacing: 'Multiplicative' as const, periodSeconds: 86_400 }, reservePrice: '0.6' }
+    const request = asked(
+      ...[{ id: 'ad-0' }, { id: 'ad-1' }, { id: 'ad-2' }, { id: 'ad-4' }, { id: 'item-7', bid: 3, advertiser: 'new' }],
+    )
+    const factors = { 0: 0.5, 1: 0 }
+    const { request: resolved, skipped, keys } = resolve(request, { settings, factors })
+    // Half a bid of ad-0 is below the reserve; who is new has no budget.
+    expect(namesOf(resolved.ads)).toEqual(['item-11', 'item-14', 'item-7'])
+    expect([...resolved.bids]).toEqual([1, 5, 3])
+    expect(skipped).toEqual([
+      { id: 'ad-0', reason: 'BelowReserve' },
+      { id: 'ad-2', reason: 'OutOfBudget' },
+    ])
+    expect(keys).toEqual(['feed q'])
+    expect(resolve({}, { settings, factors }).excluded).toEqual(['NoBid', 'BelowReserve', 'OutOfBudget', 'OutOfBudget'])
+    expect(resolve(request, { factors }).request.ads).toHaveLength(5)
   })
 
   it('that bid nothing take part, as nobody asks for more', () => {
