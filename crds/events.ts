@@ -45,6 +45,18 @@ export interface EventsAnswer {
   unknownRequests: number
 }
 
+/** What the log of a list and of its events knows of an entry of an auction. Money is per click. */
+export interface AuctionEntryRecord {
+  ad?: string
+  advertiser?: string
+  creative?: string
+  pCtr?: number
+  pCtrCreative?: number
+  pCvr?: number
+  bid?: number
+  payment?: number
+}
+
 /** Folders of `feedback/NAMESPACE/NAME` in the store; below each a folder a day, in it files of JSON Lines. */
 export const feedbackStreams = ['requests', 'impressions', 'clicks', 'conversions', 'unattributed'] as const
 export type FeedbackStream = (typeof feedbackStreams)[number]
@@ -61,16 +73,34 @@ export interface RequestRecord {
   /** Absent: every item of the catalogue was eligible. */
   candidates?: number
   slots: number
-  entries: { position: number; item: string; score: number; propensity?: number }[]
+  entries: ({ position: number; item: string; score: number; propensity?: number } & AuctionEntryRecord)[]
   /** Natural logarithm of the probability of the whole list; only with exploration. */
   logPropensity?: number
+  /** Of a model with an auction: what it was run by, and what it was about. */
+  auction?: {
+    settingsRevision: string
+    paymentRule: string
+    alpha: number
+    beta: number
+    listsConsidered: number
+    reward?: number
+    expectedRevenue: number
+  }
+  /** How many ads were eligible; `candidates` are the organic items then. */
+  ads?: number
+  /** Of each eligible ad, with spec.serving.feedback.candidates Ids. */
+  adIds?: string[]
+  adBids?: number[]
+  adAdvertisers?: string[]
+  /** In their fixed order. */
+  organic?: string[]
   exploration?: { temperature: string; sharePercent: number; drawn: boolean }
   model: string
   revision: string
 }
 
 /** A line of `impressions`, `clicks` and `conversions`; in `unattributed` user or item are absent. */
-export interface EventRecord {
+export interface EventRecord extends Pick<AuctionEntryRecord, 'ad' | 'creative' | 'payment'> {
   type: EventType
   requestId: string
   time: string

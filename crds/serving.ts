@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { auctionSettings } from './auction-settings.ts'
 import { enumeration, integer, object, objectName, optional } from './schema.ts'
 
 /** As `decimal`, and not zero: a share of nothing, or a division by it, is no setting. */
@@ -40,6 +41,11 @@ const feedback = object(
     history: enumeration(['Digest', 'Items'], {
       description: 'What of a history is written with a request: the digest of its items, or all of them.',
       default: 'Digest',
+    }),
+    candidates: enumeration(['Count', 'Ids'], {
+      description:
+        'What of the candidates of an auction is written with a request: how many there were, or the ids of all ads, with bids, and of all organic items. A Dataset that is to learn allocation needs the ids.',
+      default: 'Count',
     }),
     rotateSeconds: integer(1, 86_400, {
       description: 'A file that has been open this long is closed and put into the store.',
@@ -106,6 +112,7 @@ export const serving = object(
     }),
     exploration: optional(exploration),
     feedback: optional(feedback),
+    auction: optional(auctionSettings),
   },
   { description: 'How requests are answered.', default: {} },
 )

@@ -75,6 +75,17 @@ export const rankerDeployment = defineKind({
     wantedDigest: optional(digest({ description: 'Model that is wanted.' })),
     servedDigest: optional(digest({ description: 'Model that all ready Pods of stable have loaded.' })),
     ...rolloutStatus,
+    auctionSettings: optional(
+      object(
+        {
+          wanted: text(64, { description: 'Revision of spec.serving.auction, as answers name it.' }),
+          served: optional(
+            text(64, { description: 'Revision that all ready Pods answer by; absent while they differ.' }),
+          ),
+        },
+        { description: 'Settings of the auction on their way to the Pods.' },
+      ),
+    ),
     replicas: optional(integer(0, 1_000_000, { description: 'Pods.' })),
     readyReplicas: optional(integer(0, 1_000_000, { description: 'Pods that answer.' })),
     selector: optional(text(1024, { description: 'Label selector of the Pods.' })),

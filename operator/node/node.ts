@@ -5,7 +5,8 @@ import type { Client } from '../cluster/client.ts'
 import { type Clock, type Random, sleep } from '../cluster/clock.ts'
 import { Informer } from '../cluster/informer.ts'
 import type { Log } from '../cluster/log.ts'
-import { POD } from '../cluster/resources.ts'
+import type { KubernetesObject } from '../cluster/objects.ts'
+import { CONFIG_MAP, POD } from '../cluster/resources.ts'
 import { configSource } from './config-source.ts'
 import { defaultLogSettings, LogArchive, type LogRequest, type LogSettings } from './log-archive.ts'
 import { canBindLoopbackRange, LoopbackAddresses } from './loopback-addresses.ts'
@@ -61,6 +62,7 @@ export class LocalNode {
   readonly #removals = new Set<Promise<void>>()
   readonly #stopped = new AbortController()
   readonly #pods: Informer<Pod>
+  readonly #configMaps: Informer<KubernetesObject>
   readonly #context: PodContext
   readonly #binder: PodBinder
   #registration: Promise<void> | undefined
@@ -73,6 +75,14 @@ export class LocalNode {
     this.#records = new ProcessRecords(join(directory, 'processes'))
     this.#logs = new LogArchive(join(directory, 'logs'), options.logs ?? defaultLogSettings)
     this.#pods = new Informer({ client, resource: POD, clock, random, log, ...(namespace && { namespace }) })
+    this.#configMaps = new Informer({
+      client,
+      resource: CONFIG_MAP,
+      clock,
+      random,
+      log,
+      ...(namespace && { namespace }),
+    })
     this.#context = {
       client,
       clock,
@@ -114,7 +124,13 @@ export class LocalNode {
       },
       deleted: (pod) => this.#gone(pod),
     })
+    this.#configMaps.addHandler({
+      added: (map) => this.#configMapChanged(map),
+      updated: (_, map) => this.#configMapChanged(map),
+      deleted: (map) => this.#configMapChanged(map),
+    })
     this.#pods.start()
+    this.#configMaps.start()
     if (this.#options.register ?? true) {
       const capacity = { ...machineCapacity(), ...stringValues(this.#options.extendedResources ?? {}) }
       const { client } = this.#options
@@ -126,7 +142,7 @@ export class LocalNode {
 
   /** Stops every process with its grace period; afterwards none is left. */
   async stop(): Promise<void> {
-    await this.#pods.stop()
+    await Promise.all([this.#pods.stop(), this.#configMaps.stop()])
     this.#binder.stop()
     for (const runner of this.#runners.values()) runner.shutDown()
     await Promise.all([...this.#runners.values()].map((runner) => runner.ended))
@@ -156,6 +172,11 @@ export class LocalNode {
     } else if (isActive(pod)) {
       this.#start(pod)
     }
+  }
+
+  #configMapChanged({ metadata }: KubernetesObject): void {
+    for (const runner of this.#runners.values())
+      if (runner.pod.metadata.namespace === metadata.namespace) runner.configMapChanged(metadata.name)
   }
 
   #obstacle(pod: Pod) {

@@ -16,7 +16,7 @@ import type { LaunchProcess } from './process-launcher.ts'
 import type { ProcessRecords } from './process-records.ts'
 import type { BackoffSettings } from './restart-backoff.ts'
 import { StatusWriter } from './status-writer.ts'
-import { mountedPaths, prepareVolumes } from './volumes.ts'
+import { mountedPaths, prepareVolumes, refreshConfigMap } from './volumes.ts'
 
 /** What all Pods of a node share. */
 export interface PodContext {
@@ -56,6 +56,8 @@ export class PodRunner {
   #status: PodStatus
   #stopGraceSeconds: number | undefined
   #problem: { reason: string; message: string } | undefined
+  /** Volumes are written by one at a time. */
+  #volumes: Promise<void> = Promise.resolve()
   /** Container statuses as they were when the node began to shut down. */
   #frozen: Map<string, ContainerStatus> | undefined
   /** When all containers have come to rest and the API knows it. */
@@ -82,6 +84,12 @@ export class PodRunner {
   update(pod: Pod): void {
     this.#pod = pod
     if (pod.metadata.deletionTimestamp !== undefined) this.stop(pod.metadata.deletionGracePeriodSeconds)
+  }
+
+  /** A ConfigMap is another one now, or is gone. */
+  configMapChanged(name: string): void {
+    if (!this.#pod.spec.volumes?.some(({ configMap }) => configMap?.name === name)) return
+    this.#volumes = this.#volumes.then(() => this.#refresh(name))
   }
 
   /** Stops all containers; may be called again with less grace. */
@@ -167,7 +175,7 @@ export class PodRunner {
     while (!this.#stopping.signal.aborted) {
       try {
         refuseUnsupported(this.#pod)
-        await prepareVolumes(this.#pod, this.#directory, configSource(this.#pod.metadata.namespace ?? ''))
+        await this.#prepareVolumes(configSource(this.#pod.metadata.namespace ?? ''))
         this.#problem = undefined
         return true
       } catch (error) {
@@ -178,6 +186,27 @@ export class PodRunner {
       }
     }
     return false
+  }
+
+  async #prepareVolumes(source: ConfigSource): Promise<void> {
+    const prepared = this.#volumes.then(() => prepareVolumes(this.#pod, this.#directory, source))
+    this.#volumes = prepared.catch(() => undefined)
+    await prepared
+  }
+
+  /** What is read now is at least as new as the change; what cannot be taken leaves the volume as it was. */
+  async #refresh(name: string): Promise<void> {
+    const { configSource, clock, log } = this.#context
+    const { namespace = '', name: pod } = this.#pod.metadata
+    while (!this.#stopping.signal.aborted) {
+      try {
+        return await refreshConfigMap(this.#pod, this.#directory, name, configSource(namespace))
+      } catch (error) {
+        log.warn({ err: error, pod, configMap: name }, 'A volume is not brought up to date')
+        if (error instanceof ContainerConfigError) return
+        await sleep(clock, PREPARE_RETRY_MILLISECONDS, this.#stopping.signal)
+      }
+    }
   }
 
   /** One after the other, each to its success. */

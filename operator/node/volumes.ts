@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
-import { dirname, join, normalize, resolve, sep } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { join, normalize, resolve, sep } from 'node:path'
+import { replaceFiles } from './atomic-files.ts'
 import type { ConfigSource, KeyValues } from './environment.ts'
 import { ContainerConfigError } from './environment.ts'
 import type { Container, Pod, Volume } from './pod.ts'
@@ -10,7 +11,8 @@ import type { Container, Pod, Volume } from './pod.ts'
  * - emptyDir, secret, configMap: a folder under the Pod's own folder; wherever a mountPath stands as a path in
  *   command, args, workingDir or the value of a variable, that folder's path is put in its place;
  * - the token volume that a real API server adds to each Pod is left out; other sources are refused.
- * Secrets and ConfigMaps are written once, when the Pod starts.
+ * What comes from the API is replaced as a whole (atomic-files.ts). A ConfigMap is followed, as by the kubelet but at
+ * once; a Secret is written when the Pod starts, and again with the next Pod.
  */
 
 /** Where a container's mountPath really lies. */
@@ -29,11 +31,23 @@ export async function prepareVolumes(pod: Pod, directory: string, source: Config
       const values = await source.secret(secretName)
       await writeKeys(folder, `Secret ${secretName}`, values, items, optional ?? false)
     }
-    if (volume.configMap) {
-      const { name, items, optional } = volume.configMap
-      await writeKeys(folder, `ConfigMap ${name}`, await source.configMap(name), items, optional ?? false)
-    }
+    if (volume.configMap) await writeConfigMap(volume.configMap, folder, source)
   }
+}
+
+/** Brings the volumes that show this ConfigMap up to date. @throws ContainerConfigError; they stay as they were then */
+export async function refreshConfigMap(pod: Pod, directory: string, name: string, source: ConfigSource): Promise<void> {
+  for (const volume of pod.spec.volumes ?? [])
+    if (volume.configMap?.name === name)
+      await writeConfigMap(volume.configMap, volumeFolder(directory, volume.name), source)
+}
+
+async function writeConfigMap(
+  { name, items, optional }: NonNullable<Volume['configMap']>,
+  folder: string,
+  source: ConfigSource,
+): Promise<void> {
+  await writeKeys(folder, `ConfigMap ${name}`, await source.configMap(name), items, optional ?? false)
 }
 
 async function writeKeys(
@@ -43,14 +57,12 @@ async function writeKeys(
   items: { key: string; path: string }[] | undefined,
   optional: boolean,
 ): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (!values) {
-    if (optional) return
+  const files = new Map<string, Buffer>()
+  if (!values && !optional)
     throw new ContainerConfigError('CreateContainerConfigError', `volume: ${origin} does not exist; create it`)
-  }
-  const wanted = items ?? Object.keys(values).map((key) => ({ key, path: key }))
+  const wanted = items ?? Object.keys(values ?? {}).map((key) => ({ key, path: key }))
   for (const { key, path } of wanted) {
-    const value = values[key]
+    const value = values?.[key]
     if (value === undefined) {
       if (optional) continue
       throw new ContainerConfigError('CreateContainerConfigError', `volume: ${origin} has no key ${key}`)
@@ -62,9 +74,9 @@ async function writeKeys(
         `volume: path ${path} of ${origin} leaves the volume`,
       )
     }
-    await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-    await writeFile(file, value, { mode: 0o600 })
+    files.set(file.slice(folder.length + 1), value)
   }
+  await replaceFiles(folder, files)
 }
 
 /** The substitutions for one container, longest mountPath first. Throws where a process cannot have the mount. */

@@ -76,12 +76,15 @@ export interface ContainerParts {
   args: string[]
   environment: EnvironmentVariable[]
   port: number
+  /** Mounted read-only where they are; a Pod starts without them too, and sees each change of them. */
+  configMaps?: readonly { volume: string; name: string; mountPath: string }[]
 }
 
 /** A Pod of ours that keeps to the restricted Pod Security Standard. */
 export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings): Record<string, unknown> {
   const probe = (path: string) => ({ httpGet: { path, port: parts.port }, periodSeconds: 5, timeoutSeconds: 5 })
   const { imagePullPolicy, storeClaim, storeSecret = defaultStoreSecret } = settings
+  const { configMaps = [] } = parts
   const serviceAccountName = settings.serviceAccounts?.[parts.name]
   return {
     ...(serviceAccountName === undefined ? {} : { serviceAccountName }),
@@ -127,12 +130,14 @@ export function restrictedPodSpec(parts: ContainerParts, settings: PodSettings):
         volumeMounts: [
           { name: 'scratch', mountPath: scratchPath },
           ...(storeClaim === undefined ? [] : [{ name: 'store', mountPath: fileURLToPath(settings.storeUri) }]),
+          ...configMaps.map(({ volume, mountPath }) => ({ name: volume, mountPath, readOnly: true })),
         ],
       },
     ],
     volumes: [
       { name: 'scratch', emptyDir: {} },
       ...(storeClaim === undefined ? [] : [{ name: 'store', persistentVolumeClaim: { claimName: storeClaim } }]),
+      ...configMaps.map(({ volume, name }) => ({ name: volume, configMap: { name, optional: true } })),
     ],
   }
 }

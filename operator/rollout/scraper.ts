@@ -1,5 +1,7 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../cluster/clock.ts'
 import type { Log } from '../cluster/log.ts'
+import { readAuctionSettings, type SeenAuctionSettings } from './auction-settings.ts'
 import { add, countsOf, increase, readCounters, subtract } from './counts.ts'
 import { readProvider, type SeenProvider } from './execution-provider.ts'
 import type { TrackEvidence } from './measure.ts'
@@ -63,7 +65,10 @@ interface Followed {
   periodMs: number
   isReading: boolean
   totals: Record<Track, Map<string, number>>
-  pods: Map<string, { counters: Series; seenAt: number; provider: SeenProvider | undefined }>
+  pods: Map<
+    string,
+    { counters: Series; seenAt: number; provider: SeenProvider | undefined; auction: SeenAuctionSettings }
+  >
   problems: Map<string, string>
   hasBegun: boolean
   scrapedAt: number
@@ -128,6 +133,11 @@ export class Scraper {
     return [...(this.#followed.get(key)?.pods.values() ?? [])].flatMap(({ provider }) => provider ?? [])
   }
 
+  /** By which settings of an auction the Pod answered at the last scrape; undefined where it was not read yet. */
+  auctionSettings(key: string, uid: string): SeenAuctionSettings | undefined {
+    return this.#followed.get(key)?.pods.get(uid)?.auction
+  }
+
   /** What happened since this id was asked for first; undefined as long as nothing was read since. */
   window(key: string, id: string): Window | undefined {
     const followed = this.#followed.get(key)
@@ -180,17 +190,17 @@ export class Scraper {
     followed.cancel()
     followed.cancel = this.#options.clock.after(ms, () => {
       followed.isReading = true
-      void this.#scrape(followed).then(() => {
+      void this.#scrape(key, followed).then(() => {
         followed.isReading = false
         if (this.#followed.get(key) === followed) this.#later(key, followed, followed.periodMs)
       })
     })
   }
 
-  async #scrape(followed: Followed): Promise<void> {
+  async #scrape(key: string, followed: Followed): Promise<void> {
     const { clock, log } = this.#options
     const targets = followed.targets()
-    await Promise.all(targets.map((target) => this.#scrapePod(followed, target)))
+    const changed = await Promise.all(targets.map((target) => this.#scrapePod(followed, target)))
     const present = new Set(targets.map(({ uid }) => uid))
     for (const uid of [...followed.pods.keys(), ...followed.problems.keys()]) {
       if (present.has(uid)) continue
@@ -208,9 +218,11 @@ export class Scraper {
         window.marks[track] = marks.length > maxMarks ? marks.filter((_, place) => place % 2 === 1) : marks
       }
     }
+    if (changed.includes(true) && this.#followed.get(key) === followed) this.#options.wake(key)
   }
 
-  async #scrapePod(followed: Followed, { uid, track, url }: Target): Promise<void> {
+  /** @returns whether the Pod answers by other settings than it did, or did not tell before */
+  async #scrapePod(followed: Followed, { uid, track, url }: Target): Promise<boolean> {
     const { clock } = this.#options
     try {
       const text = await this.#read(followed, url)
@@ -218,12 +230,15 @@ export class Scraper {
       const before = followed.pods.get(uid)
       // What a Pod counted before we looked for the first time is none of ours; one that came since began at zero.
       if (before || followed.hasBegun) add(followed.totals[track], increase(before?.counters ?? new Map(), counters))
-      followed.pods.set(uid, { counters, seenAt: clock.now(), provider: readProvider(text) })
+      const auction = readAuctionSettings(text)
+      followed.pods.set(uid, { counters, seenAt: clock.now(), provider: readProvider(text), auction })
       followed.problems.delete(uid)
+      return !isDeepStrictEqual(auction, before?.auction ?? {})
     } catch (error) {
       const seenAt = followed.pods.get(uid)?.seenAt
       if (seenAt === undefined || clock.now() - seenAt >= staleMs)
         followed.problems.set(uid, `metrics of a Pod of ${track} cannot be read: ${wordsOf(error)}`)
+      return false
     }
   }
 

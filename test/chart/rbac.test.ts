@@ -47,6 +47,10 @@ const unseen: Record<string, string> = {
   'create autoscaling/horizontalpodautoscalers': 'likewise',
   'patch autoscaling/horizontalpodautoscalers': 'likewise',
   'delete autoscaling/horizontalpodautoscalers': 'likewise',
+  'get /configmaps':
+    'asked for where spec.serving.auction is given, as ranker-deployment/auction-settings.test.ts shows',
+  'create /configmaps': 'likewise',
+  'patch /configmaps': 'likewise',
   'update adloom.dev/rankerpipelines/finalizers': 'as that of rankerdeployments',
   'update adloom.dev/rankerdeployments/finalizers':
     'a blockOwnerDeletion in a child asks for it where OwnerReferencesPermissionEnforcement is on',

@@ -35,3 +35,6 @@ export function hexOf(digest: string): string {
   if (!isDigest(digest)) throw new TypeError(`Not a digest (sha256: and 64 hex digits): ${JSON.stringify(digest)}`)
   return digest.slice('sha256:'.length)
 }
+
+/** Ten hex digits of the digest: enough to tell states of one thing apart, short enough to be read out. */
+export const revisionOf = (value: unknown): string => hexOf(digestOf(value)).slice(0, 10)

@@ -2,7 +2,9 @@
 
 import { createHash } from 'node:crypto'
 import type { EventRecord, EventsAnswer, FeedbackEvent, FeedbackStream, RequestRecord } from '../../crds/events.ts'
-import type { RankAnswer } from '../../crds/rank.ts'
+import type { RankAnswer, RankEntry } from '../../crds/rank.ts'
+import { candidateIds } from './auction/names.ts'
+import type { ResolvedAuction } from './auction/resolve.ts'
 import type { FeedbackLog } from './feedback-log.ts'
 import { HttpError } from './http-error.ts'
 import type { ServingMetrics } from './metrics.ts'
@@ -20,6 +22,8 @@ export interface AnsweredRequest {
   /** Whether the list was drawn; undefined without exploration. */
   readonly drawn: boolean | undefined
   readonly itemIds: readonly string[]
+  /** What it was about, of a model with an auction. */
+  readonly auction?: ResolvedAuction
 }
 
 export interface FeedbackOptions {
@@ -53,7 +57,7 @@ export class Feedback {
   answered(request: AnsweredRequest): void {
     const { answer, user } = request
     const time = this.now()
-    this.#recent.add(answer.requestId, { user, entries: answer.entries })
+    this.#recent.add(answer.requestId, { user, entries: answer.entries.map(withoutExplanation) })
     this.#options.log.append({ stream: 'requests', content: () => this.#requestRecord(request, time) })
   }
 
@@ -91,12 +95,21 @@ export class Feedback {
       ...this.#historyOf(request),
       ...(candidates === undefined ? {} : { candidates }),
       slots,
-      entries: answer.entries,
+      entries: answer.entries.map(withoutExplanation),
       ...(answer.logPropensity === undefined ? {} : { logPropensity: answer.logPropensity }),
       ...(exploration === undefined || drawn === undefined ? {} : { exploration: { ...exploration, drawn } }),
+      ...this.#auctionOf(request),
       model: answer.model.digest,
       revision: answer.model.revision,
     }
+  }
+
+  #auctionOf({ answer, auction, itemIds }: AnsweredRequest): Partial<RequestRecord> {
+    const summary = answer.auction
+    if (auction === undefined || summary === undefined) return {}
+    const { constraints, slotReserves, reservePrice, eligibleAds, ...noted } = summary
+    const all = this.#options.settings.serving.feedback?.candidates === 'Ids'
+    return { auction: noted, ads: eligibleAds, ...(all ? candidateIds(auction, itemIds) : {}) }
   }
 
   #historyOf({ history, itemIds }: AnsweredRequest): Pick<RequestRecord, 'history' | 'historyDigest'> {
@@ -125,6 +138,9 @@ export class Feedback {
   }
 }
 
+/** It can be told again, and would be the larger part of the log. */
+const withoutExplanation = ({ explain, ...entry }: RankEntry): RankEntry => entry
+
 /** Streams of events hold only rows that a Dataset can read: who took what, and when. */
 function streamFor({ type, user, item }: EventRecord): FeedbackStream {
   return user === undefined || item === undefined ? 'unattributed' : streamOf[type]
@@ -136,6 +152,14 @@ function shown({ item, position }: FeedbackEvent, known: RecentRequest | undefin
   const entry = index === undefined ? undefined : known?.entries[index]
   if (index === undefined || entry === undefined || (item !== undefined && entry.item !== item))
     return { ...(item === undefined ? {} : { item }), ...(position === undefined ? {} : { position }) }
-  const { score, propensity } = entry
-  return { item: entry.item, position: index + 1, score, ...(propensity === undefined ? {} : { propensity }) }
+  const { score, propensity, ad, creative, payment } = entry
+  return {
+    item: entry.item,
+    position: index + 1,
+    score,
+    ...(propensity === undefined ? {} : { propensity }),
+    ...(ad === undefined ? {} : { ad }),
+    ...(creative === undefined ? {} : { creative }),
+    ...(payment === undefined ? {} : { payment }),
+  }
 }

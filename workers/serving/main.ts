@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Logger, pino } from 'pino'
 import { openLogStore } from '../artifacts/log-store.ts'
 import { openStore } from '../artifacts/open-store.ts'
+import { type FollowedFile, followFile } from './auction/follow-file.ts'
 import { chooseProvider } from './choose-provider.ts'
 import { Feedback } from './feedback.ts'
 import { FeedbackLog } from './feedback-log.ts'
@@ -52,7 +53,13 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
   const { name, digest, serving, threads, eventsToken } = settings
   const execution = await chooseProvider(serving, logger)
   const { provider } = execution
-  const ranker = new Ranker(settings, systemTimers, execution)
+  const ranker = new Ranker(settings, systemTimers, {
+    execution,
+    log: {
+      info: (fields, message) => logger.info(fields, message),
+      warn: (fields, message) => logger.warn(fields, message),
+    },
+  })
   let draining = false
   const app = buildServer({
     ranker,
@@ -63,12 +70,16 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
   const url = await app.listen({ host: settings.host, port: serving.port })
   logger.info({ url, name, digest }, 'Loads the model')
   let log: Pick<FeedbackLog, 'stop'> | undefined
+  let auction: FollowedFile | undefined
   try {
     log = await openFeedback(ranker, settings, logger)
     const store = openStore(settings.storeUri)
-    ranker.use(await loadModel(digest, { ...serving, store, threads, provider }))
+    const model = await loadModel(digest, { ...serving, store, threads, provider })
+    auction = await followAuctionSettings(ranker, settings, logger)
+    ranker.use(model, auction?.first)
   } catch (error) {
     await app.close()
+    auction?.stop()
     await log?.stop(AbortSignal.timeout(flushLimitMilliseconds))
     throw error
   }
@@ -77,6 +88,7 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
     draining = true
     logger.info('Drains')
     await sleep(lameDuckMilliseconds)
+    auction?.stop()
     await untilUnconnected(app.server, connectionsLimitMilliseconds)
     const limit = setTimeout(() => app.server.closeAllConnections(), drainLimitMilliseconds)
     await app.close()
@@ -87,6 +99,19 @@ export async function startServing(environment: NodeJS.ProcessEnv): Promise<Runn
   }
   let ended: Promise<void> | undefined
   return { url, stop: () => (ended ??= end()) }
+}
+
+async function followAuctionSettings(
+  ranker: Ranker,
+  { auctionSettings }: ServingSettings,
+  logger: Logger,
+): Promise<FollowedFile | undefined> {
+  if (auctionSettings === undefined) return undefined
+  return followFile(auctionSettings, {
+    timers: systemTimers,
+    onChange: (text) => ranker.takeAuctionSettings(text),
+    onError: (error) => logger.warn(error, 'The file of the auction settings cannot be read; it is tried again'),
+  })
 }
 
 /** Starts to note answers and events; undefined where the spec does not ask for it. */

@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { eventTypes } from '../../crds/events.ts'
+import { type AuctionMetrics, createAuctionMetrics } from './auction/metrics.ts'
 
 export interface ServingMetrics {
   readonly registry: Registry
@@ -19,6 +20,7 @@ export interface ServingMetrics {
   readonly feedbackDropped: Counter<'stream'>
   readonly feedbackFiles: Counter<'stream'>
   readonly feedbackFailures: Counter
+  readonly auction: AuctionMetrics
   readonly executionProvider: Gauge<'provider' | 'wanted'>
   readonly modelInfo: Gauge<'name' | 'digest' | 'revision'>
 }
@@ -52,6 +54,7 @@ export function createMetrics(queueLength: () => number): ServingMetrics {
     registry,
     events,
     ...feedbackMetrics(registers),
+    auction: createAuctionMetrics(registry),
     requests: new Counter({
       name: 'adloom_rank_requests_total',
       help: 'Calls of /v1/rank by status code; 499 for a client that went away.',

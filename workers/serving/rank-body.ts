@@ -11,10 +11,13 @@ export interface RankCall {
 }
 
 export interface RankLimits {
-  /** Longest list that is answered. */
-  readonly beamSize: number
+  /** Longest list that is answered, and what bounds it. */
+  readonly slots: number
+  readonly slotsBoundBy: string
   /** A call with more requests could never be taken. */
   readonly maxQueueLength: number
+  /** The most candidates that an auction takes; 'None': the model has no auction. Undefined while none is loaded. */
+  readonly auction: { readonly ads: number; readonly organic: number } | 'None' | undefined
 }
 
 const ajv = new Ajv()
@@ -28,8 +31,28 @@ export function readRankCall(body: unknown, limits: RankLimits): RankCall {
   const requests = isList ? checked(isRequestList, body) : [checked(isRequest, body)]
   if (requests.length > limits.maxQueueLength)
     throw invalid('', `must not have more than ${limits.maxQueueLength} requests (spec.serving.maxQueueLength)`)
-  for (const [index, { slots = 0 }] of requests.entries())
-    if (slots > limits.beamSize)
-      throw invalid(`${isList ? `/${index}` : ''}/slots`, `must be <= ${limits.beamSize} (spec.serving.beamSize)`)
+  for (const [index, request] of requests.entries()) checkRequest(request, isList ? `/${index}` : '', limits)
   return { requests, isList }
 }
+
+function checkRequest(request: RankRequest, at: string, { slots, slotsBoundBy, auction }: RankLimits): void {
+  if ((request.slots ?? 0) > slots) throw invalid(`${at}/slots`, `must be <= ${slots} (${slotsBoundBy})`)
+  const { candidates } = request
+  if (auction === 'None') {
+    const asked = auctionFields.find(([, isAsked]) => isAsked(request))
+    if (asked) throw invalid(`${at}/${asked[0]}`, 'goes with a model with an auction only; this one has none')
+  } else if (auction !== undefined) {
+    for (const list of ['ads', 'organic'] as const)
+      if ((candidates?.[list]?.length ?? 0) > auction[list])
+        throw invalid(
+          `${at}/candidates/${list}`,
+          `must NOT have more than ${auction[list]} items, which the model takes`,
+        )
+  }
+}
+
+const auctionFields: readonly [field: string, isAsked: (request: RankRequest) => boolean][] = [
+  ['candidates/ads', ({ candidates }) => candidates?.ads !== undefined],
+  ['constraints', ({ constraints }) => constraints !== undefined],
+  ['explain', ({ explain }) => explain !== undefined],
+]

@@ -4,12 +4,16 @@ import { randomUUID } from 'node:crypto'
 import type { RankAnswer, RankRequest } from '../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { Random } from '../tensor/random.ts'
+import type { ServedAuction } from './auction/auction-model.ts'
+import { Auctioneer } from './auction/auctioneer.ts'
+import { LiveSettings } from './auction/live-settings.ts'
 import type { Execution } from './choose-provider.ts'
 import { type ChosenList, chooseList, type ExplorationPolicy } from './exploration.ts'
 import type { Feedback } from './feedback.ts'
 import { unavailable } from './http-error.ts'
 import { createMetrics } from './metrics.ts'
 import { MicroBatcher, type Timers } from './micro-batcher.ts'
+import type { RankLimits } from './rank-body.ts'
 import { listEntries, type ResolvedRequest, resolveRequest } from './resolve-request.ts'
 import type { ServedModel } from './served-model.ts'
 import type { ServingSettings } from './settings.ts'
@@ -18,6 +22,15 @@ const onCpu: Execution = { provider: 'CPU', wanted: 'CPU' }
 
 /** So many runs that fail one after another mean that the decoder will not come back. */
 const maxFailures = 3
+
+type RankerLog = ConstructorParameters<typeof LiveSettings>[0]['log']
+
+const silent: RankerLog = { info: () => {}, warn: () => {} }
+
+export interface RankerOptions {
+  readonly execution?: Execution
+  readonly log?: RankerLog
+}
 
 interface Answered {
   readonly requestId: string
@@ -30,17 +43,23 @@ export class Ranker {
   readonly settings: Pick<ServingSettings, 'name' | 'digest' | 'revision' | 'serving'>
   /** Where it decodes. */
   readonly execution: Execution
-  readonly metrics = createMetrics(() => this.#batcher.length)
+  readonly metrics = createMetrics(() => this.#batcher.length + (this.#auctioneer?.length ?? 0))
   readonly #batcher: MicroBatcher<DecodeRequest, DecodedList>
   readonly #exploration: ExplorationPolicy | undefined
+  readonly #timers: Timers
+  readonly #log: RankerLog
+  #auctioneer: Auctioneer | undefined
+  #auctionSettings: LiveSettings | undefined
   #model: ServedModel | undefined
   #feedback: Feedback | undefined
   #failures = 0
   #lastFailure = ''
 
-  constructor(settings: Ranker['settings'], timers: Timers, execution: Execution = onCpu) {
+  constructor(settings: Ranker['settings'], timers: Timers, { execution = onCpu, log = silent }: RankerOptions = {}) {
     this.settings = settings
     this.execution = execution
+    this.#timers = timers
+    this.#log = log
     const { exploration } = settings.serving
     this.#exploration = exploration && {
       temperature: Number(exploration.temperature),
@@ -63,7 +82,47 @@ export class Ranker {
       : `the last ${this.#failures} runs of the decoder failed: ${this.#lastFailure}`
   }
 
-  use(model: ServedModel): void {
+  /** What a call may ask for. */
+  get limits(): RankLimits {
+    const { beamSize, maxQueueLength } = this.settings.serving
+    const auction = this.#model?.auction
+    if (auction === undefined)
+      return {
+        slots: beamSize,
+        slotsBoundBy: 'spec.serving.beamSize',
+        maxQueueLength,
+        auction: this.#model && 'None',
+      }
+    const { slots, ads, organic } = auction.model.limits
+    return { slots, slotsBoundBy: 'the longest list of the model', maxQueueLength, auction: { ads, organic } }
+  }
+
+  /** For the metadata of the model. */
+  get parameters(): object {
+    const settingsRevision = this.#auctioneer?.settings.revision
+    const settingsRefused = this.#auctionSettings?.refusal
+    return {
+      ...this.execution,
+      ...(settingsRevision === undefined ? {} : { settingsRevision }),
+      ...(settingsRefused === undefined ? {} : { settingsRefused }),
+    }
+  }
+
+  /**
+   * Answers by this model from now on.
+   * @param auctionSettings text of the file; undefined: there is none
+   * @throws Error for settings that contradict each other or the model
+   */
+  use(model: ServedModel, auctionSettings?: string): void {
+    const auctioneer = model.auction && this.#openAuction(model, model.auction)
+    this.#auctioneer = auctioneer
+    this.#auctionSettings = new LiveSettings({
+      model: model.auction?.model,
+      metrics: this.metrics.auction,
+      log: this.#log,
+      onTaken: (settings) => auctioneer?.use(settings),
+    })
+    this.takeAuctionSettings(auctionSettings)
     this.#model = model
     const { name, revision } = this.settings
     this.metrics.modelInfo.set({ name, digest: model.digest, revision }, 1)
@@ -71,6 +130,28 @@ export class Ranker {
     for (let code = 0; code < model.firstCodes.count; code++) this.metrics.historyCodes.inc({ code }, 0)
     const { provider, wanted } = this.execution
     this.metrics.executionProvider.set({ provider, wanted }, 1)
+  }
+
+  /** Other settings of the auction are there; those that are wrong change nothing. */
+  takeAuctionSettings(text: string | undefined): void {
+    this.#auctionSettings?.take(text)
+  }
+
+  #openAuction(model: ServedModel, auction: ServedAuction): Auctioneer {
+    const { name, serving } = this.settings
+    if (this.#exploration !== undefined)
+      throw new Error(
+        'spec.serving.exploration draws from the beam, which a model with an auction does not answer; leave it out',
+      )
+    return new Auctioneer({
+      name,
+      model,
+      auction,
+      batching: serving,
+      timers: this.#timers,
+      metrics: this.metrics.auction,
+      onRun: (size, milliseconds, error) => this.#observe(size, milliseconds, error),
+    })
   }
 
   /** Where answers and events are noted; undefined where nobody asked for it. */
@@ -88,6 +169,7 @@ export class Ranker {
    */
   async rank(requests: readonly RankRequest[], signal?: AbortSignal): Promise<RankAnswer[]> {
     const model = this.#loaded()
+    if (this.#auctioneer !== undefined) return this.#rankByAuction(this.#auctioneer, model, requests, signal)
     const options = { beamSize: this.settings.serving.beamSize, wholeBeam: this.#exploration !== undefined }
     const resolved = requests.map((request) => resolveRequest(request, model, options))
     const decoded = await this.#batcher.submit(
@@ -98,6 +180,40 @@ export class Ranker {
       const requestId = requests[index].requestId ?? randomUUID()
       const list = this.#choose(answer, resolved[index], requestId)
       return this.#answer(requests[index], resolved[index], { requestId, list, timings, model })
+    })
+  }
+
+  async #rankByAuction(
+    auctioneer: Auctioneer,
+    model: ServedModel,
+    requests: readonly RankRequest[],
+    signal?: AbortSignal,
+  ): Promise<RankAnswer[]> {
+    const ids = requests.map(({ requestId }) => requestId ?? randomUUID())
+    const { name, digest, revision } = this.settings
+    const answered = await auctioneer.rank(requests, ids, signal)
+    return answered.map(({ answer: { entries, auction, skipped, timings }, resolved }, index) => {
+      const answer: RankAnswer = {
+        requestId: ids[index],
+        model: { name, digest, revision },
+        entries,
+        ...(auction ? { auction } : {}),
+        skipped,
+        timings,
+      }
+      const { history } = resolved.request
+      this.#count({ scores: entries.map(({ score }) => score) }, history, model)
+      this.#feedback?.answered({
+        answer,
+        user: requests[index].user?.id,
+        history,
+        candidates: resolved.request.organic.length,
+        slots: resolved.request.slots,
+        drawn: undefined,
+        itemIds: model.itemIds,
+        auction: resolved,
+      })
+      return answer
     })
   }
 
@@ -141,7 +257,7 @@ export class Ranker {
   }
 
   #count(
-    { scores, drawn }: DecodedList & Partial<ChosenList>,
+    { scores, drawn }: { readonly scores: ArrayLike<number>; readonly drawn?: boolean },
     history: Uint32Array,
     { firstCodes }: ServedModel,
   ): void {

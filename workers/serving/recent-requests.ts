@@ -1,8 +1,16 @@
 // The latest answers of this process, to complete events that name them.
 
+import type { AuctionEntryRecord } from '../../crds/events.ts'
+
+type Charged = Pick<AuctionEntryRecord, 'ad' | 'creative' | 'payment'>
+
 export interface RecentRequest {
   readonly user: string | undefined
-  readonly entries: readonly { readonly item: string; readonly score: number; readonly propensity?: number }[]
+  readonly entries: readonly ({
+    readonly item: string
+    readonly score: number
+    readonly propensity?: number
+  } & Charged)[]
 }
 
 export class RecentRequests {

@@ -1,11 +1,11 @@
 // From ids of a request to item indices, and back.
 
-import { defaultSlots, type RankAnswer, type RankRequest, type skippedReasons } from '../../crds/rank.ts'
+import { defaultSlots, type RankAnswer, type RankRequest, type SkippedReason } from '../../crds/rank.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import type { Propensities } from './exploration.ts'
 import type { ServedModel } from './served-model.ts'
 
-type Skipped = { id: string; reason: (typeof skippedReasons)[number] }
+export type Skipped = { id: string; reason: SkippedReason }
 
 /** Of the ids that were skipped so many are listed; a request can name twenty thousand. */
 export const maxSkippedListed = 100
@@ -28,10 +28,7 @@ export interface ResolveOptions {
 
 export function resolveRequest(request: RankRequest, model: Lookup, options: ResolveOptions): ResolvedRequest {
   const { beamSize, wholeBeam } = options
-  const skipped: Skipped[] = []
-  const skip = (id: string, reason: Skipped['reason']) => {
-    if (skipped.length < maxSkippedListed) skipped.push({ id, reason })
-  }
+  const { skipped, skip } = skipList()
   const history = resolveHistory(request.user, model, skip)
   const organic = request.candidates?.organic
   const slots = request.slots ?? Math.min(beamSize, defaultSlots)
@@ -47,10 +44,18 @@ export function resolveRequest(request: RankRequest, model: Lookup, options: Res
   }
 }
 
-type Skip = (id: string, reason: Skipped['reason']) => void
+export type Skip = (id: string, reason: SkippedReason) => void
+
+export function skipList(): { readonly skipped: Skipped[]; readonly skip: Skip } {
+  const skipped: Skipped[] = []
+  const skip: Skip = (id, reason) => {
+    if (skipped.length < maxSkippedListed) skipped.push({ id, reason })
+  }
+  return { skipped, skip }
+}
 
 /** A history that is given is taken as it is, also for a user that the snapshot knows. */
-function resolveHistory(user: RankRequest['user'], model: Lookup, skip: Skip): Uint32Array {
+export function resolveHistory(user: RankRequest['user'], model: Lookup, skip: Skip): Uint32Array {
   const none = new Uint32Array(0)
   if (user?.history !== undefined) return Uint32Array.from(knownItems(user.history, model, skip))
   if (user?.id === undefined) return none

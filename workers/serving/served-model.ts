@@ -4,6 +4,7 @@ import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
 import type { ExecutionProvider } from '../tensor/execution-provider.ts'
+import type { ServedAuction } from './auction/auction-model.ts'
 import { type FirstCodes, firstCodes } from './history-codes.ts'
 import { openHistorySnapshot } from './history-snapshot.ts'
 
@@ -16,6 +17,8 @@ export interface ServedModel {
   readonly firstCodes: FirstCodes
   /** Items of a known user, oldest first; undefined for an unknown one. */
   historyOf(user: string): Uint32Array | undefined
+  /** Of a model that answers with priced lists; the model is then asked by it alone. */
+  readonly auction?: ServedAuction
   /** A list for each request, in their order. */
   decode(requests: readonly DecodeRequest[]): Promise<DecodedList[]>
   release(): Promise<void>

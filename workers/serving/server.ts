@@ -95,7 +95,7 @@ function addRank(app: FastifyInstance, { ranker }: ServerOptions): void {
     metrics.duration.observe(reply.elapsedTime / 1000)
   })
   route(app, 'POST', '/v1/rank', async (request, reply) => {
-    const call = readRankCall(request.body, ranker.settings.serving)
+    const call = readRankCall(request.body, ranker.limits)
     const aborter = new AbortController()
     const closed = () => {
       if (!reply.raw.writableFinished) aborter.abort(gone)
@@ -177,7 +177,7 @@ function addInferenceProtocol(app: FastifyInstance, options: ServerOptions): voi
   })
   route(app, 'GET', '/v2/models/:name', (request) => {
     known(request)
-    const { execution: parameters } = options.ranker
+    const { parameters } = options.ranker
     return { name, versions: [revision], platform: 'adloom_onnxruntime', inputs: [], outputs: [], parameters }
   })
   route(app, 'GET', '/v2/models/:name/ready', (request, reply) => {

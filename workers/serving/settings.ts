@@ -25,6 +25,8 @@ export interface ServingSettings {
   readonly threads: number
   /** Folder of this Pod alone, which a restart of the process survives. */
   readonly scratch: string
+  /** File that the settings of an auction come by; undefined: they are those of the model. */
+  readonly auctionSettings: string | undefined
   /** That callers of /v1/events must send; undefined where none is asked. */
   readonly eventsToken: string | undefined
 }
@@ -43,6 +45,7 @@ export function readSettings(environment: NodeJS.ProcessEnv): ServingSettings {
     serving,
     threads: serving.threads || availableParallelism(),
     scratch: environment.ADLOOM_SCRATCH || join(tmpdir(), `adloom-${process.pid}`),
+    auctionSettings: environment.ADLOOM_AUCTION_SETTINGS || undefined,
     eventsToken: eventsToken(serving, environment),
   }
 }

@@ -1,13 +1,15 @@
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import type { Client } from '../../cluster/client.ts'
 import type { KubernetesObject, ObjectKey, Resource } from '../../cluster/objects.ts'
-import { DEPLOYMENT, keyOf, SERVICE } from '../../cluster/resources.ts'
+import { CONFIG_MAP, DEPLOYMENT, keyOf, SERVICE } from '../../cluster/resources.ts'
 import type { TrafficRoute } from '../../rollout/traffic.ts'
 import type { PodSettings } from '../pod-template.ts'
+import { auctionSettingsName, buildAuctionSettings } from './auction-settings.ts'
 import { type ChildApplier, remove } from './child-applier.ts'
 import {
   buildDeployment,
   canaryName,
+  childMetadata,
   type Deployment,
   isControlledBy,
   type Scaler,
@@ -44,7 +46,7 @@ export async function act(
   ranker: RankerDeployment,
   wish: ChildrenWish,
   route: TrafficRoute,
-  { gateway, autoscaler }: SeenChildren,
+  { gateway, autoscaler, auction }: SeenChildren,
   options: ActOptions,
 ): Promise<void> {
   const { client, children, podSettings } = options
@@ -55,6 +57,12 @@ export async function act(
   if (gateway?.isServed) await actOnGateway(ranker, wish.split, gateway.present, options)
   else if (!ranker.spec.rollout.gateway) await leaveGateway(ranker, options)
   const present = options.deployment({ namespace, name })
+  // Before the Pods, so that a new one has it from its start.
+  if (auction && (!auction.present || isControlledBy(auction.present, ranker))) {
+    const pods = (wish.stable.replicas ?? present?.spec.replicas ?? 1) + (wish.canary?.replicas ?? 0)
+    const metadata = childMetadata(ranker, auctionSettingsName(name))
+    await apply(CONFIG_MAP, buildAuctionSettings(ranker, metadata, pods), auction.present)
+  }
   if (!wish.autoscaler) await leaveAutoscaler(client, ranker, present)
   const scaledBy: { scaledBy?: Scaler } =
     wish.stable.replicas === undefined ? { scaledBy: wish.autoscaler ? 'HorizontalPodAutoscaler' : 'Others' } : {}

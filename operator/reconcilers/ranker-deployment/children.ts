@@ -1,5 +1,5 @@
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
-import { digestOf } from '../../../workers/artifacts/digest.ts'
+import { digestOf, revisionOf as shortDigestOf } from '../../../workers/artifacts/digest.ts'
 import type { KubernetesObject } from '../../cluster/objects.ts'
 import type { Track } from '../../rollout/scraper.ts'
 import { withAccelerator } from '../accelerator.ts'
@@ -12,6 +12,7 @@ import {
   type PodSettings,
   restrictedPodSpec,
 } from '../pod-template.ts'
+import { auctionSettingsName, auctionVolume, podServing } from './auction-settings.ts'
 
 export const modelAnnotation = 'adloom.dev/model-digest'
 /** Digest of what a Deployment was to be when it was written last: tells a change of the spec that it has not had yet. */
@@ -70,7 +71,7 @@ export const isControlledBy = ({ metadata }: KubernetesObject, ranker: RankerDep
 
 /** Names what a Pod serves and how, for answers and metrics. */
 export const revisionOf = (ranker: RankerDeployment, model: string): string =>
-  digestOf({ model, serving: ranker.spec.serving }).slice('sha256:'.length, 'sha256:'.length + 10)
+  shortDigestOf({ model, serving: podServing(ranker.spec.serving) })
 
 const eventsToken = (secretKeyRef: { name: string; key: string } | undefined): EnvironmentVariable[] =>
   secretKeyRef === undefined ? [] : [{ name: 'ADLOOM_EVENTS_TOKEN', valueFrom: { secretKeyRef } }]
@@ -102,9 +103,11 @@ export function buildDeployment(
         environment('ADLOOM_NAME', metadata.name),
         environment('ADLOOM_MODEL', model),
         environment('ADLOOM_REVISION', revision),
-        environment('ADLOOM_SERVING', JSON.stringify(spec.serving)),
+        environment('ADLOOM_SERVING', JSON.stringify(podServing(spec.serving))),
+        environment('ADLOOM_AUCTION_SETTINGS', auctionVolume.file),
         ...eventsToken(spec.serving.feedback?.tokenSecretRef),
       ],
+      configMaps: [{ volume: 'auction', name: auctionSettingsName(metadata.name), mountPath: auctionVolume.folder }],
     },
     settings,
   )

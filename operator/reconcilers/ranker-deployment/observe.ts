@@ -29,6 +29,13 @@ import { finishedProducer } from '../run/inputs.ts'
 import type { InputState } from '../run/observation.ts'
 import type { Lookup } from '../run/run-kind.ts'
 import { analyseStep } from './analyse-step.ts'
+import {
+  auctionCondition,
+  auctionProgress,
+  podServing,
+  type SeenConfigMap,
+  settingsNameTaken,
+} from './auction-settings.ts'
 import { autoscalerRefusal, autoscalingCondition, type SeenAutoscaler } from './autoscaler.ts'
 import {
   buildDeployment,
@@ -64,12 +71,13 @@ export interface ObserverOptions {
 export interface SeenChildren {
   gateway: SeenGateway | undefined
   autoscaler: SeenAutoscaler | undefined
+  auction: SeenConfigMap | undefined
 }
 
 export async function observe(
   ranker: RankerDeployment,
   key: ObjectKey,
-  { gateway, autoscaler }: SeenChildren,
+  { gateway, autoscaler, auction }: SeenChildren,
   options: ObserverOptions,
 ): Promise<DeploymentObservation> {
   const { spec, status } = ranker
@@ -108,13 +116,34 @@ export async function observe(
     state: stateOf(ranker),
     ...(spec.replicas === undefined ? {} : { replicas: spec.replicas }),
     ...(spec.autoscaling ? { autoscaling: refusal ? { refusal } : {} } : {}),
-    conditions: [
-      executionProviderCondition(ranker, options.scraper?.providers(formatKey(key)) ?? []),
-      refusal ? undefined : autoscalingCondition(autoscaler),
-    ].filter((condition) => condition !== undefined),
+    ...toldByOthers(ranker, key, pods, { auction, autoscaler: refusal ? undefined : autoscaler }, options),
     route,
     shadowPercent: spec.rollout.shadow?.percent ?? 0,
     rollout: rolloutInput(ranker, { route, gateway, stable, canary }, options),
+  }
+}
+
+/** What the Pods and what scales them tell of themselves. */
+function toldByOthers(
+  ranker: RankerDeployment,
+  key: ObjectKey,
+  pods: readonly Pod[],
+  { auction, autoscaler }: Omit<SeenChildren, 'gateway'>,
+  { scraper }: ObserverOptions,
+): Pick<DeploymentObservation, 'auction' | 'auctionRefusal' | 'conditions'> {
+  const ready = pods.filter((pod) => isPodReady(pod) && pod.metadata.deletionTimestamp === undefined)
+  const settingsOf = ({ metadata }: Pod) => scraper?.auctionSettings(formatKey(key), metadata.uid ?? '')
+  const progress = auction && scraper && auctionProgress(ranker, ready.map(settingsOf))
+  const conditions = [
+    progress && auctionCondition(progress),
+    executionProviderCondition(ranker, scraper?.providers(formatKey(key)) ?? []),
+    autoscalingCondition(autoscaler),
+  ]
+  const isTaken = auction?.present !== undefined && !isControlledBy(auction.present, ranker)
+  return {
+    ...(progress ? { auction: progress } : {}),
+    ...(isTaken ? { auctionRefusal: settingsNameTaken(ranker) } : {}),
+    conditions: conditions.filter((condition) => condition !== undefined),
   }
 }
 
@@ -150,7 +179,9 @@ function rolloutInput(
 ): DeploymentObservation['rollout'] {
   const { spec, metadata } = ranker
   const { rollout } = spec
-  const { suspend, replicas, autoscaling, ...deciding } = spec
+  const { suspend, replicas, autoscaling, serving, ...rest } = spec
+  // What changes while Pods serve gives no model that was aborted another chance.
+  const deciding = { ...rest, serving: podServing(serving) }
   const weights = {
     route: around.route,
     replicas: replicas ?? around.stable?.wanted ?? 1,

@@ -3,6 +3,7 @@ import type { RolloutInput, RolloutOutcome, RolloutState, SeenTrack } from '../.
 import { advance } from '../../rollout/steps.ts'
 import type { TrafficRoute } from '../../rollout/traffic.ts'
 import type { InputState } from '../run/observation.ts'
+import { type AuctionProgress, auctionHold } from './auction-settings.ts'
 import type { Split } from './traffic-children.ts'
 
 /** What a Deployment says of itself (apps/v1). */
@@ -50,6 +51,10 @@ export interface DeploymentObservation {
   replicas?: number
   /** The spec asks for an autoscaler, which may not be possible here. */
   autoscaling?: { refusal?: { reason: string; message: string } }
+  /** Settings of the auction; absent: there are none, or this operator reads no metrics. */
+  auction?: AuctionProgress
+  /** The settings cannot be brought to the Pods. */
+  auctionRefusal?: { reason: string; message: string }
   /** What others tell of the Pods and of what scales them. */
   conditions?: readonly OwnCondition[]
   route: TrafficRoute
@@ -146,8 +151,9 @@ const seenTrack = (seen: SeenDeployment): SeenTrack => ({
 
 /** Why a rollout of the wanted model may not begin, if so. */
 function admissionOf(observation: DeploymentObservation, wanted: string | undefined): Readiness | undefined {
-  const { model, modelInStore, evaluation, autoscaling } = observation
+  const { model, modelInStore, evaluation, autoscaling, auctionRefusal } = observation
   if (autoscaling?.refusal) return { state: 'stalled', ...autoscaling.refusal }
+  if (auctionRefusal) return { state: 'stalled', ...auctionRefusal }
   if (model.state === 'Waiting') return reconciling(reasons.dependencyNotReady, model.message)
   if (model.state !== 'Ready') return { state: 'stalled', reason: reasons.invalidSpec, message: model.message }
   if (!modelInStore) {
@@ -277,7 +283,7 @@ function stepping(
   return { state: paused === 'Timed' ? 'reconciling' : 'held', reason, message, own }
 }
 
-function progressOf({ deployment, problem }: DeploymentObservation, wanted: string): Readiness {
+function progressOf({ deployment, problem, auction }: DeploymentObservation, wanted: string): Readiness {
   if (!deployment?.isCurrent || deployment.model !== wanted || deployment.observedGeneration < deployment.generation)
     return reconciling(reasons.rollingOut, 'the Deployment is being brought up to date')
   if (deployment.deadlineExceeded) {
@@ -286,6 +292,8 @@ function progressOf({ deployment, problem }: DeploymentObservation, wanted: stri
   }
   if (!isRolledOut(deployment)) return reconciling(reasons.rollingOut, problem ?? 'Pods are loading the model')
   if (deployment.wanted === 0) return { state: 'ready', reason: reasons.scaledToZero, message: 'replicas is 0' }
+  const held = auction && auctionHold(auction)
+  if (held) return held
   return { state: 'ready', reason: reasons.serving, message: `all Pods serve ${wanted}` }
 }
 

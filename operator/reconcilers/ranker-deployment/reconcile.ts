@@ -1,5 +1,6 @@
 import { resourceOf } from '../../../crds/kind.ts'
 import { type RankerDeployment, rankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
+import { revisionOf } from '../../../workers/artifacts/digest.ts'
 import { timestamp } from '../../cluster/clock.ts'
 import type { ObjectKey } from '../../cluster/objects.ts'
 import { formatKey } from '../../cluster/resources.ts'
@@ -12,6 +13,7 @@ import type { Target } from '../../rollout/scraper.ts'
 import { labels } from '../names.ts'
 import { isPodReady } from '../pod-template.ts'
 import { act } from './act.ts'
+import { liveSettingsOf, seeAuctionSettings } from './auction-settings.ts'
 import { seeAutoscaler } from './autoscaler.ts'
 import { ChildApplier } from './child-applier.ts'
 import { seeGateway } from './gateway.ts'
@@ -31,6 +33,7 @@ const missingArtifactMs = 5000
 const unwatchedMs = 2000
 /** Nor is an autoscaler, which has news only when it is made, or loses or finds its metrics. */
 const autoscalerMs = 30_000
+const settingsScrapeMs = 2000
 const analysisScrapeMs = 5000
 const onlineScrapeMs = 30_000
 const onlineMs = 60_000
@@ -53,6 +56,7 @@ export function createRankerDeploymentReconciler(options: RankerDeploymentReconc
     const seen = {
       gateway: await seeGateway(client, ranker),
       autoscaler: ranker.spec.autoscaling && (await seeAutoscaler(client, key)),
+      auction: await seeAuctionSettings(client, ranker),
     }
     const observation = await observe(ranker, key, seen, options)
     const plan = planDeployment(observation)
@@ -83,7 +87,18 @@ function followPods(
         track: metadata.labels?.[labels.track] === 'canary' ? 'canary' : 'stable',
         url: `http://${host(status?.podIP ?? '')}:${port}/metrics`,
       }))
-  scraper?.follow(formatKey(key), ranker.status?.rollout ? analysisScrapeMs : onlineScrapeMs, targets)
+  scraper?.follow(formatKey(key), scrapePeriodOf(ranker), targets)
+}
+
+function scrapePeriodOf(ranker: RankerDeployment): number {
+  const { spec, status } = ranker
+  // The kubelet takes a minute at worst; whoever changed a price waits for it.
+  const isAwaited =
+    spec.serving.auction !== undefined &&
+    !spec.suspend &&
+    status?.auctionSettings?.served !== revisionOf(liveSettingsOf(ranker))
+  if (isAwaited) return settingsScrapeMs
+  return status?.rollout ? analysisScrapeMs : onlineScrapeMs
 }
 
 const host = (ip: string): string => (ip.includes(':') ? `[${ip}]` : ip)

@@ -1,8 +1,10 @@
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
+import { revisionOf } from '../../../workers/artifacts/digest.ts'
 import { deriveConditions } from '../../control/conditions.ts'
 import type { Online } from '../../rollout/online.ts'
 import type { RolloutState } from '../../rollout/state.ts'
 import { reconcileRequestAnnotation } from '../names.ts'
+import { liveSettingsOf } from './auction-settings.ts'
 import { type Service, trackSelector, urlOf } from './children.ts'
 import type { DeploymentObservation, DeploymentPlan } from './plan.ts'
 
@@ -28,6 +30,7 @@ export function nextStatus({ ranker, plan, observation, service, online, now }: 
     ...rolloutStatus(plan.rollout.state),
     canaryDigest: plan.children?.canary?.model ?? (plan.children ? undefined : observation.canary?.model),
     online,
+    auctionSettings: auctionStatus(ranker, observation),
     ...(deployment
       ? {
           replicas: deployment.replicas,
@@ -41,6 +44,13 @@ export function nextStatus({ ranker, plan, observation, service, online, now }: 
     lastHandledReconcileAt: requested,
   }
   return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined))
+}
+
+/** Kept when the spec has no such settings any more: it tells that there is a ConfigMap. */
+function auctionStatus(ranker: RankerDeployment, { auction }: DeploymentObservation) {
+  if (ranker.spec.serving.auction === undefined && ranker.status?.auctionSettings === undefined) return undefined
+  const served = auction?.served
+  return { wanted: revisionOf(liveSettingsOf(ranker)), ...(served === undefined ? {} : { served }) }
 }
 
 function rolloutStatus({ stableDigest, rollout, rejected, revisions, handled }: RolloutState) {

@@ -7,6 +7,7 @@ import { fakeLog } from '../../support/fake-log.ts'
 function start() {
   const clock = new FakeClock()
   const pods = new Map<string, { track: Target['track']; requests: number | Error | 'hangs' }>()
+  const revisions = new Map<string, string>()
   const woken: string[] = []
   const asked: string[] = []
   const scraper = new Scraper({
@@ -24,7 +25,8 @@ function start() {
           signal.addEventListener('abort', () => reject(signal.reason), { once: true }),
         )
       const provider = 'adloom_execution_provider_info{provider="CPU",wanted="CUDA"} 1'
-      return `adloom_rank_requests_total{code="200"} ${requests}\n${provider}\n`
+      const settings = `adloom_auction_settings_info{revision="${revisions.get(url) ?? 'none'}"} 1`
+      return `adloom_rank_requests_total{code="200"} ${requests}\n${provider}\n${settings}\n`
     },
   })
   onTestFinished(() => scraper.stop())
@@ -34,7 +36,7 @@ function start() {
     const window = scraper.window('ns/a', 'w')
     return window && [window.stable.counts.requests, window.canary.counts.requests, window.problem]
   }
-  return { clock, pods, woken, asked, scraper, follow, counted }
+  return { clock, pods, revisions, woken, asked, scraper, follow, counted }
 }
 
 test('counts grow from the moment a window is opened, summed over Pods that come, go and begin anew', async () => {
@@ -151,4 +153,19 @@ test('where Pods decode is known of those that are there', async () => {
   pods.delete('a')
   await clock.advance(5000)
   expect(scraper.providers('ns/a')).toEqual([])
+})
+
+test('other settings of a Pod wake the reconciler, once', async () => {
+  const { clock, pods, revisions, woken, scraper, follow } = start()
+  pods.set('a', { track: 'stable', requests: 1 })
+  revisions.set('a', 'aa')
+  follow()
+  expect(scraper.auctionSettings('ns/a', 'a')).toBeUndefined()
+  await clock.advance(0)
+  expect([scraper.auctionSettings('ns/a', 'a'), woken]).toEqual([{ revision: 'aa' }, ['ns/a']])
+  await clock.advance(5000)
+  expect(woken).toHaveLength(1)
+  revisions.set('a', 'bb')
+  await clock.advance(5000)
+  expect([scraper.auctionSettings('ns/a', 'a'), woken.length]).toEqual([{ revision: 'bb' }, 2])
 })

@@ -47,6 +47,10 @@ compares these rules with the requests of an operator that works.
 - apiGroups: [autoscaling]
   resources: [horizontalpodautoscalers]
   verbs: [get, create, patch, delete]
+# Settings of an auction, of a ranker that has some; by name, none is listed.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, patch]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

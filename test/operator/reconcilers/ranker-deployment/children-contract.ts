@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import type { Client } from '../../../../operator/cluster/client.ts'
 import type { KubernetesObject } from '../../../../operator/cluster/objects.ts'
-import { DEPLOYMENT, SERVICE } from '../../../../operator/cluster/resources.ts'
+import { CONFIG_MAP, DEPLOYMENT, SERVICE } from '../../../../operator/cluster/resources.ts'
 import {
   HORIZONTAL_POD_AUTOSCALER,
   type HorizontalPodAutoscaler,
@@ -15,6 +15,10 @@ export interface RankerApi {
   /** Of the operator; our kinds, HTTPRoute and HorizontalPodAutoscaler are served. */
   client: Client
   namespace: string
+}
+
+interface ConfigMap extends KubernetesObject {
+  data?: Record<string, string>
 }
 
 const model = (letter: string) => ({ model: { digest: digestOf(letter) } })
@@ -150,6 +154,43 @@ export const childrenContract: Record<string, (api: RankerApi) => Promise<void>>
     expect(await replicasOf(scene)).toBe(3)
     await scene.change({ spec: { replicas: null, autoscaling: { ...scaled, minReplicas: 4 } } })
     expect(await replicasOf(scene)).toBe(4)
+  },
+
+  'settings of an auction change in a ConfigMap of their own, and no Deployment with them': async (api) => {
+    const scene = new RankerScene(api.client, key(api.namespace))
+    await scene.create({ ...model('a'), serving: { auction: { alpha: '1.2', candidateLists: 8 } } })
+    const settings = async () =>
+      JSON.parse((await scene.child<ConfigMap>(CONFIG_MAP, '-auction'))?.data?.['auction.json'] ?? 'null')
+    const deployment = async () => (await scene.child<Deployment>(DEPLOYMENT))?.metadata
+    expect(await settings()).toEqual({ settings: { alpha: '1.2' } })
+    const before = await deployment()
+    scene.writes.length = 0
+    const advertiserReserves = [{ advertiser: 'north', price: '2' }]
+    await scene.change({ spec: { serving: { auction: { alpha: '2', advertiserReserves } } } })
+    expect(await settings()).toEqual({ settings: { alpha: '2', advertiserReserves } })
+    await scene.change({ spec: { serving: { auction: null } } })
+    expect(await settings()).toEqual({ settings: {} })
+    // The number of candidate lists went with the rest, and is what the Pods are started with.
+    const ofChildren = scene.writes.filter((write) => !write.includes('RankerDeployment'))
+    expect(ofChildren).toEqual([...Array(2).fill('apply ConfigMap feed-auction'), 'apply Deployment feed'])
+    await scene.change({ spec: { serving: { auction: { beta: '3' } } } })
+    const after = await deployment()
+    expect([before?.generation, after?.generation]).toEqual([1, 2])
+    expect(await settings()).toEqual({ settings: { beta: '3' } })
+    // Each Pod heeds its part of a budget.
+    await scene.change({ spec: { replicas: 3, serving: { auction: { budgets: {} } } } })
+    const budgets = { pacing: 'Throttling', periodSeconds: 86_400 }
+    expect(await settings()).toEqual({ pods: 3, settings: { beta: '3', budgets } })
+  },
+
+  'a ConfigMap that is not ours is left as it is': async (api) => {
+    const { client, namespace } = api
+    const metadata = { namespace, name: 'feed-auction' }
+    await client.create(CONFIG_MAP, { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { mine: '1' } } as ConfigMap)
+    const scene = new RankerScene(client, key(namespace))
+    await scene.create({ ...model('a'), serving: { auction: { alpha: '1.2' } } })
+    expect((await scene.status()).state).toBe('NameTaken')
+    expect((await scene.child<ConfigMap>(CONFIG_MAP, '-auction'))?.data).toEqual({ mine: '1' })
   },
 
   'a canary follows what is scaled, which is not scaled in while it is there': async (api) => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import type { AuctionProgress } from '../../../../operator/reconcilers/ranker-deployment/auction-settings.ts'
 import {
   type DeploymentObservation,
   planDeployment,
@@ -76,6 +77,13 @@ const promoting = {
     },
   },
 }
+const settings = (fields: Partial<AuctionProgress>): AuctionProgress => ({
+  wanted: 'aa',
+  ready: 2,
+  behind: 0,
+  refused: 0,
+  ...fields,
+})
 const rejected = (spec: string) => ({
   digest: 'new',
   reason: 'AbortRequested',
@@ -88,6 +96,26 @@ const table: Record<string, [observation: Partial<DeploymentObservation>, expect
   'a new deployment is applied': [{}, 'reconciling RollingOut, applies new, served nothing'],
   'a deployment that serves is Ready': [{ deployment: serving }, 'ready Serving, applies new, served new'],
   'another model is rolled out': [old, 'reconciling RollingOut, applies new, served old'],
+  'a ranker is Ready once its Pods answer by the settings of its auction': [
+    { deployment: serving, auction: settings({ behind: 0 }) },
+    'ready Serving, applies new, served new',
+  ],
+  'settings that are on their way keep it from that': [
+    { deployment: serving, auction: settings({ behind: 1 }) },
+    'reconciling AuctionSettingsPending, applies new, served new',
+  ],
+  'settings that a Pod refuses need a person': [
+    { deployment: serving, auction: settings({ behind: 1, refused: 1, reason: 'NoPaymentNetwork' }) },
+    'stalled AuctionSettingsRefused, applies new, served new',
+  ],
+  'a ranker without Pods waits for no settings': [
+    { deployment: { ...serving, wanted: 0, replicas: 0 }, auction: settings({ ready: 0 }) },
+    'ready ScaledToZero, applies new, served new',
+  ],
+  "settings whose ConfigMap is another's hold a rollout": [
+    { ...old, auctionRefusal: { reason: 'NameTaken', message: "ConfigMap is another's" } },
+    'stalled NameTaken, applies old, served old',
+  ],
   'a model that loads does not serve yet': [
     { deployment: loading, servedDigest: 'old' },
     'reconciling RollingOut, applies new, served old',

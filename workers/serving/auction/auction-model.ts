@@ -1,0 +1,100 @@
+// What serving needs of a model with an auction: the ports that the rooms of decoding and auctions fill.
+
+import type { PacingMethod, PaymentRule } from '../../../crds/auction-settings.ts'
+import type { Allocation, Allocator, AuctionRequest, ListConstraints } from '../../auction/auction.ts'
+import type { Market } from '../../data/market/market.ts'
+
+/** What of the settings bears on the allocation; an argument of each run, so that no graph is built for it. */
+export interface AllocationWeights {
+  /** Of Eq. 21. */
+  readonly alpha: number
+  readonly beta: number
+  /** Of the reward that lists are compared by (Eq. 24). */
+  readonly lambdaConversion: number
+  readonly lambdaOrganic: number
+}
+
+/** What a model was trained with. */
+export interface AuctionDefaults extends AllocationWeights {
+  readonly paymentRule: PaymentRule
+  readonly constraints: ListConstraints
+}
+
+export interface AllocatedBatch {
+  /** In the order of the requests. */
+  readonly allocations: readonly Allocation[]
+  /** Milliseconds of parts of the run by name (encode, tokenBids, search, ...), as far as they are known. */
+  readonly steps?: Readonly<Record<string, number>>
+}
+
+/** An allocation rule whose weights come with each call. Equal requests get equal allocations, whatever else is asked. */
+export interface AuctionModel {
+  readonly market: Pick<Market, 'advertisers' | 'ads' | 'creatives'>
+  readonly defaults: AuctionDefaults
+  /** Bids are divided by it before Eq. 21: the mean bid of training. */
+  readonly bidUnit: number
+  readonly hasPaymentNetwork: boolean
+  /** Organic items of a request that names none, in their order; may be empty. */
+  readonly organic: Uint32Array
+  /** The most that its graph takes. */
+  readonly limits: { readonly slots: number; readonly ads: number; readonly organic: number }
+  allocate(requests: readonly AuctionRequest[], weights: AllocationWeights): Promise<AllocatedBatch>
+  /** One request under other bids, a vector [ads] each. */
+  underBids(
+    request: AuctionRequest,
+    bids: readonly Float64Array[],
+    weights: AllocationWeights,
+  ): Promise<readonly Allocation[]>
+}
+
+export interface PriceInput {
+  readonly request: AuctionRequest
+  readonly allocation: Allocation
+}
+
+/**
+ * Payments per click by slot of each chosen list, within reserve and bid; 0 for organic items and where a list is short.
+ * @param options the allocator asks with the weights of these lists, for rules that search again
+ */
+export type PriceLists = (
+  rule: PaymentRule,
+  lists: readonly PriceInput[],
+  options: { readonly allocator: Allocator },
+) => Promise<readonly Float64Array[]>
+
+export interface BudgetPlan {
+  readonly pacing: PacingMethod
+  readonly periodSeconds: number
+  /** [advertisers], this process's part of what may be spent in a period; Infinity where there is no bound. */
+  readonly budgets: Float64Array
+}
+
+/** Ads that take part: indices into those that were asked for, and their bids. */
+export interface Admission {
+  readonly ads: readonly number[]
+  /** Of `ads`; pacing may lower them. */
+  readonly bids: Float64Array
+}
+
+export interface Charge {
+  /** Of the Dataset. */
+  readonly advertiser: number
+  readonly amount: number
+}
+
+/** Heeds budgets in one process; it knows nothing of what others spend. */
+export interface BudgetPacer {
+  /** Takes another plan, or none; what was spent in this period stays spent. */
+  use(plan: BudgetPlan | undefined): void
+  /** @param key of the request: the same key gets the same draws */
+  admit(ads: Pick<AuctionRequest, 'advertisers' | 'bids'>, key: string): Admission
+  /** What an answer is expected to cost. */
+  charge(charges: readonly Charge[]): void
+}
+
+/** All that answers with priced lists. */
+export interface ServedAuction {
+  readonly model: AuctionModel
+  readonly price: PriceLists
+  readonly pacer: BudgetPacer
+}

@@ -1,0 +1,224 @@
+// From the ids of a request to an auction over indices, with a reason for each id that does not take part.
+
+import { defaultSlots, type RankRequest, type SkippedReason } from '../../../crds/rank.ts'
+import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
+import { resolveHistory, type Skip, type Skipped, skipList } from '../resolve-request.ts'
+import type { ServedModel } from '../served-model.ts'
+import type { AuctionModel, BudgetPacer } from './auction-model.ts'
+import type { AuctionCatalogue } from './catalogue.ts'
+import { type AdDraft, admitted, type ExclusionCounter, Floor } from './eligibility.ts'
+import type { AuctionSettings } from './settings.ts'
+
+export interface ResolvedAuction {
+  readonly request: AuctionRequest
+  readonly settings: AuctionSettings
+  readonly explain: boolean
+  /** Ad of the Dataset by candidate of `request.ads`; -1 for an item that is none. */
+  readonly ads: Int32Array
+  /** Ids of advertisers beyond those of the Dataset; undefined for one without a name. */
+  readonly guests: readonly (string | undefined)[]
+  readonly skipped: Skipped[]
+  readonly market: AuctionCatalogue['market']
+}
+
+export interface AuctionScene {
+  readonly model: Pick<AuctionModel, 'limits' | 'organic'>
+  readonly catalogue: AuctionCatalogue
+  readonly lookup: Pick<ServedModel, 'findItem' | 'historyOf'>
+  readonly settings: AuctionSettings
+  readonly pacer: Pick<BudgetPacer, 'admit'>
+  /** Of the request: the same key gets the same draws of pacing. */
+  readonly key: string
+  /** Told of each ad that does not take part. */
+  readonly onExcluded: ExclusionCounter
+}
+
+/** @param request of which the schema and the limits were checked */
+export function resolveAuction(request: RankRequest, scene: AuctionScene): ResolvedAuction {
+  const { lookup, settings, model } = scene
+  const { skipped, skip } = skipList()
+  const history = resolveHistory(request.user, lookup, skip)
+  const seen = request.includeSeen ? new Set<number>() : new Set(history)
+  const slots = request.slots ?? Math.min(model.limits.slots, defaultSlots)
+  const guests = new Guests(scene.catalogue)
+  const ads =
+    request.candidates?.ads === undefined
+      ? ownAds(scene, slots, seen)
+      : askedAds(request.candidates.ads, scene, { slots, seen, guests, skip })
+  const taken = new Set(ads.map(({ item }) => item))
+  const organic = organicItems(request.candidates?.organic, scene, { seen, taken, skip })
+  const { slotReserves } = settings
+  return {
+    request: {
+      history,
+      ads: Uint32Array.from(ads, ({ item }) => item),
+      bids: Float64Array.from(ads, ({ bid }) => bid),
+      advertisers: Uint32Array.from(ads, ({ advertiser }) => advertiser),
+      ...(ads.some(({ creatives }) => creatives) ? { creatives: ads.map(({ creatives }) => creatives) } : {}),
+      organic,
+      slots,
+      constraints: constraintsOf(request, settings),
+      ...(slotReserves.length === 0 ? {} : { slotReserves: padded(slotReserves, slots) }),
+      ...(ads.some(({ reserve }) => reserve > 0)
+        ? { adReserves: Float64Array.from(ads, ({ reserve }) => reserve) }
+        : {}),
+    },
+    settings,
+    explain: request.explain ?? false,
+    ads: Int32Array.from(ads, ({ ad }) => ad),
+    guests: guests.names,
+    skipped,
+    market: scene.catalogue.market,
+  }
+}
+
+interface AskedScene {
+  readonly slots: number
+  readonly seen: ReadonlySet<number>
+  readonly guests: Guests
+  readonly skip: Skip
+}
+
+type AskedAds = NonNullable<NonNullable<RankRequest['candidates']>['ads']>
+
+function askedAds(asked: AskedAds, scene: AuctionScene, { slots, seen, guests, skip }: AskedScene): AdDraft[] {
+  const { catalogue, settings, onExcluded } = scene
+  const { ads } = catalogue.market
+  const floor = new Floor(settings, slots)
+  const drafts = new Map<number, AdDraft>()
+  const ids: string[] = []
+  const exclude = (id: string, reason: SkippedReason) => {
+    skip(id, reason)
+    onExcluded(reason)
+  }
+  for (const candidate of asked) {
+    const found = findAd(candidate.id, scene)
+    if (found === undefined) {
+      exclude(candidate.id, 'UnknownAd')
+      continue
+    }
+    const { ad, item } = found
+    const bid = candidate.bid ?? (ad < 0 ? Number.NaN : ads.bid[ad])
+    const named = candidate.advertiser
+    const advertiser = named === undefined && ad >= 0 ? ads.advertiser[ad] : guests.indexOf(named)
+    const creatives = candidate.creatives && knownCreatives(candidate.creatives, item, catalogue, skip)
+    const draft: AdDraft = { ad, item, bid, advertiser, reserve: floor.reserveOf(advertiser), creatives }
+    const reason = drafts.has(item) ? 'Duplicate' : (reasonAgainst(draft, seen) ?? floor.against(draft))
+    if (reason !== undefined) {
+      exclude(candidate.id, reason)
+      continue
+    }
+    drafts.set(item, draft)
+    ids.push(candidate.id)
+  }
+  return withinBudget([...drafts.values()], floor, scene, (place, reason) => exclude(ids[place], reason))
+}
+
+function withinBudget(
+  drafts: AdDraft[],
+  floor: Floor,
+  { settings, pacer, key }: AuctionScene,
+  onRefused: (place: number, reason: SkippedReason) => void,
+): AdDraft[] {
+  const { budgets } = settings
+  if (budgets === undefined || drafts.length === 0) return drafts
+  const admission = admitted(drafts, { pacer, key, budgets }, (draft) => floor.against(draft))
+  for (const { place, reason } of admission.refused) onRefused(place, reason)
+  return admission.drafts
+}
+
+function reasonAgainst({ item, creatives }: AdDraft, seen: ReadonlySet<number>): SkippedReason | undefined {
+  if (seen.has(item)) return 'Seen'
+  return creatives?.length === 0 ? 'NoCreative' : undefined
+}
+
+function findAd(id: string, { catalogue, lookup }: AuctionScene): { ad: number; item: number } | undefined {
+  const ad = catalogue.findAd(id)
+  if (ad !== undefined) return { ad, item: catalogue.market.ads.item[ad] }
+  const item = lookup.findItem(id)
+  return item === undefined ? undefined : { ad: catalogue.adOf(item) ?? -1, item }
+}
+
+/** All ads of the Dataset that may bid; where the graph takes fewer, those with the highest bids. */
+function ownAds(scene: AuctionScene, slots: number, seen: ReadonlySet<number>): AdDraft[] {
+  const { settings, model, onExcluded } = scene
+  const { ads } = scene.catalogue.market
+  const floor = new Floor(settings, slots)
+  const drafts: AdDraft[] = []
+  for (let ad = 0; ad < ads.count; ad++) {
+    const advertiser = ads.advertiser[ad]
+    const reserve = floor.reserveOf(advertiser)
+    const draft = { ad, item: ads.item[ad], bid: ads.bid[ad], advertiser, reserve, creatives: undefined }
+    const reason = reasonAgainst(draft, seen) ?? floor.against(draft)
+    if (reason !== undefined) onExcluded(reason)
+    else drafts.push(draft)
+  }
+  const left = withinBudget(drafts, floor, scene, (_, reason) => onExcluded(reason))
+  if (left.length <= model.limits.ads) return left
+  return left.sort((one, other) => other.bid - one.bid || one.ad - other.ad).slice(0, model.limits.ads)
+}
+
+function knownCreatives(ids: readonly string[], item: number, catalogue: AuctionCatalogue, skip: Skip): Uint32Array {
+  const known = new Set<number>()
+  for (const id of ids) {
+    const creative = catalogue.findCreative(id)
+    if (creative !== undefined && catalogue.market.creatives?.item[creative] === item) known.add(creative)
+    else skip(id, 'UnknownCreative')
+  }
+  return Uint32Array.from(known)
+}
+
+interface OrganicScene {
+  readonly seen: ReadonlySet<number>
+  readonly taken: ReadonlySet<number>
+  readonly skip: Skip
+}
+
+/** In the order of the request, which is that of the answer. */
+function organicItems(
+  ids: readonly string[] | undefined,
+  { lookup, model }: AuctionScene,
+  { seen, taken, skip }: OrganicScene,
+): Uint32Array {
+  if (ids === undefined) return model.organic.filter((item) => !seen.has(item) && !taken.has(item))
+  const items = new Set<number>()
+  for (const id of ids) {
+    const item = lookup.findItem(id)
+    if (item === undefined) skip(id, 'UnknownItem')
+    else if (items.has(item)) skip(id, 'Duplicate')
+    else if (taken.has(item)) skip(id, 'AlsoAnAd')
+    else if (!seen.has(item)) items.add(item)
+  }
+  return Uint32Array.from(items)
+}
+
+const constraintsOf = ({ constraints }: RankRequest, settings: AuctionSettings): ListConstraints => ({
+  ...settings.constraints,
+  ...constraints,
+})
+
+function padded(reserves: Float64Array, slots: number): Float64Array {
+  const all = new Float64Array(slots)
+  all.set(reserves.subarray(0, slots))
+  return all
+}
+
+/** Advertisers of one request that the Dataset does not know; they are counted on from those that it knows. */
+class Guests {
+  readonly names: (string | undefined)[] = []
+  readonly #catalogue: AuctionCatalogue
+  readonly #known = new Map<string, number>()
+
+  constructor(catalogue: AuctionCatalogue) {
+    this.#catalogue = catalogue
+  }
+
+  /** @param id undefined: one that nobody else is */
+  indexOf(id: string | undefined): number {
+    const known = id === undefined ? undefined : (this.#catalogue.findAdvertiser(id) ?? this.#known.get(id))
+    if (known !== undefined) return known
+    const index = this.#catalogue.market.advertisers.count + this.names.push(id) - 1
+    if (id !== undefined) this.#known.set(id, index)
+    return index
+  }
+}
