@@ -8,9 +8,9 @@ import { appendLogged, loggedTable } from './logged-lists.ts'
 import type { Mechanism } from './mechanism.ts'
 import { appendOutcomes, outcomeTable } from './outcomes.ts'
 import { appendRegrets, type RegretOptions, regretTable } from './regret.ts'
-import { regretGroup } from './regret-metrics.ts'
+import { psiHalfWidth } from './regret-metrics.ts'
 import type { MarketRequest } from './requests.ts'
-import { psiHalfWidth, type Sampled, type SamplingRule, sampleUntilPrecise } from './sampling-rule.ts'
+import { type Sampled, type SamplingRule, sampleUntilPrecise } from './sampling-rule.ts'
 import type { Table } from './table.ts'
 
 /** What is measured so far. Tables grow in place. */
@@ -135,9 +135,6 @@ function auditIncentives(
       await ports.report('Audit', progress.audited, most)
       await ports.settled(progress)
     },
-    (audited) =>
-      psiHalfWidth(
-        regretGroup(progress.regrets, clusters.subarray(0, audited), names, { utilityFloor, searched: false }),
-      ),
+    (audited) => psiHalfWidth(progress.regrets, clusters.subarray(0, audited), names, utilityFloor),
   )
 }

@@ -5,6 +5,7 @@
 import type { JudgeName } from './judge.ts'
 import type { GroupMetric, MeanOf, MetricGroup } from './metric-group.ts'
 import { judgedColumn } from './outcomes.ts'
+import { ratioHalfWidth } from './sampling-rule.ts'
 import { columnOf, rowCount, type Table } from './table.ts'
 
 /** An audited ad as a judge sees it. */
@@ -97,6 +98,38 @@ export function regretGroup(
   return { clusters, columns, metrics }
 }
 
+/**
+ * The widest half-width of Ψ among the judges, from the audited ads of the first `clusters.length` requests; without the
+ * objects of a group, as it is asked for again and again.
+ */
+export function psiHalfWidth(
+  { columns, values }: Table,
+  clusters: Uint32Array,
+  judges: readonly JudgeName[],
+  floor: number,
+): number {
+  const width = columns.length
+  const at = (name: string): number => columns.indexOf(name)
+  const [request, listed] = [at('request'), at('listed')]
+  const widths = judges.map((judge) => {
+    const [utility, valueClicks, regret] = ['utility', 'valueClicks', 'regret'].map((name) =>
+      at(judgedColumn(judge, name)),
+    )
+    const [psi, pairs] = [new Float64Array(clusters.length), new Float64Array(clusters.length)]
+    for (let row = 0; row < values.length; row += width) {
+      if (!countsInPsi(values[row + listed] === 1, values[row + utility], values[row + valueClicks], floor)) continue
+      psi[values[row + request]] += values[row + regret] / values[row + utility]
+      pairs[values[row + request]]++
+    }
+    return ratioHalfWidth(psi, pairs, clusters)
+  })
+  return Math.max(...widths)
+}
+
+/** Of a winner whose utility is above the floor, a share of its value times its clicks. */
+const countsInPsi = (listed: boolean, utility: number, valueClicks: number, floor: number): boolean =>
+  listed && utility > floor * valueClicks
+
 function auditedAds(table: Table, judge: JudgeName, floor: number): AuditedAd[] {
   const fact = (name: string) => columnOf(table, name)
   const judged = (name: string) => columnOf(table, judgedColumn(judge, name))
@@ -105,7 +138,7 @@ function auditedAds(table: Table, judge: JudgeName, floor: number): AuditedAd[] 
   const [regret, bestValueClicks, violation] = ['regret', 'bestValueClicks', 'violation'].map(judged)
   return Array.from({ length: rowCount(table) }, (_, row) => ({
     listed: listed[row] === 1,
-    counts: listed[row] === 1 && utility[row] > floor * valueClicks[row],
+    counts: countsInPsi(listed[row] === 1, utility[row], valueClicks[row], floor),
     weight: weight[row],
     utility: utility[row],
     valueClicks: valueClicks[row],

@@ -1,7 +1,5 @@
 // How many requests an audit takes: until what it measures is known well enough, up to a bound.
 
-import type { MetricGroup } from './metric-group.ts'
-
 /** Two-sided 95 % of a normal distribution. */
 const quantile = 1.959964
 
@@ -68,15 +66,4 @@ export function ratioHalfWidth(numerator: Float64Array, denominator: Float64Arra
   if (count < 2) return Number.NaN
   const squares = [...residuals.values()].reduce((sum, residual) => sum + residual * residual, 0)
   return (quantile * Math.sqrt((squares * count) / (count - 1))) / by
-}
-
-/** The widest half-width of Ψ among the judges. */
-export function psiHalfWidth({ columns, clusters }: MetricGroup): number {
-  const widths: number[] = []
-  for (const [name, psi] of columns) {
-    const judge = /^(\w+)\/psi$/.exec(name)?.[1]
-    const pairs = judge === undefined ? undefined : columns.get(`${judge}/pairs`)
-    if (pairs !== undefined) widths.push(ratioHalfWidth(psi, pairs, clusters))
-  }
-  return widths.length === 0 ? Number.NaN : Math.max(...widths)
 }

@@ -3,8 +3,9 @@ import { describe, expect, test } from 'vitest'
 import { modelJudge } from '../../../../workers/evaluation/market/judge.ts'
 import { measureGroup } from '../../../../workers/evaluation/market/metric-group.ts'
 import { appendRegrets, regretOf, regretTable } from '../../../../workers/evaluation/market/regret.ts'
-import { regretGroup } from '../../../../workers/evaluation/market/regret-metrics.ts'
+import { psiHalfWidth, regretGroup } from '../../../../workers/evaluation/market/regret-metrics.ts'
 import type { MarketRequest } from '../../../../workers/evaluation/market/requests.ts'
+import { ratioHalfWidth } from '../../../../workers/evaluation/market/sampling-rule.ts'
 import { columnOf } from '../../../../workers/evaluation/market/table.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 import { auctionOf, firstPrice, flat, gsp, type Pricing, positionMechanism, vcg } from './position-auction.ts'
@@ -90,6 +91,20 @@ describe('values of U[0, 1] on slots of 1 and 0.5, by the figures of reference s
     expect(ofRatios).toBeGreaterThan(3 * ofSums)
     expect(measures(table, requests.length, 0.3).Psi).toBeLessThan(ofRatios / 3)
   })
+})
+
+test('the half-width that an audit watches is that of the sums that Ψ is made of', async () => {
+  const random = new Random('half-width')
+  const requests = Array.from({ length: 60 }, (_, index) =>
+    auctionOf([random.uniform(), random.uniform(), 0.1], {}, index),
+  )
+  const table = await audit(gsp, requests)
+  const clusters = Uint32Array.from(requests, ({ index }) => index % 25)
+  const { columns } = regretGroup(table, clusters, ['Model'], { utilityFloor: 0.05, searched: false })
+  const [psi, pairs] = ['Model/psi', 'Model/pairs'].map((name) => columns.get(name) ?? new Float64Array())
+  const width = psiHalfWidth(table, clusters, ['Model'], 0.05)
+  expect(width).toBeGreaterThan(0)
+  expect(width).toBeCloseTo(ratioHalfWidth(psi, pairs, clusters), 12)
 })
 
 describe('losers', () => {
