@@ -11,6 +11,8 @@ export type StageMetrics = Readonly<Record<string, number>>
 
 export interface StageProgress {
   readonly optimizer: OptimizerState
+  /** Step at which the epoch under way began. */
+  readonly epochStart: number
   /** Sums over the steps of the epoch under way, by the name of the step's output. */
   readonly sums: Readonly<Record<string, number>>
   /** Of the epochs that are done. */
@@ -22,6 +24,7 @@ export interface StageProgress {
 
 export const stageStart = (parameters: Float32Array, extra: StageProgress['extra'] = {}): StageProgress => ({
   optimizer: freshState(parameters),
+  epochStart: 0,
   sums: {},
   history: [],
   extra,
@@ -35,6 +38,8 @@ export interface StagePorts {
   /** After every step and what follows it; `snapshot` copies the state for a checkpoint. */
   settled(step: number, snapshot: () => StageProgress): Promise<void>
   epochEnded(epoch: number, metrics: StageMetrics): void
+  /** Epochs after which the stage pauses, for stages that take turns; absent: at its end. */
+  readonly pauseAfter?: number
 }
 
 export interface StepContext {
@@ -73,6 +78,8 @@ export interface StageResult {
   readonly extra: StageProgress['extra']
   /** The epoch that was kept, from 1. */
   readonly epoch: number
+  /** Where it ended, or pauses. */
+  readonly progress: StageProgress
 }
 
 export const stageBetas: AdamW['betas'] = [0.9, 0.98]
@@ -99,7 +106,8 @@ const isOver = ({ history, best }: StageProgress, { epochs, patience = 0 }: Stag
 export async function runStage(stage: Stage, start: StageProgress, ports: StagePorts): Promise<StageResult> {
   const state = new TrainingState(start.optimizer)
   let progress: StageProgress = start
-  while (!isOver(progress, stage)) {
+  const pauses = () => progress.history.length >= (ports.pauseAfter ?? Number.POSITIVE_INFINITY)
+  while (!isOver(progress, stage) && !pauses()) {
     progress = await takeStep(stage, state, progress, ports)
     const settled = progress
     await ports.settled(state.step, () => ({ ...settled, optimizer: state.snapshot() }))
@@ -110,6 +118,7 @@ export async function runStage(stage: Stage, start: StageProgress, ports: StageP
     history,
     extra,
     epoch: best?.epoch ?? history.length,
+    progress: { ...progress, optimizer: state.snapshot() },
   }
 }
 
@@ -120,7 +129,7 @@ async function takeStep(
   ports: StagePorts,
 ): Promise<StageProgress> {
   const epoch = progress.history.length + 1
-  const index = state.step - progress.history.length * stage.stepsPerEpoch
+  const index = state.step - progress.epochStart
   const context = { epoch, index, step: state.step, extra: progress.extra }
   const { session, batch } = await stage.step({ ...context, parameters: state.parameters })
   const scalars = stepScalars(stage.schedule, stage.betas, state.step + 1)
@@ -137,12 +146,12 @@ async function takeStep(
     metrics: { loss: outputs.loss },
   })
   const next = { ...progress, sums, extra }
-  return index + 1 === stage.stepsPerEpoch ? endEpoch(stage, state.parameters, next, ports) : next
+  return index + 1 === stage.stepsPerEpoch ? endEpoch(stage, state, next, ports) : next
 }
 
 async function endEpoch(
   stage: Stage,
-  parameters: Float32Array,
+  { parameters, step }: Pick<TrainingState, 'parameters' | 'step'>,
   progress: StageProgress,
   ports: StagePorts,
 ): Promise<StageProgress> {
@@ -155,6 +164,7 @@ async function endEpoch(
   const improved = score !== undefined && (progress.best === undefined || score > progress.best.score)
   return {
     ...progress,
+    epochStart: step,
     sums: {},
     history: [...progress.history, metrics],
     best: improved ? { epoch, score, parameters: parameters.slice() } : progress.best,

@@ -10,14 +10,19 @@ import {
   writeStageCheckpoint,
   writeStageResult,
 } from '../../ranker/stage-files.ts'
-import { StageDivergedError, type StagePorts, type StageProgress } from '../../ranker/stage-training.ts'
+import {
+  StageDivergedError,
+  type StagePorts,
+  type StageProgress,
+  type StageResult,
+} from '../../ranker/stage-training.ts'
 import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
 
 export type StageName = 'pretrain' | 'reward' | 'allocation' | 'payment'
 
 export interface FinishedStage extends StageOutcome {
-  readonly name: StageName
+  readonly name: StageName | 'joint'
   readonly digest: string
   /** Whether another run, or an earlier attempt of this one, had trained it. */
   readonly reused: boolean
@@ -29,7 +34,7 @@ export interface StageJob {
   readonly inputs: JsonObject
   /** The state before the first step. */
   start(): StageProgress
-  train(start: StageProgress, ports: StagePorts): Promise<StageOutcome>
+  train(start: StageProgress, ports: StagePorts): Promise<StageResult>
 }
 
 export interface StageHost {
@@ -59,11 +64,12 @@ export async function runStageJob({ name, inputs, start, train }: StageJob, host
   const checkpoint = await checkpoints.latest()
   if (checkpoint !== undefined) context.log.info('Goes on from a checkpoint', { stage: name, step: checkpoint.step })
   const from = checkpoint === undefined ? start() : await readStageCheckpoint(checkpoint)
-  const outcome = await trained(name, train, from, host, async (step, snapshot) => {
+  const settled: StagePorts['settled'] = async (step, snapshot) => {
     if (step % host.checkpointSteps !== 0) return
     const fill = (directory: string) => writeStageCheckpoint(directory, snapshot())
     await checkpoints.write(step, context.startToken, fill, () => context.mayWrite())
-  })
+  }
+  const outcome = await trained(name, () => train(from, portsOf(name, context, settled)))
   await context.mayWrite()
   const artifact = await store.publish(
     {
@@ -77,18 +83,14 @@ export async function runStageJob({ name, inputs, start, train }: StageJob, host
   )
   await store.recordInput(namespace, inputDigest, artifact.digest)
   await checkpoints.remove()
-  return { name, digest: artifact.digest, reused: false, ...outcome }
+  const { parameters, history, epoch } = outcome
+  return { name, digest: artifact.digest, reused: false, parameters, history, epoch }
 }
 
-async function trained(
-  name: StageName,
-  train: StageJob['train'],
-  start: StageProgress,
-  { context }: StageHost,
-  settled: StagePorts['settled'],
-): Promise<StageOutcome> {
+/** @throws JobError where training diverges */
+export async function trained(name: StageName, train: () => Promise<StageResult>): Promise<StageResult> {
   try {
-    return await train(start, portsOf(name, context, settled))
+    return await train()
   } catch (error) {
     if (error instanceof StageDivergedError)
       throw new JobError('Diverged', `Stage ${name}: ${error.message}`, { retryable: false, cause: error })
