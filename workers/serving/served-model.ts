@@ -1,5 +1,6 @@
 // A model with all that answering a request needs, loaded and warm.
 
+import type { AuctionSettingsSpec } from '../../crds/auction-settings.ts'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
@@ -31,6 +32,8 @@ export interface LoadOptions {
   /** Longest list that will be asked for. */
   readonly beamSize: number
   readonly maxBatchSize: number
+  /** What of the auction shapes the graph; absent: as the model was trained. */
+  readonly auction?: Pick<AuctionSettingsSpec, 'candidateLists'>
 }
 
 /**
