@@ -23,13 +23,14 @@ export function withoutCandidate(request: AuctionRequest, candidate: number): Au
   if (candidate >= ads.length)
     return { ...request, organic: organic.filter((_, index) => index !== candidate - ads.length) }
   const kept = (_: unknown, ad: number) => ad !== candidate
-  const { adReserves } = request
+  const { adReserves, creatives } = request
   return {
     ...request,
     ads: ads.filter(kept),
     bids: bids.filter(kept),
     advertisers: advertisers.filter(kept),
     ...(adReserves === undefined ? {} : { adReserves: adReserves.filter(kept) }),
+    ...(creatives === undefined ? {} : { creatives: creatives.filter(kept) }),
   }
 }
 

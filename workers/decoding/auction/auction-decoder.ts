@@ -141,7 +141,7 @@ export class AuctionDecoder implements Allocator {
     const outputs = await session.run({
       ...historyTensors(shape, histories),
       [judgeHistory]: oldestFirst(requests, shape.historyLength),
-      ...candidateTensors(prepared, capacity),
+      ...candidateTensors(prepared, capacity, this.#parts.creativesByItem),
       ...bidTensors(prepared, rows, capacity, { bidding, bidUnit }, catalogue.items),
       [objectiveInputs.conversion]: float32([1], [objective.conversion]),
       [objectiveInputs.organic]: float32([1], [objective.organic]),

@@ -12,24 +12,7 @@ import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import type { CandidateColumns } from './beam-state.ts'
 import { type FoundLists, type SearchInputs, searchLists } from './list-search.ts'
-import { type Capacity, requestInputs } from './request-tensors.ts'
-
-/** Creatives by item [items, most], -1 where an item has fewer. */
-export interface CreativesByItem {
-  readonly most: number
-  readonly creative: Int32Array
-}
-
-export const creativesByItem = (offsets: Uint32Array): CreativesByItem => {
-  const items = offsets.length - 1
-  let most = 1
-  for (let item = 0; item < items; item++) most = Math.max(most, offsets[item + 1] - offsets[item])
-  const creative = new Int32Array(items * most).fill(-1)
-  for (let item = 0; item < items; item++)
-    for (let index = offsets[item]; index < offsets[item + 1]; index++)
-      creative[item * most + index - offsets[item]] = index
-  return { most, creative }
-}
+import { type Capacity, type CreativesByItem, requestInputs } from './request-tensors.ts'
 
 export interface AuctionModelParts {
   readonly shape: GeneratorShape
@@ -162,11 +145,10 @@ export const auctionGraph = (
   const memory = memoryRows(decoderMemory(parameters, shape, encodeHistory(parameters, shape, read, keep)), of)
   const candidates = candidateColumns(graph, capacity, of)
   const item = graph.input(requestInputs.item, 'int32', ['H', candidates.columns])
-  const itemOfRow = op.gather(item, of)
   const offered =
     creatives === undefined
       ? undefined
-      : op.gather(graph.constant('int32', [items.itemCount, creatives.most], creatives.creative), itemOfRow)
+      : op.gather(graph.input(requestInputs.creatives, 'int32', ['H', candidates.columns, creatives.most]), of)
   const search: SearchInputs = {
     parameters,
     shape,

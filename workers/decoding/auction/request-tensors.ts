@@ -14,6 +14,8 @@ export const requestInputs = {
   isAd: 'candidate.isAd',
   organicRank: 'candidate.organicRank',
   advertiser: 'candidate.advertiser',
+  /** Creatives that each may be shown with, -1 where there are fewer. */
+  creatives: 'candidate.creatives',
   bid: 'candidate.bid',
   reserve: 'slot.reserve',
   maxAds: 'constraint.maxAds',
@@ -82,8 +84,43 @@ const integers = (rows: number, width: number, fill: number) => {
   return { data, row: (index: number) => data.subarray(index * width, (index + 1) * width) }
 }
 
+/** Creatives by item [items, most], -1 where an item has fewer. */
+export interface CreativesByItem {
+  readonly most: number
+  readonly creative: Int32Array
+}
+
+export const creativesByItem = (offsets: Uint32Array): CreativesByItem => {
+  const items = offsets.length - 1
+  let most = 1
+  for (let item = 0; item < items; item++) most = Math.max(most, offsets[item + 1] - offsets[item])
+  const creative = new Int32Array(items * most).fill(-1)
+  for (let item = 0; item < items; item++)
+    for (let index = offsets[item]; index < offsets[item + 1]; index++)
+      creative[item * most + index - offsets[item]] = index
+  return { most, creative }
+}
+
+/** Creatives of the candidates of each request: those that it names for an ad, else all of the item. */
+function creativeTensor(prepared: readonly PreparedRequest[], columns: number, { most, creative }: CreativesByItem) {
+  const data = new Int32Array(prepared.length * columns * most).fill(-1)
+  for (const [row, { request }] of prepared.entries()) {
+    const { ads, organic, creatives } = request
+    for (let candidate = 0; candidate < ads.length + organic.length; candidate++) {
+      const item = candidate < ads.length ? ads[candidate] : organic[candidate - ads.length]
+      const offered = creatives?.[candidate]?.subarray(0, most) ?? creative.subarray(item * most, (item + 1) * most)
+      data.set(offered, (row * columns + candidate) * most)
+    }
+  }
+  return int32([prepared.length, columns, most], data)
+}
+
 /** What does not depend on bids, by request. */
-export function candidateTensors(prepared: readonly PreparedRequest[], capacity: Capacity): Tensors {
+export function candidateTensors(
+  prepared: readonly PreparedRequest[],
+  capacity: Capacity,
+  creatives?: CreativesByItem,
+): Tensors {
   const count = prepared.length
   const { columns } = capacity
   const item = integers(count, columns, 0)
@@ -125,6 +162,7 @@ export function candidateTensors(prepared: readonly PreparedRequest[], capacity:
     [requestInputs.maxAds]: bound('maxAds'),
     [requestInputs.minGap]: bound('minGap'),
     [requestInputs.maxPerAdvertiser]: bound('maxPerAdvertiser'),
+    ...(creatives === undefined ? {} : { [requestInputs.creatives]: creativeTensor(prepared, columns, creatives) }),
     ...Object.fromEntries(byLevel),
   }
 }

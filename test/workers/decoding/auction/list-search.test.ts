@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest'
 import { type AuctionRequest, unconstrained } from '../../../../workers/auction/auction.ts'
 import type { TokenBidding } from '../../../../workers/auction/token-bids.ts'
-import { auctionGraph, creativesByItem } from '../../../../workers/decoding/auction/auction-graph.ts'
+import { auctionGraph } from '../../../../workers/decoding/auction/auction-graph.ts'
 import { possibleList } from '../../../../workers/decoding/auction/list-search.ts'
 import {
   bidTensors,
   candidateTensors,
   capacityFor,
+  creativesByItem,
   prepareRequest,
 } from '../../../../workers/decoding/auction/request-tensors.ts'
 import { type GeneratorShape, generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
@@ -46,7 +47,7 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
       shape,
       requests.map(({ history }) => ({ items: history })),
     ),
-    ...candidateTensors(prepared, capacity),
+    ...candidateTensors(prepared, capacity, creativesByItem(catalogue.offsets)),
     ...bidTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue.items),
   })
   await session.release()
@@ -140,6 +141,14 @@ describe.each(['MTP', 'NextToken'] as const)('a search over lists with creatives
     const items = [...asked.ads, ...asked.organic]
     for (const { candidate, creative } of found)
       for (const [slot, each] of candidate.entries()) expect(Math.floor(creative[slot] / 2)).toBe(items[each])
+  })
+
+  test('an ad has no other creative than those that the request names for it', async () => {
+    const only = [Uint32Array.of(3), undefined, Uint32Array.of(14)]
+    const [found] = await search(shape, [request({ creatives: only })])
+    for (const { candidate, creative } of found)
+      for (const [slot, each] of candidate.entries())
+        if (each === 0 || each === 2) expect(creative[slot]).toBe(only[each]?.[0])
   })
 
   test('a higher bid never lowers the place of the ad in the first slot', async () => {
