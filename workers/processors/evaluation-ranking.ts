@@ -4,6 +4,7 @@ import type { JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
 import { evaluationCases, historyOf } from '../data/sequences.ts'
+import { openEgaRecommender } from '../decoding/ega-recommender.ts'
 import { openRecommender } from '../decoding/recommender.ts'
 import { championName, compare, type Ranked, rankTargets } from '../evaluation/evaluate.ts'
 import { itemCf } from '../evaluation/item-cf.ts'
@@ -22,6 +23,8 @@ export type OpenModel = (
 ) => Promise<TrainedRecommender>
 
 export const openTrained: OpenModel = async (digest, options) => {
+  const artifact = await options.store.open(digest)
+  if (artifact.manifest.metadata.architecture === 'EGAV2') return openEgaRecommender(artifact, options.threads)
   const { name, model, datasetDigest, recommend, release } = await openRecommender(digest, options)
   return { name, datasetDigest, itemIds: model.itemIds, recommend, release }
 }

@@ -89,6 +89,8 @@ export class NotAModelError extends Error {
 export const openModel = async (artifact: Artifact): Promise<RankerModel> => {
   if (artifact.manifest.kind !== modelKind) throw new NotAModelError(artifact.digest, artifact.manifest.kind)
   const description = JSON.parse(await readFile(artifact.path(files.description), 'utf8')) as ModelDescription
+  if (description.architecture !== 'DecoderOnly')
+    throw new NotAModelError(artifact.digest, `model of architecture ${String(description.architecture)}`)
   const { shape, itemCount } = description
   const parameters = fromBytes(await artifact.readFile(files.weights))
   const { size } = rankerLayout(shape)

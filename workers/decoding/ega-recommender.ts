@@ -1,0 +1,125 @@
+// EGA-V2's generator as a source of lists for full ranking: the next item by log z over the whole catalogue, bids aside.
+
+import type { Artifact } from '../artifacts/store.ts'
+import { TopItems } from '../evaluation/top-items.ts'
+import type { Catalogue } from '../ranker/catalogue.ts'
+import { decodeLists, decoderMemory } from '../ranker/ega/decoder.ts'
+import { openEgaModel } from '../ranker/ega/ega-artifact.ts'
+import { encodeHistory } from '../ranker/ega/encoder.ts'
+import { type GeneratorShape, generatorLayout, generatorNames } from '../ranker/ega/generator-shape.ts'
+import { type CandidateLevel, itemHead } from '../ranker/ega/item-head.ts'
+import { historyTensors } from '../ranker/ega/pretraining.ts'
+import { historyInputs } from '../ranker/ega/pretraining-model.ts'
+import { constantTable, itemsAt } from '../ranker/ega/token-vectors.ts'
+import { Graph, type Value } from '../tensor/graph.ts'
+import { writeModel } from '../tensor/onnx-writer.ts'
+import * as op from '../tensor/operators.ts'
+import { constantParameters } from '../tensor/parameters.ts'
+import { Session } from '../tensor/session.ts'
+import { IncompleteModelError } from './auction/ega-decoder.ts'
+
+const historiesOfRun = 64
+/** Order of equal scores. */
+const tieSeed = 0
+
+export interface EgaRecommender {
+  readonly name: string
+  readonly datasetDigest: string
+  readonly itemIds: readonly string[]
+  /** For each history the `count` likeliest items that are not in it, best first; fewer only when fewer are left. */
+  recommend(histories: readonly Uint32Array[], count: number): Promise<Uint32Array[]>
+  release(): Promise<void>
+}
+
+/** All entries of the catalogue's trie as one group of candidates, which are the leaves in their order. */
+const wholeCatalogue = (graph: Graph, { trie, levels }: Catalogue): CandidateLevel[] =>
+  Array.from({ length: levels }, (_, level) => {
+    const first = trie.levelStart[level + 1]
+    const count = trie.levelStart[level + 2] - first
+    const parent = new Int32Array(count)
+    for (let node = trie.levelStart[level]; node < trie.levelStart[level + 1]; node++)
+      parent.fill(node - trie.levelStart[level], trie.start[node] + 1 - first, trie.start[node + 1] + 1 - first)
+    return {
+      entry: graph.constant(
+        'int32',
+        [1, count],
+        Int32Array.from({ length: count }, (_each, place) => first + place - 1),
+      ),
+      parent: level === 0 ? undefined : graph.constant('int32', [1, count], parent),
+      logWeight: graph.filled([1, count], 0),
+    }
+  })
+
+/** Inputs: those of `historyInputs`. Output: logZ [B, items] by leaf of the trie. */
+const rankingGraph = (shape: GeneratorShape, items: Catalogue, flat: Float32Array): Graph => {
+  const graph = new Graph()
+  const parameters = constantParameters(graph, flat, generatorLayout(shape))
+  const history = graph.input(historyInputs.items, 'int32', ['B', shape.historyLength])
+  const length = graph.input(historyInputs.length, 'int32', ['B'])
+  const table = constantTable(graph, 'item', { count: items.itemCount, ...items })
+  const read = itemsAt(parameters, shape, table, history)
+  const unknown =
+    shape.creatives === undefined
+      ? {}
+      : { creatives: op.add(op.mul(read, 0), parameters(generatorNames.unknownCreative)) }
+  const keep = (_place: string, value: Value) => value
+  const encoded = encodeHistory(parameters, shape, { items: read, ...unknown, length }, keep)
+  const memory = decoderMemory(parameters, shape, encoded)
+  const states = decodeLists(parameters, shape, undefined, { groups: 'B', lists: 1, positions: 1 }, memory, keep)
+  const head = itemHead(
+    parameters,
+    shape,
+    {
+      token: graph.constant('int32', [items.tokens.length], items.tokens),
+      content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
+    },
+    wholeCatalogue(graph, items),
+  )
+  const logZ = head(op.reshape(states, [1, 'B', shape.hiddenSize]))
+  graph.output('logZ', op.reshape(logZ, ['B', items.itemCount]))
+  return graph
+}
+
+/** The items of the greatest scores, by leaf. */
+const bestItems = (
+  scores: Float32Array,
+  leafItem: Uint32Array,
+  taken: ReadonlySet<number>,
+  count: number,
+): Uint32Array => {
+  const top = new TopItems(count, tieSeed)
+  for (const [leaf, item] of leafItem.entries()) if (!taken.has(item)) top.offer(item, scores[leaf])
+  return top.ranked()
+}
+
+/** @throws NotAModelError, IncompleteModelError */
+export async function openEgaRecommender(artifact: Artifact, threads: number): Promise<EgaRecommender> {
+  const { digest, datasetDigest, itemIds, shapes, weights, catalogue } = await openEgaModel(artifact)
+  const { generator: shape } = shapes
+  if (shape === null || weights.generator === undefined) throw new IncompleteModelError(digest, 'generator')
+  const { items } = catalogue
+  const session = await Session.create(writeModel(rankingGraph(shape, items, weights.generator)), { threads })
+  return {
+    name: digest,
+    datasetDigest,
+    itemIds,
+    recommend: async (histories, count) => {
+      const lists: Uint32Array[] = []
+      for (let from = 0; from < histories.length; from += historiesOfRun) {
+        const batch = histories.slice(from, from + historiesOfRun)
+        const asked = historyTensors(
+          shape,
+          batch.map((history) => ({ items: history })),
+        )
+        const { [historyInputs.creatives]: _unknown, ...inputs } = asked
+        const { logZ } = await session.run(inputs)
+        for (const [row, history] of batch.entries()) {
+          const scores = (logZ.data as Float32Array).subarray(row * items.itemCount, (row + 1) * items.itemCount)
+          lists.push(bestItems(scores, items.trie.leafItem, new Set(history), count))
+        }
+      }
+      return lists
+    },
+    release: () => session.release(),
+  }
+}
