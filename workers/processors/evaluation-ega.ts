@@ -1,22 +1,22 @@
 // EGA-V2 as an evaluation opens it: a marketplace that allocates and prices, and a reward model that only judges.
 
-import { payments } from '../../auction/payments/payments.ts'
-import { audit, auditDefaults } from '../../auction/regret/audit.ts'
-import type { RewardList, RewardScorer } from '../../auction/reward-model/scorer.ts'
-import { openMarket } from '../../data/market/open-market.ts'
-import { openTruth } from '../../data/market/truth.ts'
-import { openEga, openScorer } from '../../decoding/auction/open-ega.ts'
-import type { JudgeLists, RankedList } from '../../evaluation/market/judge.ts'
-import type { Mechanism } from '../../evaluation/market/mechanism.ts'
-import { type EgaModel, openEgaModel } from '../../ranker/ega/ega-artifact.ts'
-import { JobError } from '../job-error.ts'
+import { payments } from '../auction/payments/payments.ts'
+import { audit, auditDefaults } from '../auction/regret/audit.ts'
+import type { RewardList, RewardScorer } from '../auction/reward-model/scorer.ts'
+import { openMarket } from '../data/market/open-market.ts'
+import { openTruth } from '../data/market/truth.ts'
+import { openEga, openScorer } from '../decoding/auction/open-ega.ts'
+import type { JudgeLists, RankedList } from '../evaluation/market/judge.ts'
+import type { Mechanism } from '../evaluation/market/mechanism.ts'
+import { type EgaModel, openEgaModel } from '../ranker/ega/ega-artifact.ts'
+import { JobError } from './job-error.ts'
 import {
   type Evaluator,
   type MarketPorts,
   type Marketplace,
   type MarketplaceSettings,
   noAuction,
-} from '../market-ports.ts'
+} from './market-ports.ts'
 
 /** Rows of a decoding run: misreports of one request go together. */
 const maxBatch = 64
