@@ -12,13 +12,7 @@ import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import type { CandidateColumns } from './beam-state.ts'
 import { type FoundLists, type SearchInputs, searchLists } from './list-search.ts'
-import { type Capacity, requestInputs } from './request-tensors.ts'
-
-/** Creatives by item [items, most], -1 where an item has fewer. */
-export interface CreativesByItem {
-  readonly most: number
-  readonly creative: Int32Array
-}
+import { type Capacity, type CreativesByItem, requestInputs } from './request-tensors.ts'
 
 export const creativesByItem = (offsets: Uint32Array): CreativesByItem => {
   const items = offsets.length - 1
@@ -162,11 +156,10 @@ export const auctionGraph = (
   const memory = memoryRows(decoderMemory(parameters, shape, encodeHistory(parameters, shape, read, keep)), of)
   const candidates = candidateColumns(graph, capacity, of)
   const item = graph.input(requestInputs.item, 'int32', ['H', candidates.columns])
-  const itemOfRow = op.gather(item, of)
   const offered =
     creatives === undefined
       ? undefined
-      : op.gather(graph.constant('int32', [items.itemCount, creatives.most], creatives.creative), itemOfRow)
+      : op.gather(graph.input(requestInputs.creatives, 'int32', ['H', candidates.columns, creatives.most]), of)
   const search: SearchInputs = {
     parameters,
     shape,

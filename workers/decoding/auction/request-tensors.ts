@@ -11,6 +11,8 @@ export const requestInputs = {
   /** Row of the history that a row of the batch reads. */
   of: 'of',
   item: 'candidate.item',
+  /** Creatives that may be shown with each candidate, -1 where there are fewer. */
+  creatives: 'candidate.creatives',
   isAd: 'candidate.isAd',
   organicRank: 'candidate.organicRank',
   advertiser: 'candidate.advertiser',
@@ -82,8 +84,46 @@ const integers = (rows: number, width: number, fill: number) => {
   return { data, row: (index: number) => data.subarray(index * width, (index + 1) * width) }
 }
 
-/** What does not depend on bids, by request. */
-export function candidateTensors(prepared: readonly PreparedRequest[], capacity: Capacity): Tensors {
+/** Creatives by item [items, most], -1 where an item has fewer. */
+export interface CreativesByItem {
+  readonly most: number
+  readonly creative: Int32Array
+}
+
+/** int32 [requests, columns, most]: those of each item that its request allows. */
+function offeredCreatives(
+  prepared: readonly PreparedRequest[],
+  { columns }: Capacity,
+  { most, creative }: CreativesByItem,
+): Tensors {
+  const offered = integers(prepared.length, columns * most, -1)
+  for (const [index, { request }] of prepared.entries()) {
+    const row = offered.row(index)
+    const { ads, organic, creatives } = request
+    const offer = (candidate: number, item: number) =>
+      row.set(creative.subarray(item * most, (item + 1) * most), candidate * most)
+    for (const [ad, item] of ads.entries()) {
+      offer(ad, item)
+      const allowed = creatives?.[ad]
+      if (allowed === undefined) continue
+      const own = row.subarray(ad * most, (ad + 1) * most)
+      const left = own.filter((each) => allowed.includes(each))
+      own.fill(-1).set(left)
+    }
+    for (const [rank, item] of organic.entries()) offer(ads.length + rank, item)
+  }
+  return { [requestInputs.creatives]: int32([prepared.length, columns, most], offered.data) }
+}
+
+/**
+ * What does not depend on bids, by request.
+ * @param creatives undefined where the model has none
+ */
+export function candidateTensors(
+  prepared: readonly PreparedRequest[],
+  capacity: Capacity,
+  creatives: CreativesByItem | undefined,
+): Tensors {
   const count = prepared.length
   const { columns } = capacity
   const item = integers(count, columns, 0)
@@ -119,6 +159,7 @@ export function candidateTensors(prepared: readonly PreparedRequest[], capacity:
     )
   return {
     [requestInputs.item]: int32([count, columns], item.data),
+    ...(creatives === undefined ? {} : offeredCreatives(prepared, capacity, creatives)),
     [requestInputs.isAd]: float32([count, columns], isAd.data),
     [requestInputs.organicRank]: float32([count, columns], organicRank.data),
     [requestInputs.advertiser]: int32([count, columns], advertiser.data),

@@ -46,7 +46,7 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
       shape,
       requests.map(({ history }) => ({ items: history })),
     ),
-    ...candidateTensors(prepared, capacity),
+    ...candidateTensors(prepared, capacity, creativesByItem(catalogue.offsets)),
     ...bidTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue.items),
   })
   await session.release()
@@ -140,6 +140,15 @@ describe.each(['MTP', 'NextToken'] as const)('a search over lists with creatives
     const items = [...asked.ads, ...asked.organic]
     for (const { candidate, creative } of found)
       for (const [slot, each] of candidate.entries()) expect(Math.floor(creative[slot] / 2)).toBe(items[each])
+  })
+
+  test('an ad comes with none but the creatives that the request allows', async () => {
+    const asked = request({ creatives: [undefined, Uint32Array.of(11), undefined] })
+    const [found] = await search(shape, [asked])
+    const shown = found.flatMap(({ candidate, creative }) =>
+      candidate.flatMap((each, slot) => (each === 1 ? [creative[slot]] : [])),
+    )
+    expect(new Set(shown)).toEqual(new Set([11]))
   })
 
   test('a higher bid never lowers the place of the ad in the first slot', async () => {
