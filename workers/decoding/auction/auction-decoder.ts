@@ -21,6 +21,7 @@ import {
   prepareRequest,
 } from './request-tensors.ts'
 import { type ListObjective, objectiveInputs } from './reward-judge.ts'
+import { type Runner, SessionCache, type SessionCacheOptions } from './session-cache.ts'
 
 export interface AuctionDecoderOptions {
   readonly threads: number
@@ -32,6 +33,7 @@ export interface AuctionDecoderOptions {
   readonly bidUnit: number
   readonly ownThread?: boolean
   readonly provider?: ExecutionProvider
+  readonly sessions?: SessionCacheOptions
 }
 
 export interface AuctionWeights {
@@ -46,13 +48,20 @@ export interface AllocationSettings {
   readonly objective: ListObjective
 }
 
-type Runner = Pick<Session, 'run' | 'release'> | Pick<SessionThread, 'run' | 'release'>
+/** Milliseconds by part of the work, added up over runs. */
+export type StepTimes = Partial<Record<'candidates' | 'tokenBids' | 'graph', number>>
+
+/** Requests of one size, by their places among all. */
+interface SizeGroup {
+  readonly capacity: Capacity
+  readonly places: number[]
+}
 
 export class AuctionDecoder implements Allocator {
   readonly #parts: AuctionModelParts
   readonly #weights: AuctionWeights
   readonly #options: AuctionDecoderOptions
-  readonly #sessions = new Map<string, Promise<Runner>>()
+  readonly #sessions: SessionCache
   readonly #settings: AllocationSettings
   #inputs: Tensors = {}
 
@@ -66,6 +75,7 @@ export class AuctionDecoder implements Allocator {
     this.#weights = weights
     this.#options = options
     this.#settings = settings
+    this.#sessions = new SessionCache((capacity) => this.#createSession(capacity), options.sessions)
   }
 
   /** Inputs of every run from now on, for weights that still change. */
@@ -73,13 +83,23 @@ export class AuctionDecoder implements Allocator {
     this.#inputs = inputs
   }
 
-  /** @param settings in place of the decoder's own; they cost no new graph */
-  async allocate(requests: readonly AuctionRequest[], settings = this.#settings): Promise<Allocation[]> {
-    const allocations: Allocation[] = []
-    for (const group of this.#groups(requests)) {
-      const prepared = group.map((request) => this.#prepare(request))
+  /**
+   * Requests of equal size are decoded together.
+   * @param settings in place of the decoder's own; they cost no new graph
+   * @param times what it took is added to them
+   */
+  async allocate(
+    requests: readonly AuctionRequest[],
+    settings = this.#settings,
+    times: StepTimes = {},
+  ): Promise<Allocation[]> {
+    const allocations: Allocation[] = new Array(requests.length)
+    for (const { capacity, places } of this.#groups(requests)) {
+      const group = places.map((place) => requests[place])
+      const prepared = timed(times, 'candidates', () => group.map((request) => this.#prepare(request)))
       const rows = group.map(({ bids }, index) => ({ request: index, bids }))
-      allocations.push(...(await this.#run(prepared, rows, settings)))
+      const found = await this.#run(prepared, rows, { capacity, settings, times })
+      for (const [index, place] of places.entries()) allocations[place] = found[index]
     }
     return allocations
   }
@@ -88,39 +108,49 @@ export class AuctionDecoder implements Allocator {
     request: AuctionRequest,
     bids: readonly Float64Array[],
     settings = this.#settings,
+    times: StepTimes = {},
   ): Promise<Allocation[]> {
-    const prepared = [this.#prepare(request)]
+    const prepared = timed(times, 'candidates', () => [this.#prepare(request)])
+    const capacity = this.#capacityOf(request)
     const allocations: Allocation[] = []
     const { maxBatch } = this.#options
     for (let from = 0; from < bids.length; from += maxBatch) {
       const rows = bids.slice(from, from + maxBatch).map((each) => ({ request: 0, bids: each }))
-      allocations.push(...(await this.#run(prepared, rows, settings)))
+      allocations.push(...(await this.#run(prepared, rows, { capacity, settings, times })))
     }
     return allocations
   }
 
-  /** Loads the session for requests of this size, before the first of them comes. */
-  async warmUp(request: AuctionRequest): Promise<void> {
-    await this.allocate([request])
+  /** Once there are sessions for requests of these sizes. */
+  async prepare(requests: readonly AuctionRequest[]): Promise<void> {
+    for (const { capacity } of this.#groups(requests)) await this.#sessions.prepare(capacity)
   }
 
-  async release(): Promise<void> {
-    for (const session of this.#sessions.values()) await (await session).release()
-    this.#sessions.clear()
+  release(): Promise<void> {
+    return this.#sessions.release()
   }
 
-  /** Runs of requests of one length of list, in their order. */
-  *#groups(requests: readonly AuctionRequest[]): Generator<AuctionRequest[]> {
-    let group: AuctionRequest[] = []
-    for (const request of requests) {
-      const isFull = group.length >= this.#options.maxBatch || (group.length > 0 && group[0].slots !== request.slots)
-      if (isFull) {
-        yield group
-        group = []
+  /** Runs, in the order of their first requests. */
+  #groups(requests: readonly AuctionRequest[]): SizeGroup[] {
+    const { maxBatch } = this.#options
+    const groups: SizeGroup[] = []
+    const open = new Map<string, SizeGroup>()
+    for (const [place, request] of requests.entries()) {
+      const capacity = this.#capacityOf(request)
+      const key = `${capacity.slots}:${capacity.columns}`
+      let group = open.get(key)
+      if (group === undefined || group.places.length >= maxBatch) {
+        group = { capacity, places: [] }
+        open.set(key, group)
+        groups.push(group)
       }
-      group.push(request)
+      group.places.push(place)
     }
-    if (group.length > 0) yield group
+    return groups
+  }
+
+  #capacityOf(request: AuctionRequest): Capacity {
+    return capacityFor([request], this.#options.candidateLists, this.#parts.catalogue.items)
   }
 
   #prepare(request: AuctionRequest): PreparedRequest {
@@ -130,34 +160,32 @@ export class AuctionDecoder implements Allocator {
   async #run(
     prepared: readonly PreparedRequest[],
     rows: readonly BidRow[],
-    { bidding, objective }: AllocationSettings,
+    { capacity: wanted, settings, times }: RunOptions,
   ): Promise<Allocation[]> {
-    const { catalogue, shape } = this.#parts
+    const { catalogue, shape, creativesByItem } = this.#parts
     const { bidUnit } = this.#options
+    const { bidding, objective } = settings
     const requests = prepared.map(({ request }) => request)
-    const capacity = capacityFor(requests, this.#options.candidateLists, catalogue.items)
-    const session = await this.#session(capacity)
     const histories = requests.map(({ history }) => ({ items: history }))
-    const outputs = await session.run({
-      ...historyTensors(shape, histories),
-      [judgeHistory]: oldestFirst(requests, shape.historyLength),
-      ...candidateTensors(prepared, capacity, this.#parts.creativesByItem),
-      ...bidTensors(prepared, rows, capacity, { bidding, bidUnit }, catalogue.items),
-      [objectiveInputs.conversion]: float32([1], [objective.conversion]),
-      [objectiveInputs.organic]: float32([1], [objective.organic]),
-      ...this.#inputs,
+    let started = 0
+    const outputs = await this.#sessions.run(wanted, (capacity) => {
+      const inputs = {
+        ...timed(times, 'candidates', () => ({
+          ...historyTensors(shape, histories),
+          [judgeHistory]: oldestFirst(requests, shape.historyLength),
+          ...candidateTensors(prepared, capacity, creativesByItem),
+        })),
+        ...timed(times, 'tokenBids', () => bidTensors(prepared, rows, capacity, { bidding, bidUnit }, catalogue.items)),
+        [objectiveInputs.conversion]: float32([1], [objective.conversion]),
+        [objectiveInputs.organic]: float32([1], [objective.organic]),
+        ...this.#inputs,
+      }
+      started = performance.now()
+      return inputs
     })
+    times.graph = (times.graph ?? 0) + performance.now() - started
     const sizes = rows.map(({ request }) => requests[request].ads.length + requests[request].organic.length)
-    return allocationsOf(outputs, { rows: sizes, slots: capacity.slots, bidUnit })
-  }
-
-  #session(capacity: Capacity): Promise<Runner> {
-    const key = `${capacity.slots}:${capacity.columns}:${capacity.entries.join()}`
-    const known = this.#sessions.get(key)
-    if (known !== undefined) return known
-    const created = this.#createSession(capacity)
-    this.#sessions.set(key, created)
-    return created
+    return allocationsOf(outputs, { rows: sizes, slots: wanted.slots, bidUnit })
   }
 
   #createSession(capacity: Capacity): Promise<Runner> {
@@ -167,6 +195,19 @@ export class AuctionDecoder implements Allocator {
     const options = { threads, provider }
     return ownThread ? SessionThread.create(model, options) : Session.create(model, options)
   }
+}
+
+interface RunOptions {
+  readonly capacity: Capacity
+  readonly settings: AllocationSettings
+  readonly times: StepTimes
+}
+
+function timed<Result>(times: StepTimes, step: keyof StepTimes, run: () => Result): Result {
+  const started = performance.now()
+  const result = run()
+  times[step] = (times[step] ?? 0) + performance.now() - started
+  return result
 }
 
 const oldestFirst = (requests: readonly AuctionRequest[], historyLength: number) => {

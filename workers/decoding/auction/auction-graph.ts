@@ -14,6 +14,17 @@ import type { CandidateColumns } from './beam-state.ts'
 import { type FoundLists, type SearchInputs, searchLists } from './list-search.ts'
 import { type Capacity, type CreativesByItem, requestInputs } from './request-tensors.ts'
 
+export const creativesByItem = (offsets: Uint32Array): CreativesByItem => {
+  const items = offsets.length - 1
+  let most = 1
+  for (let item = 0; item < items; item++) most = Math.max(most, offsets[item + 1] - offsets[item])
+  const creative = new Int32Array(items * most).fill(-1)
+  for (let item = 0; item < items; item++)
+    for (let index = offsets[item]; index < offsets[item + 1]; index++)
+      creative[item * most + index - offsets[item]] = index
+  return { most, creative }
+}
+
 export interface AuctionModelParts {
   readonly shape: GeneratorShape
   readonly catalogue: GeneratorCatalogue

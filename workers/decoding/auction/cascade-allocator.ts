@@ -50,8 +50,7 @@ export class CascadeAllocator implements Allocator {
   }
 
   async #recall(requests: readonly AuctionRequest[]): Promise<Recalled[]> {
-    const single = requests.map(({ slotReserves: _slots, adReserves: _ads, ...request }) => ({ ...request, slots: 1 }))
-    const allocations = await this.#parts.recaller.allocate(single)
+    const allocations = await this.#parts.recaller.allocate(requests.map(recallRequest))
     return allocations.map(({ lists }, index) => {
       const ads: RecalledAd[] = []
       for (let row = 0; row < lists.count; row++) {
@@ -111,6 +110,13 @@ export class CascadeAllocator implements Allocator {
     return pCtr * (own + objective.conversion * bidUnit * pCvr)
   }
 }
+
+/** What the generator is asked: a list of one slot, whatever the reserves. */
+export const recallRequest = ({
+  slotReserves: _slots,
+  adReserves: _ads,
+  ...request
+}: AuctionRequest): AuctionRequest => ({ ...request, slots: 1 })
 
 /** The list that is shown, and the one that the ads behind it would make: GSP asks who comes next. */
 function listsOf(request: AuctionRequest, { ads }: Recalled): Entry[][] {

@@ -7,9 +7,9 @@ import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { constantParameters } from '../../tensor/parameters.ts'
 import { AuctionDecoder, type AuctionDecoderOptions } from './auction-decoder.ts'
-import type { AuctionModelParts, ListJudge } from './auction-graph.ts'
+import { type AuctionModelParts, creativesByItem, type ListJudge } from './auction-graph.ts'
 import { withPayments } from './payment-judge.ts'
-import { creativesByItem } from './request-tensors.ts'
+
 import { rewardJudge } from './reward-judge.ts'
 
 /** A model that lacks a part which the allocation needs. */

@@ -1,13 +1,14 @@
 // A model of EGA-V2 by its digest, ready to allocate: the one way in for evaluation and serving alike.
 
 import type { ArtifactStore } from '../../artifacts/store.ts'
-import type { Allocator } from '../../auction/auction.ts'
+import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import { type AuctionDefaults, type EgaModel, openEgaModel } from '../../ranker/ega/ega-artifact.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
-import type { AuctionDecoder } from './auction-decoder.ts'
-import { CascadeAllocator } from './cascade-allocator.ts'
+import type { AllocationSettings, AuctionDecoder, StepTimes } from './auction-decoder.ts'
+import { CascadeAllocator, recallRequest } from './cascade-allocator.ts'
 import { egaDecoder, IncompleteModelError } from './ega-decoder.ts'
+import type { SessionCacheOptions } from './session-cache.ts'
 
 /** Ads that a cascade recalls. */
 const recalledAds = 50
@@ -20,6 +21,7 @@ export interface OpenEgaOptions {
   readonly maxBatch: number
   readonly ownThread?: boolean
   readonly provider?: ExecutionProvider
+  readonly sessions?: SessionCacheOptions
   /** Instead of what the model was made with. */
   readonly auction?: Partial<Pick<AuctionDefaults, 'bidding' | 'objective' | 'candidateLists'>>
 }
@@ -31,18 +33,33 @@ export interface OpenedEga {
   readonly auction: AuctionDefaults
   /** Absent with a cascade, which knows no token bids. */
   readonly decoder: AuctionDecoder | undefined
+  /**
+   * The same under other settings; it costs no new graph. A cascade heeds the objective alone.
+   * @param times what runs take is added to them
+   */
+  allocatorFor(settings: AllocationSettings, times?: StepTimes): Allocator
+  /** Once there are sessions for requests of these sizes. */
+  prepare(requests: readonly AuctionRequest[]): Promise<void>
   release(): Promise<void>
 }
 
 /** @throws NotAModelError, IncompleteModelError, and what the store throws */
 export async function openEga(digest: string, options: OpenEgaOptions): Promise<OpenedEga> {
-  const { store, threads, maxBatch, ownThread = false, provider = 'CPU' } = options
+  const { store, threads, maxBatch, ownThread = false, provider = 'CPU', sessions = {} } = options
   const model = await openEgaModel(await store.open(digest))
   const auction = { ...model.auction, ...options.auction }
-  const sizes = { threads, maxBatch, ownThread, provider, bidUnit: auction.bidUnit }
+  const sizes = { threads, maxBatch, ownThread, provider, sessions, bidUnit: auction.bidUnit }
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
-  return { model, auction, decoder, allocator: decoder, release: () => decoder.release() }
+  return {
+    ...{ model, auction, decoder, allocator: decoder },
+    allocatorFor: (settings, times) => ({
+      allocate: (requests) => decoder.allocate(requests, settings, times),
+      underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
+    }),
+    prepare: (requests) => decoder.prepare(requests),
+    release: () => decoder.release(),
+  }
 }
 
 async function openCascade(
@@ -52,18 +69,22 @@ async function openCascade(
 ): Promise<OpenedEga> {
   const decoder = egaDecoder(model, { ...auction, bidding: 'None' }, { ...sizes, candidateLists: recallBeams })
   const scorer = await openScorer(model, sizes.threads)
-  const allocator = new CascadeAllocator({
-    recaller: decoder,
-    score: (lists) => scorer.score(lists),
-    objective: auction.objective,
-    recalled: recalledAds,
-    bidUnit: auction.bidUnit,
-  })
-  const release = async () => {
-    await decoder.release()
-    await scorer.release()
+  const allocatorFor = ({ objective }: Pick<AllocationSettings, 'objective'>, times?: StepTimes) =>
+    new CascadeAllocator({
+      recaller: { allocate: (requests) => decoder.allocate(requests, undefined, times) },
+      score: (lists) => scorer.score(lists),
+      objective,
+      recalled: recalledAds,
+      bidUnit: auction.bidUnit,
+    })
+  return {
+    ...{ model, auction, decoder: undefined, allocator: allocatorFor(auction), allocatorFor },
+    prepare: (requests) => decoder.prepare(requests.map(recallRequest)),
+    release: async () => {
+      await decoder.release()
+      await scorer.release()
+    },
   }
-  return { model, auction, decoder: undefined, allocator, release }
 }
 
 /** The reward model alone, as a judge of lists. @throws IncompleteModelError */

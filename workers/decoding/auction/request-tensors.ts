@@ -11,11 +11,11 @@ export const requestInputs = {
   /** Row of the history that a row of the batch reads. */
   of: 'of',
   item: 'candidate.item',
+  /** Creatives that may be shown with each candidate, -1 where there are fewer. */
+  creatives: 'candidate.creatives',
   isAd: 'candidate.isAd',
   organicRank: 'candidate.organicRank',
   advertiser: 'candidate.advertiser',
-  /** Creatives that each may be shown with, -1 where there are fewer. */
-  creatives: 'candidate.creatives',
   bid: 'candidate.bid',
   reserve: 'slot.reserve',
   maxAds: 'constraint.maxAds',
@@ -90,36 +90,39 @@ export interface CreativesByItem {
   readonly creative: Int32Array
 }
 
-export const creativesByItem = (offsets: Uint32Array): CreativesByItem => {
-  const items = offsets.length - 1
-  let most = 1
-  for (let item = 0; item < items; item++) most = Math.max(most, offsets[item + 1] - offsets[item])
-  const creative = new Int32Array(items * most).fill(-1)
-  for (let item = 0; item < items; item++)
-    for (let index = offsets[item]; index < offsets[item + 1]; index++)
-      creative[item * most + index - offsets[item]] = index
-  return { most, creative }
-}
-
-/** Creatives of the candidates of each request: those that it names for an ad, else all of the item. */
-function creativeTensor(prepared: readonly PreparedRequest[], columns: number, { most, creative }: CreativesByItem) {
-  const data = new Int32Array(prepared.length * columns * most).fill(-1)
-  for (const [row, { request }] of prepared.entries()) {
+/** int32 [requests, columns, most]: those of each item that its request allows. */
+function offeredCreatives(
+  prepared: readonly PreparedRequest[],
+  { columns }: Capacity,
+  { most, creative }: CreativesByItem,
+): Tensors {
+  const offered = integers(prepared.length, columns * most, -1)
+  for (const [index, { request }] of prepared.entries()) {
+    const row = offered.row(index)
     const { ads, organic, creatives } = request
-    for (let candidate = 0; candidate < ads.length + organic.length; candidate++) {
-      const item = candidate < ads.length ? ads[candidate] : organic[candidate - ads.length]
-      const offered = creatives?.[candidate]?.subarray(0, most) ?? creative.subarray(item * most, (item + 1) * most)
-      data.set(offered, (row * columns + candidate) * most)
+    const offer = (candidate: number, item: number) =>
+      row.set(creative.subarray(item * most, (item + 1) * most), candidate * most)
+    for (const [ad, item] of ads.entries()) {
+      offer(ad, item)
+      const allowed = creatives?.[ad]
+      if (allowed === undefined) continue
+      const own = row.subarray(ad * most, (ad + 1) * most)
+      const left = own.filter((each) => allowed.includes(each))
+      own.fill(-1).set(left)
     }
+    for (const [rank, item] of organic.entries()) offer(ads.length + rank, item)
   }
-  return int32([prepared.length, columns, most], data)
+  return { [requestInputs.creatives]: int32([prepared.length, columns, most], offered.data) }
 }
 
-/** What does not depend on bids, by request. */
+/**
+ * What does not depend on bids, by request.
+ * @param creatives undefined where the model has none
+ */
 export function candidateTensors(
   prepared: readonly PreparedRequest[],
   capacity: Capacity,
-  creatives?: CreativesByItem,
+  creatives: CreativesByItem | undefined,
 ): Tensors {
   const count = prepared.length
   const { columns } = capacity
@@ -156,13 +159,13 @@ export function candidateTensors(
     )
   return {
     [requestInputs.item]: int32([count, columns], item.data),
+    ...(creatives === undefined ? {} : offeredCreatives(prepared, capacity, creatives)),
     [requestInputs.isAd]: float32([count, columns], isAd.data),
     [requestInputs.organicRank]: float32([count, columns], organicRank.data),
     [requestInputs.advertiser]: int32([count, columns], advertiser.data),
     [requestInputs.maxAds]: bound('maxAds'),
     [requestInputs.minGap]: bound('minGap'),
     [requestInputs.maxPerAdvertiser]: bound('maxPerAdvertiser'),
-    ...(creatives === undefined ? {} : { [requestInputs.creatives]: creativeTensor(prepared, columns, creatives) }),
     ...Object.fromEntries(byLevel),
   }
 }

@@ -206,7 +206,7 @@ export class AllocationStage implements Stage {
     const capacity = capacityFor(requests, decoder.candidateLists, catalogue.items)
     const rows = chosen.map(({ bids }, row) => ({ request: row, bids }))
     const levels = {
-      ...candidateTensors(prepared, capacity),
+      ...candidateTensors(prepared, capacity, undefined),
       ...bidTensors(prepared, rows, capacity, { bidding: settings.bidding, bidUnit: decoder.bidUnit }, catalogue.items),
     }
     const size = { listLength: shape.listLength, bidUnit: decoder.bidUnit }
