@@ -85,14 +85,21 @@ export function eligibleAds(
   key: string,
   { method }: Pick<PacingOptions, 'method'>,
 ): Participation {
+  const draws = method === 'Throttling' ? drawsOf(key, state.factor) : undefined
   const ads = Array.from(advertisers.keys()).filter((ad) => {
     const advertiser = advertisers[ad]
     if (!(state.spent[advertiser] < state.budget[advertiser])) return false
-    const factor = state.factor[advertiser]
-    return method !== 'Throttling' || factor >= 1 || new Random('pacing', key, advertiser).uniform() < factor
+    return draws === undefined || draws[advertiser] < state.factor[advertiser]
   })
   const factorOf = (ad: number) => (method === 'Multiplicative' ? state.factor[advertisers[ad]] : 1)
   return { ads, bids: Float64Array.from(ads, (ad) => bids[ad] * factorOf(ad)) }
+}
+
+/** [advertisers], in [0, 1), the same for the same key; undefined where all take part. */
+function drawsOf(key: string, factors: Float64Array): Float64Array | undefined {
+  if (factors.every((factor) => factor >= 1)) return undefined
+  const random = new Random('pacing', key)
+  return Float64Array.from(factors, () => random.uniform())
 }
 
 /** The request with those who take part alone. */

@@ -21,6 +21,8 @@ export interface LearnedAuditOptions {
 }
 
 export interface LearnedAudit {
+  /** Values of the audited profiles, [profiles, bidders, items]. */
+  readonly profiles: Float32Array
   /** Of each profile: payments of all bidders. */
   readonly revenue: Float64Array
   /** Of each profile: mean over the bidders of the most that one found by another report. */
@@ -72,6 +74,7 @@ export async function auditLearned(mechanism: LearnedMechanism, options: Learned
       return sum * scale
     })
   return {
+    profiles,
     revenue: perProfile(payments, 1),
     regret: perProfile(gains, 1 / bidders),
     publishedRegret: perProfile(

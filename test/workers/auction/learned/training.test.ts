@@ -10,12 +10,12 @@ import {
 import { initialParameters } from '../../../../workers/tensor/parameters.ts'
 
 const options: LearnedAuctionOptions = {
-  network: { bidders: 2, items: 1, width: 16, layers: 2 },
-  batch: 64,
+  network: { bidders: 2, items: 1, width: 12, layers: 2 },
+  batch: 48,
   stepsPerRun: 50,
-  runs: 10,
+  runs: 5,
   pool: 2,
-  ascent: { steps: 4, rate: 0.1 },
+  ascent: { steps: 3, rate: 0.1 },
   schedule: { kind: 'constant', peak: 5e-3 },
   lagrangian: { multiplier: 10, multiplierEvery: 50, penalty: 20, penaltyGrowth: 20, penaltyEvery: 100 },
   seed: 1,
@@ -25,10 +25,10 @@ const options: LearnedAuctionOptions = {
 const mean = (numbers: Float64Array) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length
 
 const audited = async (parameters: Float32Array) => {
-  const mechanism = await openLearnedMechanism(options.network, parameters, { block: 1024 })
+  const mechanism = await openLearnedMechanism(options.network, parameters, { block: 2048 })
   try {
     const audit = await auditLearned(mechanism, {
-      profiles: 400,
+      profiles: 300,
       seed: 77,
       grid: 51,
       best: 1,
@@ -47,12 +47,12 @@ test('one item, two bidders: regret falls to a trace while revenue passes the se
   const reports: RunReport[] = []
   const end = await audited(await trainLearnedAuction(options, (report) => reports.push(report)))
   expect(start.regret).toBeGreaterThan(0.03)
-  expect(end.regret).toBeLessThan(0.012)
-  expect(end.revenue).toBeGreaterThan(0.36)
+  expect(end.regret).toBeLessThan(0.004)
+  expect(end.revenue).toBeGreaterThan(0.38)
   expect(end.irViolations).toBe(0)
-  expect(reports.map(({ run }) => run)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
-  expect(reports[9].lagrangian.step).toBe(500)
-  expect(reports[9].lagrangian.multipliers[0]).toBeGreaterThan(10)
+  expect(reports.map(({ run }) => run)).toEqual([1, 2, 3, 4, 5])
+  expect(reports[4].lagrangian.step).toBe(250)
+  expect(reports[4].lagrangian.multipliers[0]).toBeGreaterThan(10)
 })
 
 test('the same seed gives the same bytes', async () => {

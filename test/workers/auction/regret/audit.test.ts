@@ -76,7 +76,7 @@ describe('values U[0,1], truthful bids: the numbers of an independent simulation
       ratio: 0.589,
     },
   ]
-  const draws = 250
+  const draws = 150
 
   for (const { exposure, ads, revenue, gsp, first, ratio } of settings)
     test(`${ads} bidders, slots ${exposure.join(', ')}`, async () => {
