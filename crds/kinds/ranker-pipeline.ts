@@ -29,9 +29,10 @@ function without<P extends TProperties, K extends string>(properties: P, names: 
 }
 
 /** The rules of a whole spec that speak of nothing which the template lacks. */
-function rulesOf(spec: object): Rule[] {
+function rulesOf(spec: object, kept: readonly string[] = []): Rule[] {
   const { 'x-kubernetes-validations': rules = [] } = spec as { 'x-kubernetes-validations'?: Rule[] }
-  return rules.filter(({ rule }) => !filledIn.some((field) => rule.includes(`self.${field}`)))
+  const lacking = filledIn.filter((field) => !kept.includes(field))
+  return rules.filter(({ rule }) => !lacking.some((field) => rule.includes(`self.${field}`)))
 }
 
 const maxPsi = decimal({
@@ -192,7 +193,7 @@ export const rankerPipeline = defineKind({
           // The architecture, of the name that is a reference in an Evaluation.
           model: trainingRun.spec.properties.model,
         },
-        { description: 'TrainingRun of every run.', default: {} },
+        { description: 'TrainingRun of every run.', default: {}, rules: rulesOf(trainingRun.spec, ['model']) },
       ),
       warmStart: enumeration(['None', 'Champion'], {
         description: 'Whether training starts from the weights of the champion, as far as they fit.',
@@ -276,6 +277,10 @@ export const rankerPipeline = defineKind({
         {
           rule: "!has(self.promotion.minimumDifferences) || self.promotion.minimumDifferences.all(d, !d.metric.contains('@') || int(d.metric.split('@')[1]) in self.evaluationTemplate.cutoffs)",
           message: 'the cutoff of every minimum difference must be among evaluationTemplate.cutoffs',
+        },
+        {
+          rule: "self.warmStart == 'None' || self.trainingTemplate.model.architecture != 'EGAV2'",
+          message: 'architecture EGAV2 starts from its own stages; set warmStart to None',
         },
       ],
     },

@@ -1,12 +1,15 @@
 import type { ChampionDifference, EvaluationSummary, MarketSummary, OffPolicySummary } from '../../crds/jobs.ts'
+import type { Dataset } from '../../crds/kinds/dataset.ts'
 import { type Evaluation, evaluation } from '../../crds/kinds/evaluation.ts'
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 import type { MarketStatus, OffPolicyStatus } from '../../crds/market-evaluation.ts'
 import type { OwnCondition } from '../control/conditions.ts'
+import { type Need, tellsOf, unmetNeed } from './advertising-needs.ts'
 import { decimal } from './decimal.ts'
 import { chosenArtifact, finishedProducer } from './run/inputs.ts'
 import type { InputState } from './run/observation.ts'
 import type { Lookup, RunKind } from './run/run-kind.ts'
+import { cannotRank } from './served-stages.ts'
 
 export const evaluationRun: RunKind<Evaluation> = {
   definition: evaluation,
@@ -71,6 +74,8 @@ function resolve(object: Evaluation, lookup: Lookup): InputState {
   if (fault !== undefined) return { state: 'Invalid', message: fault }
   const model = resolveModel(object, lookup)
   if (model.state !== 'Ready') return model
+  const unmet = unmetOf(object, model.digests.dataset ?? '', lookup)
+  if (unmet !== undefined) return { state: 'Invalid', message: unmet }
   const digests = { ...model.digests }
   for (const [role, chosen] of Object.entries({ champion, evaluator: market?.evaluator })) {
     const choice = chosen && { digest: chosen.digest, name: chosen.trainingRunRef?.name }
@@ -96,6 +101,27 @@ function faultOf({ champion, market, offPolicy, ranking, gates = [] }: Evaluatio
   )
 }
 
+/** Why the revision that is measured does not do for the marketplace, as far as the Dataset's status tells of it. */
+function unmetOf({ spec, metadata }: Evaluation, revision: string, lookup: Lookup): string | undefined {
+  const { market, offPolicy, split, datasetRef } = spec
+  const { name } = datasetRef
+  const dataset = lookup<Dataset>('Dataset', metadata.namespace ?? '', name)
+  if (market === undefined || !tellsOf(dataset, revision)) return undefined
+  const { advertising } = dataset.status ?? {}
+  const needs: Need[] = [
+    { told: 'Requests', by: 'spec.market holds auctions over' },
+    { told: 'Bids', by: 'spec.market holds auctions by' },
+    ...(offPolicy === undefined ? [] : [{ told: 'Propensities' as const, by: 'spec.offPolicy weighs the log by' }]),
+  ]
+  const unmet = unmetNeed(name, advertising, needs)
+  if (unmet !== undefined || advertising === undefined) return unmet
+  if (market.truth === true && advertising.origin !== 'Simulation')
+    return `Dataset "${name}" was logged and has no hidden truth, but market.truth is true; leave it out, or measure on a simulated marketplace`
+  const requests = split === 'Validation' ? advertising.validationRequests : advertising.testRequests
+  if (requests > 0) return undefined
+  return `Dataset "${name}" has no request in its ${split.toLowerCase()} part; change spec.split, or the split of the Dataset`
+}
+
 /** A run is measured on the revision that it learned: items are counted by their place in it. */
 function resolveModel({ spec, metadata }: Evaluation, lookup: Lookup): InputState {
   const namespace = metadata.namespace ?? ''
@@ -106,6 +132,8 @@ function resolveModel({ spec, metadata }: Evaluation, lookup: Lookup): InputStat
   }
   const run = finishedProducer<TrainingRun>(lookup, 'TrainingRun', namespace, spec.model.trainingRunRef?.name ?? '')
   if ('not' in run) return run.not
+  const refusal = cannotRank(run.ready)
+  if (refusal !== undefined) return { state: 'Invalid', message: refusal }
   const learned = run.ready.spec.datasetRef.name
   if (learned !== spec.datasetRef.name) {
     const message = `the model learned Dataset "${learned}", but datasetRef names "${spec.datasetRef.name}"; name the same Dataset in both`

@@ -1,5 +1,7 @@
 import type { CodeQuality, CreativeSummary, TokenizerSummary } from '../../crds/jobs.ts'
+import type { Dataset } from '../../crds/kinds/dataset.ts'
 import { type TokenizerBuild, tokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
+import { tellsOf, unmetNeed } from './advertising-needs.ts'
 import { decimal } from './decimal.ts'
 import { chosenArtifact, finishedProducer, waitsForItself } from './run/inputs.ts'
 import type { InputState } from './run/observation.ts'
@@ -52,8 +54,10 @@ const earlierOf = ({ spec }: TokenizerBuild): string | undefined => spec.reuse?.
 function resolve(build: TokenizerBuild, lookup: Lookup): InputState {
   const { spec, metadata } = build
   const namespace = metadata.namespace ?? ''
-  const found = finishedProducer(lookup, 'Dataset', namespace, spec.datasetRef.name)
+  const found = finishedProducer<Dataset>(lookup, 'Dataset', namespace, spec.datasetRef.name)
   if ('not' in found) return found.not
+  const unmet = unmetOf(spec, found.ready)
+  if (unmet !== undefined) return { state: 'Invalid', message: unmet }
   const choice = spec.reuse && { digest: spec.reuse.digest, name: earlierOf(build) }
   const reuse = chosenArtifact(lookup, 'TokenizerBuild', namespace, choice)
   if ('not' in reuse) {
@@ -63,4 +67,9 @@ function resolve(build: TokenizerBuild, lookup: Lookup): InputState {
   }
   const digests = { dataset: found.ready.digest }
   return { state: 'Ready', digests: reuse.ready === undefined ? digests : { ...digests, reuse: reuse.ready } }
+}
+
+function unmetOf({ creatives, datasetRef }: TokenizerBuild['spec'], dataset: Dataset & { digest: string }) {
+  if (creatives === undefined || !tellsOf(dataset, dataset.digest)) return undefined
+  return unmetNeed(datasetRef.name, dataset.status?.advertising, [{ told: 'Creatives', by: 'spec.creatives codes' }])
 }

@@ -1,6 +1,8 @@
 import type { TrainingSummary } from '../../crds/jobs.ts'
+import type { Dataset } from '../../crds/kinds/dataset.ts'
 import type { TokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
 import { type TrainingRun, trainingRun } from '../../crds/kinds/training-run.ts'
+import { type Need, tellsOf, unmetNeed } from './advertising-needs.ts'
 import { decimal } from './decimal.ts'
 import { chosenArtifact, finishedProducer, waitsForItself } from './run/inputs.ts'
 import type { InputState } from './run/observation.ts'
@@ -57,6 +59,8 @@ const parentOf = ({ spec }: TrainingRun): string | undefined => spec.warmStart?.
 function resolve(run: TrainingRun, lookup: Lookup): InputState {
   const { spec, metadata } = run
   const namespace = metadata.namespace ?? ''
+  const fault = faultOf(spec)
+  if (fault !== undefined) return { state: 'Invalid', message: fault }
   const found = finishedProducer<TokenizerBuild>(lookup, 'TokenizerBuild', namespace, spec.tokenizerRef.name)
   if ('not' in found) return found.not
   const tokenizer = found.ready
@@ -72,6 +76,49 @@ function resolve(run: TrainingRun, lookup: Lookup): InputState {
     return { state: 'Invalid', message }
   }
   const dataset = tokenizer.status?.inputs?.dataset ?? ''
+  const unmet = unmetOf(spec, dataset, lookup<Dataset>('Dataset', namespace, spec.datasetRef.name))
+  if (unmet !== undefined) return { state: 'Invalid', message: unmet }
   const digests = { dataset, tokenizer: tokenizer.digest }
   return { state: 'Ready', digests: parent.ready === undefined ? digests : { ...digests, parent: parent.ready } }
+}
+
+/** What a real API server refuses by a rule; the embedded one leaves it to us. */
+function faultOf({ model, stages, warmStart }: TrainingRun['spec']): string | undefined {
+  if (model?.architecture !== 'EGAV2') return undefined
+  if (model.ega === undefined || stages === undefined)
+    return 'architecture EGAV2 needs model.ega and stages; give both, empty where the defaults do'
+  if (warmStart !== undefined) return 'a run of architecture EGAV2 starts from its own stages; leave out warmStart'
+  const { pretrain, reward, allocation, payment } = stages
+  if (pretrain === undefined && reward === undefined)
+    return 'stages gives neither pretrain nor reward; give one of them'
+  if ((allocation ?? payment) !== undefined && (pretrain === undefined || reward === undefined))
+    return `stages.${allocation === undefined ? 'payment' : 'allocation'} needs stages.pretrain and stages.reward before it; give them`
+  return undefined
+}
+
+/** Why the revision that is learned does not do for a stage, as far as the Dataset's status tells of it. */
+function unmetOf({ datasetRef, stages }: TrainingRun['spec'], revision: string, dataset: Dataset | undefined) {
+  if (stages === undefined || !tellsOf(dataset, revision)) return undefined
+  const { advertising } = dataset.status ?? {}
+  const unmet = unmetNeed(datasetRef.name, advertising, needsOf(stages))
+  if (unmet !== undefined) return unmet
+  const { reward, allocation, payment } = stages
+  const first = Object.entries({ reward, allocation, payment }).find(([, stage]) => stage !== undefined)
+  if (first === undefined || advertising === undefined || advertising.trainingRequests > 0) return undefined
+  return `Dataset "${datasetRef.name}" has no request in its training part, but stages.${first[0]} learns from them; give earlier requests, or another split of the Dataset`
+}
+
+function needsOf({ pretrain, reward, allocation, payment }: NonNullable<TrainingRun['spec']['stages']>): Need[] {
+  const auction = (stage: string): Need[] => [
+    { told: 'EligibleAds', by: `stages.${stage} holds auctions over` },
+    { told: 'Bids', by: `stages.${stage} holds auctions by` },
+  ]
+  return [
+    ...(pretrain?.targets.includes('Exposed')
+      ? [{ told: 'Exposures' as const, by: 'stages.pretrain with target Exposed learns from' }]
+      : []),
+    ...(reward === undefined ? [] : [{ told: 'Exposures' as const, by: 'stages.reward learns from' }]),
+    ...(allocation === undefined ? [] : auction('allocation')),
+    ...(payment === undefined ? [] : auction('payment')),
+  ]
 }

@@ -19,11 +19,10 @@ export function bestWithout(allocation: Allocation, candidate: number): number |
 
 /** The request without one of its candidates. */
 export function withoutCandidate(request: AuctionRequest, candidate: number): AuctionRequest {
-  const { ads, bids, advertisers, organic } = request
+  const { ads, bids, advertisers, organic, adReserves, creatives } = request
   if (candidate >= ads.length)
     return { ...request, organic: organic.filter((_, index) => index !== candidate - ads.length) }
   const kept = (_: unknown, ad: number) => ad !== candidate
-  const { adReserves, creatives } = request
   return {
     ...request,
     ads: ads.filter(kept),

@@ -1,6 +1,7 @@
 import type { Evaluation } from '../../../crds/kinds/evaluation.ts'
 import type { RankerDeployment } from '../../../crds/kinds/ranker-deployment.ts'
 import type { RankerPipeline } from '../../../crds/kinds/ranker-pipeline.ts'
+import type { TrainingRun } from '../../../crds/kinds/training-run.ts'
 import { digestOf } from '../../../workers/artifacts/digest.ts'
 import type { ArtifactStore } from '../../../workers/artifacts/store.ts'
 import type { Clock } from '../../cluster/clock.ts'
@@ -28,6 +29,7 @@ import { isPodReady, type Pod, type PodSettings, podProblem } from '../pod-templ
 import { finishedProducer } from '../run/inputs.ts'
 import type { InputState } from '../run/observation.ts'
 import type { Lookup } from '../run/run-kind.ts'
+import { cannotRank } from '../served-stages.ts'
 import { analyseStep } from './analyse-step.ts'
 import {
   auctionCondition,
@@ -274,8 +276,12 @@ function resolveModel({ spec, metadata }: RankerDeployment, lookup: Lookup): Inp
     const message = 'spec.model names nothing; give exactly one of trainingRunRef, digest and pipelineRef'
     return { state: 'Invalid', message }
   }
-  const run = finishedProducer(lookup, 'TrainingRun', namespace, trainingRunRef.name)
-  return 'not' in run ? run.not : { state: 'Ready', digests: { model: run.ready.digest } }
+  const run = finishedProducer<TrainingRun>(lookup, 'TrainingRun', namespace, trainingRunRef.name)
+  if ('not' in run) return run.not
+  const refusal = cannotRank(run.ready)
+  return refusal === undefined
+    ? { state: 'Ready', digests: { model: run.ready.digest } }
+    : { state: 'Invalid', message: refusal }
 }
 
 const pipelineOf = (lookup: Lookup, namespace = '', name: string) =>

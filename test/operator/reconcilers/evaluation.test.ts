@@ -4,7 +4,7 @@ import type { Evaluation } from '../../../crds/kinds/evaluation.ts'
 import type { KubernetesObject } from '../../../operator/cluster/objects.ts'
 import { evaluationRun } from '../../../operator/reconcilers/evaluation.ts'
 import { inputDigestOf } from '../../../operator/reconcilers/run/run-kind.ts'
-import { digestOf, lookupIn, objectOf } from './support.ts'
+import { advertisingOf, datasetOf, digestOf, lookupIn, objectOf } from './support.ts'
 
 const candidate = objectOf<KubernetesObject>(
   'TrainingRun',
@@ -98,6 +98,43 @@ describe('an Evaluation of a marketplace', () => {
     ],
   ])('is refused where %s', (_, spec, message) => {
     expect(resolve(evaluationOf(spec))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+
+  const logged = (lacking: readonly string[] = [], more: object = {}) =>
+    datasetOf(digestOf('a'), advertisingOf(lacking, more))
+
+  test.each<[string, Partial<Evaluation['spec']>, KubernetesObject, RegExp]>([
+    ['advertising', {}, datasetOf(digestOf('a')), /no advertising tables.*spec\.market/],
+    ['requests', {}, logged(['Requests']), /no requests, but spec\.market holds auctions over them/],
+    ['bids', {}, logged(['Bids']), /no bids/],
+    ['requests of the part', { split: 'Validation' }, logged([], { validationRequests: 0 }), /validation part/],
+    ['a truth', { market: { truth: true } as never }, logged(), /no hidden truth, but market\.truth is true/],
+    ['propensities', { offPolicy: {} as never }, logged(['Propensities']), /no propensities, but spec\.offPolicy/],
+  ])('is refused before anything is launched where the Dataset lacks %s', (_, spec, dataset, message) => {
+    const evaluation = evaluationOf({ market: {} as never, split: 'Test', ...spec })
+    expect(resolve(evaluation, [dataset])).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+
+  test('runs on what the Dataset has: a simulated one has a truth', () => {
+    const judged = evaluationOf({ market: { truth: true } as never, split: 'Test' })
+    expect(resolve(judged, [logged([], { origin: 'Simulation' })])).toMatchObject({ state: 'Ready' })
+    const ranked = evaluationOf({ split: 'Test' })
+    expect(resolve(ranked, [datasetOf(digestOf('a'))])).toMatchObject({ state: 'Ready' })
+  })
+
+  test('is refused for a run that trained a held-out evaluator alone', () => {
+    const evaluator = {
+      ...candidate,
+      spec: {
+        datasetRef: { name: 'logs' },
+        model: { architecture: 'EGAV2', ega: {} },
+        stages: { reward: { fold: 'Second' } },
+      },
+    }
+    expect(evaluationRun.resolve(evaluationOf({ market }), lookupIn([evaluator, heldOut]))).toEqual({
+      state: 'Invalid',
+      message: expect.stringMatching(/trains no stage pretrain.*market\.evaluator/),
+    })
   })
 
   test('tells in status how it was measured', () => {

@@ -28,6 +28,24 @@ export const objectOf = <O>(kind: string, name: string, spec: object, { digest, 
         }),
   }) as O
 
+/** A Dataset whose status tells of its marketplace; undefined: it has none. */
+export const datasetOf = (digest: string, advertising?: object): KubernetesObject => {
+  const dataset = objectOf<KubernetesObject & { status: object }>('Dataset', 'logs', {}, { digest })
+  return { ...dataset, status: { ...dataset.status, revision: digest, ...(advertising && { advertising }) } } as never
+}
+
+/** What the Dataset of a logged marketplace tells, less what is `lacking`. */
+export const advertisingOf = (lacking: readonly string[] = [], more: object = {}) => ({
+  origin: 'Tables',
+  trainingRequests: 8,
+  validationRequests: 1,
+  testRequests: 1,
+  has: ['Bids', 'Creatives', 'Requests', 'EligibleAds', 'Exposures', 'Propensities'].filter(
+    (each) => !lacking.includes(each),
+  ),
+  ...more,
+})
+
 export const lookupIn =
   (objects: readonly KubernetesObject[]): Lookup =>
   <T extends KubernetesObject>(kind: string, namespace: string, name: string) =>

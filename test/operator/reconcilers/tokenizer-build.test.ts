@@ -4,7 +4,7 @@ import type { TokenizerBuild } from '../../../crds/kinds/tokenizer-build.ts'
 import type { KubernetesObject } from '../../../operator/cluster/objects.ts'
 import { inputDigestOf, jobSpec, type RunKind } from '../../../operator/reconcilers/run/run-kind.ts'
 import { tokenizerBuildRun } from '../../../operator/reconcilers/tokenizer-build.ts'
-import { digestOf, lookupIn, objectOf } from './support.ts'
+import { advertisingOf, datasetOf, digestOf, lookupIn, objectOf } from './support.ts'
 
 type Reuse = Partial<NonNullable<TokenizerBuild['spec']['reuse']>>
 
@@ -44,6 +44,22 @@ describe('the inputs of a TokenizerBuild', () => {
     expect(tokenizerBuildRun.resolve(build, lookupIn([changed, build]))).toMatchObject({
       digests: { dataset: digestOf('c') },
     })
+  })
+})
+
+describe('a TokenizerBuild with creatives', () => {
+  const build = objectOf<TokenizerBuild>('TokenizerBuild', 'tokens', { datasetRef: { name: 'logs' }, creatives: {} })
+  const resolveOn = (advertising?: object, of = build) =>
+    tokenizerBuildRun.resolve(of, lookupIn([datasetOf(digestOf('a'), advertising)]))
+
+  test('is refused where the Dataset has none, before anything is launched', () => {
+    expect(resolveOn(advertisingOf())).toMatchObject({ state: 'Ready' })
+    expect(resolveOn()).toMatchObject({ state: 'Invalid', message: expect.stringContaining('no advertising tables') })
+    expect(resolveOn(advertisingOf(['Creatives']))).toMatchObject({
+      state: 'Invalid',
+      message: expect.stringMatching(/no creatives, but spec\.creatives codes them.*spec\.advertising\.creatives/),
+    })
+    expect(resolveOn(undefined, buildOf('items-only'))).toMatchObject({ state: 'Ready' })
   })
 })
 

@@ -3,7 +3,7 @@ import type { TrainingRun } from '../../../crds/kinds/training-run.ts'
 import type { KubernetesObject } from '../../../operator/cluster/objects.ts'
 import { inputDigestOf, type RunKind } from '../../../operator/reconcilers/run/run-kind.ts'
 import { trainingRunRun } from '../../../operator/reconcilers/training-run.ts'
-import { digestOf, lookupIn, objectOf } from './support.ts'
+import { advertisingOf, datasetOf, digestOf, lookupIn, objectOf } from './support.ts'
 
 const tokenizer = objectOf<KubernetesObject>(
   'TokenizerBuild',
@@ -68,6 +68,53 @@ describe('the inputs of a TrainingRun', () => {
     const byName = of(runOf('child', from('parent')), digestOf('c'))
     expect(of(runOf('child', { digest: digestOf('c') }), digestOf('c'))).toBe(byName)
     expect(of(runOf('child', from('parent')), digestOf('d'))).not.toBe(byName)
+  })
+})
+
+describe('a TrainingRun in stages', () => {
+  const staged = (stages: object, more: object = {}): TrainingRun =>
+    objectOf('TrainingRun', 'ads', {
+      datasetRef: { name: 'logs' },
+      tokenizerRef: { name: 'tokens' },
+      model: { architecture: 'EGAV2', ega: {} },
+      stages,
+      ...more,
+    })
+  const all = { pretrain: { targets: ['Exposed'] }, reward: {}, allocation: {}, payment: {} }
+  const refusal = (run: TrainingRun, dataset?: KubernetesObject) => resolve(run, dataset === undefined ? [] : [dataset])
+
+  test('starts where the Dataset tells what its stages need', () => {
+    expect(refusal(staged(all), datasetOf(digestOf('a'), advertisingOf()))).toMatchObject({ state: 'Ready' })
+    const next = staged({ pretrain: { targets: ['NextItems'] } })
+    const bare = advertisingOf(['Bids', 'EligibleAds', 'Exposures'], { trainingRequests: 0 })
+    expect(refusal(next, datasetOf(digestOf('a'), bare))).toMatchObject({ state: 'Ready' })
+  })
+
+  test.each<[string, object, object | undefined, RegExp]>([
+    ['no advertising', all, undefined, /no advertising tables, but stages\.pretrain.*spec\.advertising of/],
+    ['exposures', { reward: {} }, advertisingOf(['Exposures']), /no exposed lists, but stages\.reward.*exposures/],
+    ['exposures', all, advertisingOf(['Exposures']), /no exposed lists, but stages\.pretrain with target Exposed/],
+    ['eligible ads', all, advertisingOf(['EligibleAds']), /no eligible ads.*stages\.allocation.*columns\.ads/],
+    ['bids', { ...all, allocation: undefined }, advertisingOf(['Bids']), /no bids, but stages\.payment/],
+    ['earlier requests', { reward: {} }, advertisingOf([], { trainingRequests: 0 }), /training part.*stages\.reward/],
+  ])('is refused before anything is launched where the Dataset lacks %s', (_, stages, advertising, message) => {
+    const found = refusal(staged(stages), datasetOf(digestOf('a'), advertising))
+    expect(found).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+
+  test('leaves it to the worker where the status of the Dataset is of another revision', () => {
+    expect(refusal(staged(all), datasetOf(digestOf('f')))).toMatchObject({ state: 'Ready' })
+    expect(refusal(staged(all))).toMatchObject({ state: 'Ready' })
+  })
+
+  test.each<[string, object, object, RegExp]>([
+    ['no stages', undefined as never, {}, /needs model\.ega and stages/],
+    ['neither first stage', { allocation: {} }, {}, /neither pretrain nor reward/],
+    ['allocation without a reward model', { pretrain: {}, allocation: {} }, {}, /stages\.allocation needs/],
+    ['payment without a generator', { reward: {}, payment: {} }, {}, /stages\.payment needs/],
+    ['a warm start', all, { warmStart: { digest: digestOf('c') } }, /leave out warmStart/],
+  ])('is refused by the operator too with %s: the embedded server knows no rules', (_, stages, more, message) => {
+    expect(refusal(staged(stages, more))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
   })
 })
 
