@@ -122,7 +122,7 @@ function offeredCreatives(
 export function candidateTensors(
   prepared: readonly PreparedRequest[],
   capacity: Capacity,
-  creatives: CreativesByItem | undefined,
+  creatives?: CreativesByItem,
 ): Tensors {
   const count = prepared.length
   const { columns } = capacity
