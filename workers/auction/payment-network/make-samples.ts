@@ -14,8 +14,20 @@ export interface SampleOptions {
   readonly seed: number
   /** Vectors of all items [items, itemDimensions]. */
   readonly vectors: Float32Array
+  /** How the allocation answers a misreport; absent: by decoding anew. */
+  readonly response?: ProbabilityResponse
   /** After each request, with those done. */
   readonly onRequest?: (done: number) => Promise<void>
+}
+
+/**
+ * The list of truth stays, and an ad is shown in it by its probability under the misreport (decision 12 of the
+ * reference): by z(b'), or by the ratio z(b') / z(b).
+ */
+export interface ProbabilityResponse {
+  readonly by: 'Probability' | 'ProbabilityRatio'
+  /** By vector of bids, log z of each slot of the chosen list. */
+  logZ(request: AuctionRequest, truth: Allocation, bids: readonly Float64Array[]): Promise<Float32Array[]>
 }
 
 /** Where an ad stands in the list that is shown, -1 where it does not. */
@@ -29,6 +41,8 @@ interface Cell {
   readonly allocation: Allocation
   readonly bids: Float64Array
   readonly ad: number
+  /** Where the list stays as it is: log z by slot, and by how much the ad is shown. */
+  readonly soft?: { readonly logZ: Float32Array; readonly exposure: number }
 }
 
 class SampleTable {
@@ -51,7 +65,7 @@ class SampleTable {
     for (const cell of cells) this.#addCell(request, cell)
   }
 
-  #addCell(request: AuctionRequest, { allocation, bids, ad }: Cell): void {
+  #addCell(request: AuctionRequest, { allocation, bids, ad, soft }: Cell): void {
     const { listLength, bidUnit } = this.#options
     const { lists, chosen } = allocation
     const slot = slotOf(allocation, ad)
@@ -59,8 +73,8 @@ class SampleTable {
     this.#slot.push(slot)
     this.#vector.push(request.ads[ad])
     this.#bid.push(bids[ad] / bidUnit)
-    this.#exposure.push(slot < 0 ? 0 : 1)
-    this.#logZ.push(slot < 0 ? 0 : lists.logZ[at])
+    this.#exposure.push(slot < 0 ? 0 : (soft?.exposure ?? 1))
+    this.#logZ.push(slot < 0 ? 0 : (soft?.logZ[slot] ?? lists.logZ[at]))
     this.#pCtr.push(slot < 0 ? 0 : lists.pCtr[at])
     for (let other = 0; other < listLength; other++) {
       if (other === Math.max(0, slot)) continue
@@ -110,34 +124,68 @@ export async function makeSamples(
     const draws = Array.from(logged.bids, (bid) => drawValues(bid, options.values, random))
     for (let draw = 0; draw < options.values.draws; draw++) {
       const request = { ...logged, bids: Float64Array.from(draws, (values) => values[draw]) }
-      await addRequest(request, allocator, table, { losers: options.losers, random })
+      await addRequest(request, allocator, table, { ...options, random })
     }
     await options.onRequest?.(index + 1)
   }
   return table.done()
 }
 
+type RequestOptions = Pick<SampleOptions, 'losers' | 'response'> & { readonly random: Random }
+
 async function addRequest(
   request: AuctionRequest,
   allocator: Allocator,
   table: SampleTable,
-  { losers, random }: { readonly losers: number; readonly random: Random },
+  { losers, random, response }: RequestOptions,
 ): Promise<void> {
   const [truth] = await allocator.allocate([request])
-  const ads = triedAds(request, truth, losers, random)
+  // Whom the list leaves out, a list that stays leaves out under every bid.
+  const ads = triedAds(request, truth, response === undefined ? losers : 0, random)
   const asked = ads.flatMap((ad) =>
     misreportFactors.flatMap((factor, variant) =>
       variant === truthfulFactor ? [] : [{ ad, bids: request.bids.with(ad, factor * request.bids[ad]) }],
     ),
   )
-  const found = await allocator.underBids(
-    request,
-    asked.map(({ bids }) => bids),
-  )
-  const cells = asked.map((each, index) => ({ ...each, allocation: found[index] }))
+  const cells = await cellsOf(request, truth, asked, { allocator, response })
   for (const ad of ads) {
     const own = cells.filter((cell) => cell.ad === ad)
-    const honest = { ad, bids: request.bids, allocation: truth }
+    const honest = { ad, bids: request.bids, allocation: truth, ...softOf(truth, ad, undefined, response) }
     table.add(request, request.bids[ad], [...own.slice(0, truthfulFactor), honest, ...own.slice(truthfulFactor)])
   }
+}
+
+async function cellsOf(
+  request: AuctionRequest,
+  truth: Allocation,
+  asked: readonly Omit<Cell, 'allocation'>[],
+  { allocator, response }: { readonly allocator: Allocator; readonly response: ProbabilityResponse | undefined },
+): Promise<Cell[]> {
+  const bids = asked.map((each) => each.bids)
+  if (response === undefined) {
+    const found = await allocator.underBids(request, bids)
+    return asked.map((each, index) => ({ ...each, allocation: found[index] }))
+  }
+  const found = await response.logZ(request, truth, bids)
+  return asked.map((each, index) => ({
+    ...each,
+    allocation: truth,
+    ...softOf(truth, each.ad, found[index], response),
+  }))
+}
+
+/** By how much an ad is shown when log z of the list's entries is this; undefined: under truth. */
+function softOf(
+  truth: Allocation,
+  ad: number,
+  under: Float32Array | undefined,
+  response: ProbabilityResponse | undefined,
+): Pick<Cell, 'soft'> {
+  const slot = slotOf(truth, ad)
+  if (response === undefined || slot < 0) return {}
+  const { lists, chosen } = truth
+  const before = lists.logZ.subarray(chosen * lists.slots, (chosen + 1) * lists.slots)
+  const logZ = under ?? before.slice()
+  const exposure = Math.exp(response.by === 'Probability' ? logZ[slot] : logZ[slot] - before[slot])
+  return { soft: { logZ, exposure } }
 }

@@ -3,7 +3,7 @@
 import { decoderMemory, memoryRows } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
-import { type CandidateLevel, itemHead } from '../../ranker/ega/item-head.ts'
+import { type CandidateLevel, type ItemHead, itemHead } from '../../ranker/ega/item-head.ts'
 import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
 import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
 import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
@@ -77,6 +77,21 @@ const candidateLevels = (graph: Graph, { entries }: Capacity, of: Value): Candid
       logWeight: graph.input(requestInputs.logWeight(level), 'float32', ['B', size]),
     }
   })
+
+/** The item head over the candidates of the request of each row; declares the inputs of its levels. */
+export const requestHead = (
+  graph: Graph,
+  parameters: Parameters,
+  { shape, catalogue: { items } }: Pick<AuctionModelParts, 'shape' | 'catalogue'>,
+  capacity: Capacity,
+  of: Value,
+): ItemHead => {
+  const tables = {
+    token: graph.constant('int32', [items.tokens.length], items.tokens),
+    content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
+  }
+  return itemHead(parameters, shape, tables, candidateLevels(graph, capacity, of))
+}
 
 const candidateColumns = (graph: Graph, { columns, slots }: Capacity, of: Value): CandidateColumns => {
   const byRequest = (name: string, type: 'float32' | 'int32', width: number) =>
@@ -164,15 +179,7 @@ export const auctionGraph = (
     parameters,
     shape,
     memory,
-    head: itemHead(
-      parameters,
-      shape,
-      {
-        token: graph.constant('int32', [items.tokens.length], items.tokens),
-        content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
-      },
-      candidateLevels(graph, capacity, of),
-    ),
+    head: requestHead(graph, parameters, { shape, catalogue }, capacity, of),
     candidates,
     vectors: op.gather(itemsAt(parameters, shape, itemTable, item), of),
     creatives:

@@ -6,6 +6,7 @@ import { makeSamples } from '../../auction/payment-network/make-samples.ts'
 import { paymentStart, trainPaymentNetwork } from '../../auction/payment-network/training.ts'
 import { rewardStart, trainRewardModel } from '../../auction/reward-model/training.ts'
 import { auctionParts, egaDecoder, judgeOf } from '../../decoding/auction/ega-decoder.ts'
+import { ListProbability } from '../../decoding/auction/list-probability.ts'
 import { trainAllocation } from '../../ranker/ega/allocation-stage.ts'
 import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
 import { itemVectorTable } from '../../ranker/ega/item-vector-table.ts'
@@ -168,6 +169,7 @@ export function paymentJob(
       const requests = requestsFor(inputs, payment.requests, 'payment')
       const vectors = await itemVectorTable(shapes.generator, ofItems(inputs), generator, threads)
       const decoder = egaDecoder(ega, auction, decoderOptions(inputs, host))
+      const probability = new ListProbability(auctionParts(ega), generator, { ...auction, threads })
       try {
         const samples = await makeSamples(requests, decoder, {
           listLength: shapes.generator.listLength,
@@ -176,11 +178,20 @@ export function paymentJob(
           losers: losersPerRequest,
           seed: spec.seed,
           vectors,
+          ...(sampled.response === 'Decoded'
+            ? {}
+            : {
+                response: {
+                  by: sampled.response,
+                  logZ: (request, truth, bids) => probability.underBids(request, truth, bids),
+                },
+              }),
           onRequest: (done) => reportSamples(host, done, requests),
         })
         return await trainPaymentNetwork(options, samples, start, ports)
       } finally {
         await decoder.release()
+        await probability.release()
       }
     },
   }
