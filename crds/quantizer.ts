@@ -85,7 +85,10 @@ export const quantizer = (of: 'item' | 'creative', defaults: { levels: number; c
     default: 'ResidualKMeans',
   }),
   rqvae: optional(rqvae),
-  levels: integer(1, 8, { description: `Codes of ${of === 'item' ? 'an item' : 'a creative'} (C).`, default: defaults.levels }),
+  levels: integer(1, 8, {
+    description: `Codes of ${of === 'item' ? 'an item' : 'a creative'} (C).`,
+    default: defaults.levels,
+  }),
   codebookSize: integer(2, 4096, { description: 'Entries of each code (W).', default: defaults.codebookSize }),
 })
 

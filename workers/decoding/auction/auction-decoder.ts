@@ -175,9 +175,7 @@ export class AuctionDecoder implements Allocator {
           [judgeHistory]: oldestFirst(requests, shape.historyLength),
           ...candidateTensors(prepared, capacity, creativesByItem),
         })),
-        ...timed(times, 'tokenBids', () =>
-          bidTensors(prepared, rows, capacity, { bidding, bidUnit }, catalogue.items),
-        ),
+        ...timed(times, 'tokenBids', () => bidTensors(prepared, rows, capacity, { bidding, bidUnit }, catalogue.items)),
         [objectiveInputs.conversion]: float32([1], [objective.conversion]),
         [objectiveInputs.organic]: float32([1], [objective.organic]),
         ...this.#inputs,
