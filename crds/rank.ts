@@ -124,7 +124,7 @@ export type SkippedReason = (typeof skippedReasons)[number]
 const explanation = Type.Object({
   /** Natural logarithm of the probability of the item at its place, with bids (Eq. 22). */
   logZ: Type.Number(),
-  /** (bid / unit of bids)^alpha + beta of the whole item; beta alone for an organic one (Eq. 21). */
+  /** (bid / unit of bids)^alpha + beta of the whole item; beta alone for an organic one (Eq. 21); 1 where bids do not weigh tokens. */
   weight: Type.Number(),
   /** Candidate lists that hold the item. */
   lists: Type.Integer(),
@@ -152,8 +152,9 @@ const auctionEntry = {
 const auctionSummary = Type.Object({
   /** The same for the same settings; status.auctionSettings names it too. */
   settingsRevision: Type.String(),
-  alpha: Type.Number(),
-  beta: Type.Number(),
+  /** Absent of a model whose tokens are not weighed by bids. */
+  alpha: Type.Optional(Type.Number()),
+  beta: Type.Optional(Type.Number()),
   paymentRule: Type.Unsafe<PaymentRule>({ type: 'string' }),
   reservePrice: Type.Number(),
   slotReserves: Type.Optional(Type.Array(Type.Number())),

@@ -8,6 +8,8 @@ import { DATASET_FILES } from '../data/export-dataset.ts'
 
 export interface HistorySnapshot {
   readonly userCount: number
+  /** Items of all users, one after the other. */
+  readonly events: Uint32Array
   /** All items of the user, oldest first, as a view; undefined for an unknown user. */
   historyOf(user: string): Uint32Array | undefined
 }
@@ -22,6 +24,7 @@ export async function openHistorySnapshot(artifact: Artifact): Promise<HistorySn
     rows.set(JSON.parse(line) as string, rows.size)
   return {
     userCount: rows.size,
+    events,
     historyOf: (user) => {
       const row = rows.get(user)
       return row === undefined ? undefined : events.subarray(offsets[row], offsets[row + 1])

@@ -6,6 +6,7 @@ import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
 import type { ExecutionProvider } from '../tensor/execution-provider.ts'
 import type { ServedAuction } from './auction/auction-model.ts'
+import { loadAuctionModel } from './auction/load-auction-model.ts'
 import { type FirstCodes, firstCodes } from './history-codes.ts'
 import { openHistorySnapshot } from './history-snapshot.ts'
 
@@ -26,7 +27,7 @@ export interface ServedModel {
 }
 
 export interface LoadOptions {
-  readonly store: Pick<ArtifactStore, 'open'>
+  readonly store: Pick<ArtifactStore, 'open' | 'stat'>
   readonly threads: number
   readonly provider?: ExecutionProvider
   /** Longest list that will be asked for. */
@@ -37,10 +38,18 @@ export interface LoadOptions {
 }
 
 /**
- * Opens model and history snapshot, both verified, and decodes once at each size of batch that is a power of two.
- * @throws ArtifactNotFoundError, CorruptArtifactError
+ * Opens a model with all that it needs, and lets it answer once.
+ * @throws ArtifactNotFoundError, CorruptArtifactError, IncompleteModelError, NoMarketError
  */
 export async function loadModel(digest: string, options: LoadOptions): Promise<ServedModel> {
+  const known = await options.store.stat(digest)
+  return known?.manifest.metadata.architecture === 'EGAV2'
+    ? loadAuctionModel(digest, options)
+    : loadRecommender(digest, options)
+}
+
+/** Opens model and history snapshot, both verified, and decodes once at each size of batch that is a power of two. */
+async function loadRecommender(digest: string, options: LoadOptions): Promise<ServedModel> {
   const { store, threads, beamSize, maxBatchSize, provider = 'CPU' } = options
   const recommender = await openRecommender(digest, {
     store,

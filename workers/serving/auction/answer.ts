@@ -2,6 +2,7 @@
 
 import type { EntryExplanation, RankAnswer, RankEntry } from '../../../crds/rank.ts'
 import type { Allocation, ListConstraints } from '../../auction/auction.ts'
+import type { AuctionModel } from './auction-model.ts'
 import { contentOf } from './lists.ts'
 import { adIdOf, advertiserIdOf } from './names.ts'
 import type { ResolvedAuction } from './resolve.ts'
@@ -47,12 +48,12 @@ export function auctionEntries(
 export function auctionSummary(
   { request, settings }: ResolvedAuction,
   { allocation, payments }: PricedAuction,
+  { hasTokenBids }: Pick<AuctionModel, 'hasTokenBids'>,
 ): NonNullable<RankAnswer['auction']> {
   const { revision, weights, paymentRule, reservePrice, slotReserves } = settings
   return {
     settingsRevision: revision,
-    alpha: weights.alpha,
-    beta: weights.beta,
+    ...(hasTokenBids ? { alpha: weights.alpha, beta: weights.beta } : {}),
     paymentRule,
     reservePrice,
     ...(slotReserves.length === 0 ? {} : { slotReserves: [...slotReserves.subarray(0, request.slots)] }),

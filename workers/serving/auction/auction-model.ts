@@ -33,11 +33,15 @@ export interface AuctionModel {
   readonly defaults: AuctionDefaults
   /** Bids are divided by it before Eq. 21: the mean bid of training. */
   readonly bidUnit: number
+  /** Whether bids weigh tokens: where not, alpha and beta change nothing. */
+  readonly hasTokenBids: boolean
   readonly hasPaymentNetwork: boolean
   /** Organic items of a request that names none, in their order; may be empty. */
   readonly organic: Uint32Array
   /** The most that its graph takes. */
   readonly limits: { readonly slots: number; readonly ads: number; readonly organic: number }
+  /** Loads what requests of these sizes need, so that no other waits for it; done at once where it is there. */
+  prepare(requests: readonly AuctionRequest[]): Promise<void>
   allocate(requests: readonly AuctionRequest[], weights: AllocationWeights): Promise<AllocatedBatch>
   /** One request under other bids, a vector [ads] each. */
   underBids(

@@ -3,7 +3,7 @@
 import type { PaymentRule } from '../../../crds/auction-settings.ts'
 import type { RankAnswer, RankRequest } from '../../../crds/rank.ts'
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
-import { type BatcherOptions, MicroBatcher, type Timers } from '../micro-batcher.ts'
+import { type BatcherOptions, MicroBatcher, RequestTimeoutError, type Timers } from '../micro-batcher.ts'
 import type { ServedModel } from '../served-model.ts'
 import { auctionEntries, auctionSummary, type PricedAuction } from './answer.ts'
 import type { PriceInput, ServedAuction } from './auction-model.ts'
@@ -80,16 +80,34 @@ export class Auctioneer {
     // One set of settings for the whole call.
     const settings = this.#settings
     const resolved = requests.map((request, index) => this.#resolve(request, ids[index], settings))
+    await this.#prepare(resolved, signal)
     const answered = await this.#batcher.submit(resolved, signal)
     return answered.map(({ answer: run, queueMilliseconds, decodeMilliseconds }, index) => {
       const one = resolved[index]
       const { paymentMilliseconds, steps } = run
-      const auction = auctionSummary(one, run)
+      const auction = auctionSummary(one, run, this.#options.auction.model)
       const entries = auctionEntries(one, run, this.#options.model.itemIds)
       this.#settle(one, run, auction.expectedRevenue)
       const timings = { queueMilliseconds, decodeMilliseconds, paymentMilliseconds, ...(steps ? { steps } : {}) }
       return { resolved: one, answer: { entries, auction, skipped: one.skipped, timings } }
     })
+  }
+
+  /** A size that nobody asked before takes seconds to load: who asks it waits, and others go on. */
+  async #prepare(resolved: readonly ResolvedAuction[], signal?: AbortSignal): Promise<void> {
+    const { auction, batching, timers } = this.#options
+    const requests = resolved.map(({ request }) => request).filter(hasCandidates)
+    const late = Promise.withResolvers<never>()
+    const { requestTimeoutMilliseconds: timeout } = batching
+    const forget = timers.after(timeout, () => late.reject(new RequestTimeoutError(timeout)))
+    const aborted = () => late.reject(signal?.reason)
+    signal?.addEventListener('abort', aborted, { once: true })
+    try {
+      await Promise.race([auction.model.prepare(requests), late.promise])
+    } finally {
+      forget()
+      signal?.removeEventListener('abort', aborted)
+    }
   }
 
   #resolve(request: RankRequest, id: string, settings: AuctionSettings): ResolvedAuction {
@@ -132,7 +150,7 @@ export class Auctioneer {
     const asked = [...group.keys()].filter((index) => group[index].explain)
     const explained = await explainLists(
       asked.map((index) => lists[index]),
-      { settings: { weights }, bidUnit: model.bidUnit, price },
+      { settings: { weights }, model, price },
     )
     const explanations = new Map(asked.map((index, place) => [index, explained[place]]))
     const paymentMilliseconds = timers.monotonic() - started
@@ -178,11 +196,13 @@ const nothingShown: Run = {
   steps: undefined,
 }
 
+const hasCandidates = ({ ads, organic }: AuctionRequest): boolean => ads.length + organic.length > 0
+
 /** What has candidates, by the settings that it was resolved with: they can change while requests wait. */
 function groupsOf(batch: readonly ResolvedAuction[]): Group[] {
   const groups = new Map<AuctionSettings, number[]>()
   for (const [place, { request, settings }] of batch.entries()) {
-    if (request.ads.length + request.organic.length === 0) continue
+    if (!hasCandidates(request)) continue
     const group = groups.get(settings)
     if (group) group.push(place)
     else groups.set(settings, [place])

@@ -9,7 +9,7 @@ import type { AuctionSettings } from './settings.ts'
 
 export interface ExplainScene {
   readonly settings: Pick<AuctionSettings, 'weights'>
-  readonly bidUnit: AuctionModel['bidUnit']
+  readonly model: Pick<AuctionModel, 'bidUnit' | 'hasTokenBids'>
   /** As the lists themselves are priced. */
   price(rule: PaymentRule, lists: readonly PriceInput[]): Promise<readonly Float64Array[]>
 }
@@ -17,35 +17,34 @@ export interface ExplainScene {
 /** By slot of each chosen list. */
 export async function explainLists(
   lists: readonly PriceInput[],
-  { settings, bidUnit, price }: ExplainScene,
+  { settings: { weights }, model, price }: ExplainScene,
 ): Promise<EntryExplanation[][]> {
   if (lists.length === 0) return []
   const [gsp, vcg] = [await price('GSP', lists), await price('VCG', lists)]
-  return lists.map((list, index) => explainList(list, { gsp: gsp[index], vcg: vcg[index] }, settings.weights, bidUnit))
+  return lists.map((list, index) => explainList(list, { gsp: gsp[index], vcg: vcg[index] }, weights, model))
 }
 
 function explainList(
   { request, allocation }: PriceInput,
   { gsp, vcg }: { readonly gsp: Float64Array; readonly vcg: Float64Array },
   { alpha, beta }: AllocationWeights,
-  bidUnit: number,
+  { bidUnit, hasTokenBids }: ExplainScene['model'],
 ): EntryExplanation[] {
   const { lists, chosen } = allocation
+  // Eq. 21, with 0^alpha taken for 0: who bids nothing is weighed as an organic item is.
+  const weightOf = (bid: number): number => (bid === 0 ? 0 : bid ** alpha) + beta
   return contentOf(lists, chosen).map(({ candidate, at }, slot) => {
     const isAd = candidate < request.ads.length
     const { count, rewardWithout } = without(lists, candidate)
     return {
       logZ: lists.logZ[at],
-      weight: isAd ? itemWeight(request.bids[candidate] / bidUnit, alpha, beta) : beta,
+      weight: hasTokenBids ? weightOf(isAd ? request.bids[candidate] / bidUnit : 0) : 1,
       lists: count,
       ...(rewardWithout === undefined ? {} : { rewardWithout }),
       ...(isAd ? { gsp: gsp[slot], vcg: vcg[slot] } : {}),
     }
   })
 }
-
-/** w = b^alpha + beta (Eq. 21), 0^alpha taken for 0: who bids nothing is weighed as an organic item is. */
-const itemWeight = (bid: number, alpha: number, beta: number): number => (bid === 0 ? 0 : bid ** alpha) + beta
 
 /** How many of the lists hold the candidate, and the reward of the best that does not (S*_-i of Eq. 31, over the beams). */
 function without(lists: CandidateLists, candidate: number): { count: number; rewardWithout?: number } {

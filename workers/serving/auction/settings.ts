@@ -30,7 +30,7 @@ export interface AuctionSettings {
   readonly unknownAdvertisers: readonly string[]
 }
 
-export const refusalReasons = ['InvalidFile', 'NoAuction', 'NoPaymentNetwork'] as const
+export const refusalReasons = ['InvalidFile', 'NoAuction', 'NoPaymentNetwork', 'NoTokenBids'] as const
 
 /** The settings cannot be taken; those before go on. */
 export class SettingsRefusedError extends Error {
@@ -83,15 +83,20 @@ function parseJson(text: string): unknown {
 
 /**
  * The model's own settings where the file has none.
- * @throws SettingsRefusedError NoPaymentNetwork
+ * @throws SettingsRefusedError NoPaymentNetwork, NoTokenBids
  */
 export function settingsFor({ revision, settings, pods }: SettingsFile, model: AuctionModel): AuctionSettings {
-  const { defaults, hasPaymentNetwork, market } = model
+  const { defaults, hasPaymentNetwork, hasTokenBids, market } = model
   const { ids } = market.advertisers
   const paymentRule = settings.paymentRule ?? defaults.paymentRule
   if (paymentRule === 'PaymentNetwork' && !hasPaymentNetwork) {
     const message = '/paymentRule PaymentNetwork needs a model that was trained with a payment stage; this one was not'
     throw new SettingsRefusedError('NoPaymentNetwork', revision, message)
+  }
+  const weight = (['alpha', 'beta'] as const).find((name) => settings[name] !== undefined)
+  if (weight !== undefined && !hasTokenBids) {
+    const message = `/${weight} weighs tokens by bids, which this model was made without; leave alpha and beta out`
+    throw new SettingsRefusedError('NoTokenBids', revision, message)
   }
   const reserves = settings.advertiserReserves ?? []
   const reservePrice = numberOr(settings.reservePrice, 0)

@@ -152,9 +152,11 @@ export function fakeAuction(more: Partial<AuctionModel> = {}): FakeAuction {
       constraints: { ...unconstrained, maxAds: 3 },
     },
     bidUnit: 2,
+    hasTokenBids: true,
     hasPaymentNetwork: false,
     organic: Uint32Array.of(0, 1, 2, 3, 4),
     limits: { slots: 6, ads: 20, organic: 20 },
+    prepare: async () => {},
     allocate: async (requests, weights) => {
       runs.push({ requests, weights })
       return { allocations: requests.map((request) => allocateByHand(request, weights)), steps: { search: 1 } }

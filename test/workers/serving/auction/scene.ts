@@ -6,6 +6,7 @@ import { Feedback } from '../../../../workers/serving/feedback.ts'
 import type { FeedbackRecord } from '../../../../workers/serving/feedback-log.ts'
 import { systemTimers } from '../../../../workers/serving/main.ts'
 import { Ranker } from '../../../../workers/serving/ranker.ts'
+import type { ServedModel } from '../../../../workers/serving/served-model.ts'
 import { buildServer } from '../../../../workers/serving/server.ts'
 import { readSettings } from '../../../../workers/serving/settings.ts'
 import { type FakeAuction, modelWith } from './fake-auction.ts'
@@ -21,7 +22,10 @@ export const settingsText = (settings: AuctionSettingsDocument['settings'], pods
   JSON.stringify({ settings, pods })
 
 /** A server, without a port, of a model with this auction. */
-export function auctionScene(auction: FakeAuction | undefined, options: SceneOptions = {}) {
+export const auctionScene = (auction: FakeAuction | undefined, options: SceneOptions = {}) =>
+  modelScene(modelWith(auction), options)
+
+export function modelScene(model: ServedModel, options: SceneOptions = {}) {
   const environment = { ADLOOM_NAME: 'feed', ADLOOM_MODEL: 'sha256:1', ADLOOM_REVISION: 'r1', ADLOOM_STORE: '/store' }
   const asked = { maxBatchDelayMilliseconds: 0, ...options.serving }
   const settings = readSettings({ ...environment, ADLOOM_SERVING: JSON.stringify(asked) })
@@ -41,7 +45,7 @@ export function auctionScene(auction: FakeAuction | undefined, options: SceneOpt
   const errors: unknown[] = []
   const app = buildServer({ ranker, draining: () => false, logError: (_, error) => void errors.push(error) })
   onTestFinished(() => app.close())
-  ranker.use(modelWith(auction), options.auctionSettings && settingsText(options.auctionSettings))
+  ranker.use(model, options.auctionSettings && settingsText(options.auctionSettings))
   const post = async (payload: unknown, url = '/v1/rank') =>
     await app.inject({ method: 'POST', url, payload: payload as object })
   const rank = async (payload: object) => (await post(payload)).json<RankAnswer>()

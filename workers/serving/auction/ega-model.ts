@@ -1,0 +1,69 @@
+// A trained EGA-V2 behind the port that serving asks.
+
+import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
+import type { Market } from '../../data/market/market.ts'
+import type { AllocationSettings, StepTimes } from '../../decoding/auction/auction-decoder.ts'
+import type { OpenedEga } from '../../decoding/auction/open-ega.ts'
+import type { AllocationWeights, AuctionModel } from './auction-model.ts'
+
+/** Candidates of a request at most; what they cost grows in proportion. */
+const mostCandidates = { ads: 4096, organic: 1024 }
+
+/**
+ * @param market of the Dataset that the model learned
+ * @param organic items of a request that names none, in their order
+ */
+export function egaAuctionModel(opened: OpenedEga, market: Market, organic: Uint32Array): AuctionModel {
+  const { model, auction, decoder } = opened
+  const { bidding, objective, constraints } = auction
+  const hasTokenBids = decoder !== undefined && bidding !== 'None'
+  const settingsOf = ({ alpha, beta, lambdaConversion, lambdaOrganic }: AllocationWeights): AllocationSettings => ({
+    bidding: bidding === 'None' ? bidding : { ...bidding, alpha, beta },
+    objective: { conversion: lambdaConversion, organic: lambdaOrganic },
+  })
+  const allocatorOf = (weights: AllocationWeights, times?: StepTimes): Allocator =>
+    opened.allocatorFor(settingsOf(weights), times)
+  const { advertisers, ads, creatives } = market
+  const bound = (limit: number | null) => limit ?? Number.POSITIVE_INFINITY
+  return {
+    market: { advertisers, ads, ...(creatives === undefined ? {} : { creatives }) },
+    defaults: {
+      // What weighs all candidates alike, where bids do not weigh tokens.
+      ...(hasTokenBids ? { alpha: bidding.alpha, beta: bidding.beta } : { alpha: 0, beta: 1 }),
+      lambdaConversion: objective.conversion,
+      lambdaOrganic: objective.organic,
+      paymentRule: auction.paymentRule,
+      constraints: {
+        maxAds: bound(constraints.maxAds),
+        minGap: constraints.minGap ?? 0,
+        maxPerAdvertiser: bound(constraints.maxPerAdvertiser),
+      },
+    },
+    bidUnit: auction.bidUnit,
+    hasTokenBids,
+    hasPaymentNetwork: decoder !== undefined && model.weights.payment !== undefined,
+    organic: organic.slice(0, mostCandidates.organic),
+    limits: { slots: model.shapes.generator?.listLength ?? 1, ...mostCandidates },
+    prepare: (requests) => opened.prepare(requests),
+    allocate: async (requests, weights) => {
+      const steps: StepTimes = {}
+      const allocations = await allocatorOf(weights, steps).allocate(requests)
+      return { allocations, steps: steps as Record<string, number> }
+    },
+    underBids: (request, bids, weights) => allocatorOf(weights).underBids(request, bids),
+  }
+}
+
+/** A request as most will be: the ads and organic items of the Dataset, for a list of so many slots. */
+export function usualRequest({ market, organic, limits, defaults }: AuctionModel, slots: number): AuctionRequest {
+  const { ads } = market
+  return {
+    history: new Uint32Array(0),
+    ads: ads.item.slice(0, limits.ads),
+    bids: Float64Array.from(ads.bid.subarray(0, limits.ads), (bid) => bid || 0),
+    advertisers: ads.advertiser.slice(0, limits.ads),
+    organic,
+    slots,
+    constraints: defaults.constraints,
+  }
+}

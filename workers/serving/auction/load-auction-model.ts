@@ -1,0 +1,81 @@
+// A model of EGA-V2 with its marketplace, loaded and warm.
+
+import { defaultSlots } from '../../../crds/rank.ts'
+import { payments } from '../../auction/payments/payments.ts'
+import type { Market } from '../../data/market/market.ts'
+import { openMarket } from '../../data/market/open-market.ts'
+import { type OpenedEga, openEga } from '../../decoding/auction/open-ega.ts'
+import { firstCodes } from '../history-codes.ts'
+import { openHistorySnapshot } from '../history-snapshot.ts'
+import type { LoadOptions, ServedModel } from '../served-model.ts'
+import { openBudgetPacer } from './budget-pacer.ts'
+import { egaAuctionModel, usualRequest } from './ega-model.ts'
+import { popularItems } from './popular-items.ts'
+
+/** Sizes of requests that are ready at once; each session holds the weights for itself. */
+const sessionsKept = 4
+/** Organic items of a request that names none, where the Dataset's requests tell no usual number; by slot. */
+const organicPerSlot = 5
+
+/** The Dataset of a model has no ads. */
+export class NoMarketError extends Error {
+  readonly retryable = false
+
+  constructor(digest: string, dataset: string) {
+    super(
+      `Model ${digest} has an auction, but its Dataset revision ${dataset} has no ads: give the Dataset spec.advertising and train again`,
+    )
+    this.name = 'NoMarketError'
+  }
+}
+
+/**
+ * Opens model, marketplace and histories, all verified, and allocates once a request of the usual size.
+ * @throws IncompleteModelError where it lacks generator or reward model, NoMarketError, and what the store throws
+ */
+export async function loadAuctionModel(digest: string, options: LoadOptions): Promise<ServedModel> {
+  const { store, threads, provider = 'CPU', maxBatchSize, auction: asked } = options
+  const { candidateLists } = asked ?? {}
+  const opened = await openEga(digest, {
+    ...{ store, threads, provider, maxBatch: maxBatchSize, ownThread: true },
+    sessions: { most: sessionsKept, standIns: true },
+    ...(candidateLists === undefined ? {} : { auction: { candidateLists } }),
+  })
+  try {
+    return await servedModel(digest, opened, options)
+  } catch (error) {
+    await opened.release()
+    throw error
+  }
+}
+
+async function servedModel(digest: string, opened: OpenedEga, { store }: LoadOptions): Promise<ServedModel> {
+  const { itemIds, catalogue, datasetDigest, shapes } = opened.model
+  const dataset = await store.open(datasetDigest)
+  const market = await openMarket(dataset)
+  if (market === undefined) throw new NoMarketError(digest, datasetDigest)
+  const histories = await openHistorySnapshot(dataset)
+  const items = new Map(itemIds.map((id, index) => [id, index]))
+  const usual = organicCount(market) ?? organicPerSlot * (shapes.generator?.listLength ?? 1)
+  const model = egaAuctionModel(opened, market, popularItems(histories.events, market.ads.item, usual))
+  const { defaults } = model
+  const { alpha, beta, lambdaConversion, lambdaOrganic } = defaults
+  const first = usualRequest(model, Math.min(defaultSlots, model.limits.slots))
+  await model.allocate([first], { alpha, beta, lambdaConversion, lambdaOrganic })
+  return {
+    digest,
+    itemIds,
+    findItem: (id) => items.get(id),
+    firstCodes: firstCodes(catalogue.items.codes, catalogue.items.codebookSizes),
+    historyOf: (user) => histories.historyOf(user),
+    auction: { model, price: payments, pacer: openBudgetPacer(Date.now) },
+    decode: () => Promise.reject(new Error('A model with an auction is asked by its auction')),
+    release: () => opened.release(),
+  }
+}
+
+/** Organic items of a logged request on average; undefined where the log has none. */
+function organicCount({ requests }: Market): number | undefined {
+  const { organic, count } = requests ?? { count: 0 }
+  return organic === undefined || organic.item.length === 0 ? undefined : Math.round(organic.item.length / count)
+}
