@@ -1,10 +1,11 @@
-import { describe, expect, test } from 'vitest'
+import { afterAll, describe, expect, test } from 'vitest'
 import { type AuctionRequest, unconstrained } from '../../../../workers/auction/auction.ts'
 import type { TokenBidding } from '../../../../workers/auction/token-bids.ts'
 import { auctionGraph, creativesByItem } from '../../../../workers/decoding/auction/auction-graph.ts'
 import { possibleList } from '../../../../workers/decoding/auction/list-search.ts'
 import {
   bidTensors,
+  type Capacity,
   candidateTensors,
   capacityFor,
   prepareRequest,
@@ -31,15 +32,33 @@ const request = (changes: Partial<AuctionRequest> = {}): AuctionRequest => ({
   ...changes,
 })
 
-async function search(shape: GeneratorShape, requests: readonly AuctionRequest[], beams = 64) {
-  const prepared = requests.map((each) => prepareRequest(each, catalogue.items))
-  const capacity = capacityFor(requests, beams, catalogue.items)
+/** More than there are lists of any request here. */
+const beams = 40
+
+const sessions = new Map<string, Promise<Session>>()
+afterAll(async () => {
+  for (const session of sessions.values()) await (await session).release()
+})
+
+/** One session for all requests of one size. */
+function sessionOf(shape: GeneratorShape, capacity: Capacity): Promise<Session> {
+  const key = JSON.stringify([shape.creativePrediction, capacity])
+  const known = sessions.get(key)
+  if (known !== undefined) return known
   const parameters = roughParameters(shape)
   const graph = auctionGraph(
     { shape, catalogue, creativesByItem: creativesByItem(catalogue.offsets) },
     { capacity, beams, parameters: (of) => constantParameters(of, parameters, generatorLayout(shape)) },
   )
-  const session = await Session.create(writeModel(graph), { threads: 1 })
+  const session = Session.create(writeModel(graph), { threads: 1 })
+  sessions.set(key, session)
+  return session
+}
+
+async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]) {
+  const prepared = requests.map((each) => prepareRequest(each, catalogue.items))
+  const capacity = capacityFor(requests, beams, catalogue.items)
+  const session = await sessionOf(shape, capacity)
   const rows = requests.map(({ bids }, index) => ({ request: index, bids }))
   const outputs = await session.run({
     ...historyTensors(
@@ -49,7 +68,6 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
     ...candidateTensors(prepared, capacity, creativesByItem(catalogue.offsets)),
     ...bidTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue.items),
   })
-  await session.release()
   const { slots } = capacity
   return requests.map((_, row) => {
     const at = <T>(data: ArrayLike<T>, beam: number): T[] =>
@@ -63,23 +81,27 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
   })
 }
 
+/** Whether the rules of the request let a candidate follow a list. */
+function mayFollow({ ads, constraints, advertisers }: AuctionRequest, list: readonly number[], next: number): boolean {
+  if (list.includes(next)) return false
+  const placedAds = list.filter((each) => each < ads.length)
+  if (next >= ads.length) return next - ads.length === list.length - placedAds.length
+  const newest = list.findLastIndex((each) => each < ads.length)
+  const same = placedAds.filter((each) => advertisers[each] === advertisers[next])
+  return (
+    placedAds.length < constraints.maxAds &&
+    (newest < 0 || list.length - newest - 1 >= constraints.minGap) &&
+    same.length < constraints.maxPerAdvertiser
+  )
+}
+
 /** All lists that the rules allow, by trying. */
-function legalLists({ ads, organic, slots, constraints, advertisers }: AuctionRequest): string[] {
+function legalLists(asked: AuctionRequest): string[] {
   const lists: string[] = []
   const extend = (list: number[]): void => {
-    if (list.length === slots) return void lists.push(list.join())
-    for (let next = 0; next < ads.length + organic.length; next++) {
-      if (list.includes(next)) continue
-      const placedAds = list.filter((each) => each < ads.length)
-      if (next < ads.length) {
-        const newest = list.findLastIndex((each) => each < ads.length)
-        if (placedAds.length >= constraints.maxAds) continue
-        if (newest >= 0 && list.length - newest - 1 < constraints.minGap) continue
-        const same = placedAds.filter((each) => advertisers[each] === advertisers[next])
-        if (same.length >= constraints.maxPerAdvertiser) continue
-      } else if (next - ads.length !== list.length - placedAds.length) continue
-      extend([...list, next])
-    }
+    if (list.length === asked.slots) return void lists.push(list.join())
+    for (let next = 0; next < asked.ads.length + asked.organic.length; next++)
+      if (mayFollow(asked, list, next)) extend([...list, next])
   }
   extend([])
   return lists.sort()

@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type Allocation, type AuctionRequest, unconstrained } from '../../../../workers/auction/auction.ts'
+import { paymentLayout } from '../../../../workers/auction/payment-network/shape.ts'
+import { rewardLayout } from '../../../../workers/auction/reward-model/shape.ts'
+import type { AuctionDecoder } from '../../../../workers/decoding/auction/auction-decoder.ts'
+import { egaDecoder } from '../../../../workers/decoding/auction/ega-decoder.ts'
+import { openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
+import type { EgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
+import { initialParameters, type ParameterLayout } from '../../../../workers/tensor/parameters.ts'
+import { Random } from '../../../../workers/tensor/random.ts'
+import { roughParameters, smallCatalogue, smallShape } from '../../ranker/ega/small-generator.ts'
+
+const itemCount = 40
+const { offsets, ...catalogue } = smallCatalogue(itemCount)
+const generator = smallShape(itemCount, { layers: 1, listLength: 4 })
+const reward = {
+  hiddenSize: 8,
+  heads: 2,
+  towers: [6],
+  positions: true,
+  context: 'Permutation' as const,
+  historyLength: generator.historyLength,
+  listLength: 4,
+  itemCodebooks: generator.codebookSizes,
+  creativeCodebooks: [4, 4],
+  featureDimensions: generator.featureDimensions,
+  creativeFeatureDimensions: 5,
+  conversions: true,
+}
+const payment = { listLength: 4, itemDimensions: generator.hiddenSize, hidden: [5], seesOwnBid: false }
+
+const rough = (layout: ParameterLayout, role: string): Float32Array => {
+  const random = new Random('rough', role)
+  return initialParameters(layout, 1).map((value) => value + 0.2 * random.normal())
+}
+const model = {
+  digest: 'sha256:test',
+  catalogue,
+  creativeOffsets: offsets,
+  shapes: { generator, reward, payment },
+  weights: {
+    generator: roughParameters(generator),
+    reward: rough(rewardLayout(reward), 'reward'),
+    payment: rough(paymentLayout(payment), 'payment'),
+  },
+} as unknown as EgaModel
+
+const bidUnit = 2
+const bidding = { alpha: 1.2, beta: 2, aggregate: 'Max', scope: 'Prefix' } as const
+const settings = { bidding, objective: { conversion: 0, organic: 0 } }
+
+const request = (changes: Partial<AuctionRequest> = {}): AuctionRequest => ({
+  history: Uint32Array.of(3, 9, 11),
+  ads: Uint32Array.of(1, 5, 7),
+  bids: Float64Array.of(2, 5, 0.8),
+  advertisers: Uint32Array.of(0, 1, 0),
+  organic: Uint32Array.of(20, 21, 22),
+  slots: 3,
+  constraints: unconstrained,
+  ...changes,
+})
+
+let decoder: AuctionDecoder
+beforeAll(() => {
+  decoder = egaDecoder(model, settings, { threads: 1, candidateLists: 8, maxBatch: 2, bidUnit })
+})
+afterAll(() => decoder.release())
+
+const round = (allocation: Allocation) => ({
+  chosen: allocation.chosen,
+  candidate: Array.from(allocation.lists.candidate),
+  creative: Array.from(allocation.lists.creative),
+  reward: Array.from(allocation.lists.reward, (value) => value.toFixed(4)),
+  rate: Array.from(allocation.paymentRate ?? [], (value) => value.toFixed(4)),
+})
+const worth = ({ lists }: Allocation, { bids }: AuctionRequest, row: number, organic: number, conversion: number) =>
+  Array.from({ length: lists.slots }, (_, slot) => row * lists.slots + slot).reduce((sum, at) => {
+    const candidate = lists.candidate[at]
+    if (candidate < 0) return sum
+    const own = candidate < bids.length ? bids[candidate] : organic * bidUnit
+    return sum + lists.pCtr[at] * (own + conversion * bidUnit * lists.pCvr[at])
+  }, 0)
+
+describe('the decoder of EGA-V2', () => {
+  test('compares lists by bids times pCTR in money, and shows the best', async () => {
+    const [found] = await decoder.allocate([request()])
+    expect(found.lists.count).toBe(8)
+    for (let row = 0; row < 8; row++) expect(found.lists.reward[row]).toBeCloseTo(worth(found, request(), row, 0, 0), 4)
+    expect(found.lists.reward[found.chosen]).toBe(Math.max(...found.lists.reward))
+  })
+
+  test('takes other bidding and another objective with a call', async () => {
+    const objective = { conversion: 1.5, organic: 0.5 }
+    const [found] = await decoder.allocate([request()], { bidding: 'None', objective })
+    for (let row = 0; row < 8; row++)
+      expect(found.lists.reward[row]).toBeCloseTo(worth(found, request(), row, 0.5, 1.5), 4)
+    const [weighed] = await decoder.allocate([request()])
+    expect(found.lists.logZ).not.toEqual(weighed.lists.logZ)
+    // Less of a weight for what bids nothing: more ads in the likeliest list.
+    const adsWith = async (beta: number) => {
+      const [{ lists }] = await decoder.allocate([request()], { ...settings, bidding: { ...bidding, beta } })
+      return Array.from(lists.candidate).filter((candidate) => candidate >= 0 && candidate < 3).length
+    }
+    expect(await adsWith(0.01)).toBeGreaterThan(await adsWith(1000))
+  })
+
+  test('gives equal allocations whatever else is asked, in batches and lists of other lengths', async () => {
+    const others = [
+      request({ history: new Uint32Array(), bids: Float64Array.of(9, 1, 1) }),
+      request({ slots: 2 }),
+      request(),
+      request({ organic: Uint32Array.of(30) }),
+    ]
+    const together = await decoder.allocate([request(), ...others])
+    expect(together.map(({ lists }) => lists.slots)).toEqual([3, 3, 2, 3, 3])
+    const [alone] = await decoder.allocate([request()])
+    expect(round(together[0])).toEqual(round(alone))
+    expect(round(together[3])).toEqual(round(alone))
+    expect(await decoder.allocate([])).toEqual([])
+  })
+
+  test('answers misreports as it would the requests themselves', async () => {
+    const bids = [0, 1, 20].map((bid) => Float64Array.of(2, bid, 0.8))
+    const found = await decoder.underBids(request(), bids)
+    for (const [index, each] of bids.entries()) {
+      const [asked] = await decoder.allocate([request({ bids: each })])
+      expect(round(found[index])).toEqual(round(asked))
+    }
+  })
+
+  test('prices no ad above its bid, and no organic item at all', async () => {
+    const [{ lists, chosen, paymentRate }] = await decoder.allocate([request()])
+    expect(paymentRate).toHaveLength(3)
+    for (const [slot, rate] of (paymentRate ?? []).entries()) {
+      const isAd = lists.candidate[chosen * 3 + slot] < 3
+      expect(isAd ? rate > 0 && rate < 1 : rate === 0).toBe(true)
+    }
+  })
+
+  test('scores its lists as the reward model does outside of the graph', async () => {
+    const asked = request()
+    const [{ lists }] = await decoder.allocate([asked])
+    const scorer = await openScorer(model, 1)
+    const items = [...asked.ads, ...asked.organic]
+    const rows = Array.from({ length: lists.count }, (_, row) => row)
+    const of = (row: number) => lists.candidate.subarray(row * 3, row * 3 + 3)
+    const scores = await scorer.score(
+      rows.map((row) => ({
+        history: asked.history,
+        items: Uint32Array.from(of(row), (candidate) => items[candidate]),
+        creatives: lists.creative.subarray(row * 3, row * 3 + 3),
+        isAd: Uint8Array.from(of(row), (candidate) => Number(candidate < 3)),
+      })),
+    )
+    await scorer.release()
+    for (const row of rows)
+      for (let slot = 0; slot < 3; slot++) {
+        expect(lists.pCtr[row * 3 + slot]).toBeCloseTo(scores[row].pCtr[slot], 5)
+        expect(lists.pCtrCreative[row * 3 + slot]).toBeCloseTo(scores[row].pCtrCreative?.[slot] ?? -1, 5)
+        expect(lists.pCvr[row * 3 + slot]).toBeCloseTo(scores[row].pCvr?.[slot] ?? -1, 5)
+      }
+  })
+})
+
+test.each([
+  ['generator', { ...model.shapes, generator: null }],
+  ['reward model', { ...model.shapes, reward: null }],
+])('a model without a %s allocates nothing, and says which stages to train', (part, shapes) => {
+  const open = () => egaDecoder({ ...model, shapes }, settings, { threads: 1, candidateLists: 8, maxBatch: 2, bidUnit })
+  expect(open).toThrow(`has no ${part}: train the stages pretrain and reward`)
+})

@@ -1,0 +1,55 @@
+import { rm } from 'node:fs/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
+import { specOf, TABLES } from '../../data/market/table-support.ts'
+import { smallDataset, smallSpec, smallStages, smallWorld, train } from './small-run.ts'
+
+const { requests, exposures } = TABLES
+
+/** A log of no request in its training part. */
+const later = requests.filter(({ id }) => id === 'r-test')
+
+async function refusalOf(spec: DatasetSpec, stages: object = smallStages) {
+  const world = await smallWorld(spec, false)
+  onTestFinished(() => rm(world.folder, { recursive: true, force: true }))
+  return train(world, smallSpec(stages)).then(
+    () => 'trained',
+    ({ reason, message, retryable }) => ({ reason, message, retryable }),
+  )
+}
+
+const lacks = (message: RegExp) => ({
+  reason: 'DatasetLacksTables',
+  message: expect.stringMatching(message),
+  retryable: false,
+})
+
+test('a Dataset without advertising is refused', async () => {
+  const { advertising: _, ...plain } = smallDataset
+  expect(await refusalOf(plain)).toEqual(lacks(/no advertising tables; give spec\.advertising/))
+})
+
+test('one without exposures is refused by the stages that learn from them, and serves the others', async () => {
+  const { exposures: _, ...logged } = TABLES
+  const spec = await specOf(logged)
+  expect(await refusalOf(spec, { reward: smallStages.reward })).toEqual(lacks(/no exposed lists/))
+  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/no exposed lists/))
+  expect(await refusalOf(spec, { pretrain: { targets: ['NextItems'] } })).toBe('trained')
+})
+
+test('one without eligible ads is refused by the stages that hold auctions', async () => {
+  const spec = await specOf({ ...TABLES, requests: requests.map((row) => ({ ...row, ads: [], bids: [] })) })
+  const columns = { id: 'id', user: 'user', time: 'time', organic: 'organic' }
+  const { advertising } = spec
+  const bare = {
+    ...spec,
+    advertising: { ...advertising, requests: { path: 'requests.jsonl', format: 'JSONLines', columns } },
+  } as DatasetSpec
+  expect(await refusalOf(bare)).toEqual(lacks(/no eligible ads and bids of requests/))
+})
+
+test('one whose requests are all of the test part is refused', async () => {
+  const shown = exposures.filter(({ request }) => request === 'r-test')
+  const spec = await specOf({ ...TABLES, requests: later, exposures: shown })
+  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/training part/))
+})

@@ -1,0 +1,118 @@
+import { rm } from 'node:fs/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openEga, openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
+import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
+import { smallSpec, smallStages, smallWorld, train, type World } from './small-run.ts'
+
+let world: World
+let first: Awaited<ReturnType<typeof train>>
+
+beforeAll(async () => {
+  world = await smallWorld()
+  first = await train(world, smallSpec())
+}, 60_000)
+afterAll(() => rm(world.folder, { recursive: true, force: true }))
+
+const reused = ({ summary }: typeof first) =>
+  Object.fromEntries((summary.stages ?? []).map(({ name, reused: was }) => [name, was]))
+
+describe('a run of EGA-V2', () => {
+  test('trains its stages one after the other, each with its metrics', () => {
+    expect(reused(first)).toEqual({ pretrain: false, reward: false, allocation: false, payment: false })
+    const phases = [...new Set(first.updates.map(({ phase }) => phase))]
+    expect(phases).toEqual(['pretrain', 'reward', 'allocation', 'payment samples', 'payment'])
+    const metrics = Object.fromEntries((first.summary.stages ?? []).map((stage) => [stage.name, stage.metrics]))
+    expect(metrics.pretrain).toMatchObject({ itemLoss: expect.any(Number), creativeLoss: expect.any(Number) })
+    expect(metrics.allocation).toMatchObject({ policyLoss: expect.any(Number), reward: expect.any(Number) })
+    expect(metrics.payment).toMatchObject({ revenue: expect.any(Number), regret: expect.any(Number) })
+  })
+
+  test('makes a model that allocates and prices', async () => {
+    const { digest } = first.artifact
+    const model = await openEgaModel(await world.store.open(digest))
+    expect(model.fold).toBe('First')
+    expect(model.auction).toMatchObject({ paymentRule: 'PaymentNetwork', candidateLists: 4 })
+    expect(model.stages.map(({ name }) => name)).toEqual(['pretrain', 'reward', 'allocation', 'payment'])
+    const opened = await openEga(digest, { store: world.store, threads: 1, maxBatch: 4 })
+    const [{ lists, paymentRate }] = await opened.allocator.allocate([
+      {
+        history: Uint32Array.of(1, 2),
+        ads: Uint32Array.of(3, 4),
+        bids: Float64Array.of(1, 2),
+        advertisers: Uint32Array.of(0, 1),
+        organic: Uint32Array.of(5, 6),
+        slots: 3,
+        constraints: { maxAds: 1, minGap: 0, maxPerAdvertiser: 1 },
+      },
+    ])
+    await opened.release()
+    expect(lists.count).toBeGreaterThan(1)
+    expect(paymentRate).toHaveLength(3)
+    for (const rate of paymentRate ?? []) expect(rate >= 0 && rate <= 1).toBe(true)
+  })
+
+  test('ends with the same bytes elsewhere too, killed once in every stage', async () => {
+    const spec = smallSpec()
+    const namespace = 'elsewhere'
+    const stages = ['pretrain', 'reward', 'allocation', 'payment samples', 'payment']
+    for (const [index, phase] of stages.entries()) {
+      const updates: string[] = []
+      const running = train(world, spec, {
+        namespace,
+        stopAt: (update) => {
+          updates.push(`${update.phase} ${update.step}`)
+          return update.phase === phase && update.step === 2
+        },
+      })
+      await expect(running).rejects.toThrow('stopped')
+      // What was trained before is found, and a stage that was stopped goes on from its checkpoint.
+      const before = stages[index - 1]
+      const again = before === 'payment samples' ? `${phase} 1` : `${before} 1`
+      if (before !== undefined) expect(updates.includes(again)).toBe(before === 'payment samples')
+    }
+    const last = await train(world, spec, { namespace })
+    expect(reused(last)).toEqual({ pretrain: true, reward: true, allocation: true, payment: false })
+    expect(last.artifact.digest).toBe(first.artifact.digest)
+  })
+})
+
+describe('stages are shared', () => {
+  test('by a run with another price: all of them', async () => {
+    const other = await train(world, smallSpec(smallStages, { paymentRule: 'GSP' }))
+    expect(reused(other)).toEqual({ pretrain: true, reward: true, allocation: true, payment: true })
+    expect(other.artifact.digest).not.toBe(first.artifact.digest)
+  })
+
+  test('by a run with other token bids: those that see no bids', async () => {
+    const other = await train(world, smallSpec(smallStages, { bidding: { aggregate: 'Average' } }))
+    expect(reused(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })
+  })
+
+  test('by a run with fewer of them', async () => {
+    const { allocation: _, ...without } = smallStages
+    expect(reused(await train(world, smallSpec(without)))).toEqual({ pretrain: true, reward: true, payment: false })
+  })
+})
+
+test('a run of the reward model alone makes an evaluator, which judges lists and can make none', async () => {
+  const stages = { reward: { ...smallStages.reward, fold: 'Second' } }
+  const { artifact, summary } = await train(world, smallSpec(stages))
+  expect(summary.stages?.map(({ name }) => name)).toEqual(['reward'])
+  const model = await openEgaModel(await world.store.open(artifact.digest))
+  expect(model.fold).toBe('Second')
+  const scorer = await openScorer(model, 1)
+  const [scores] = await scorer.score([
+    {
+      history: Uint32Array.of(1),
+      items: Uint32Array.of(3, 4, 5),
+      creatives: Int32Array.of(-1, -1, -1),
+      isAd: Uint8Array.of(1, 0, 0),
+    },
+  ])
+  await scorer.release()
+  expect(scores.pCtr).toHaveLength(3)
+  await expect(openEga(artifact.digest, { store: world.store, threads: 1, maxBatch: 4 })).rejects.toMatchObject({
+    reason: 'IncompleteModel',
+    message: expect.stringContaining('no generator'),
+  })
+})
