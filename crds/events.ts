@@ -80,8 +80,9 @@ export interface RequestRecord {
   auction?: {
     settingsRevision: string
     paymentRule: string
-    alpha: number
-    beta: number
+    /** Absent where bids weigh no codes. */
+    alpha?: number
+    beta?: number
     listsConsidered: number
     reward?: number
     expectedRevenue: number

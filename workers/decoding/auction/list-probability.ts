@@ -1,7 +1,7 @@
 // log z of a given list under other bids: what the probabilities of its entries would be if the list stayed as it is.
 
 import type { Allocation, AuctionRequest } from '../../auction/auction.ts'
-import { decodeLists, decoderMemory, memoryRows } from '../../ranker/ega/decoder.ts'
+import { decodeLists, decoderMemory } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import { alternates, generatorLayout } from '../../ranker/ega/generator-shape.ts'
 import { historyTensors } from '../../ranker/ega/pretraining.ts'

@@ -3,6 +3,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { JobPayload } from '../../../../crds/jobs.ts'
 import { dataset } from '../../../../crds/kinds/dataset.ts'
@@ -19,8 +20,7 @@ import { inputOf } from '../../artifacts/support.ts'
 
 type Spec = TrainingRun['spec']
 
-const withDefaults = <T>(schema: Parameters<typeof Value.Default>[0], spec: object): T =>
-  Value.Default(schema, structuredClone(spec)) as T
+const withDefaults = <T>(schema: TSchema, spec: object): T => Value.Default(schema, structuredClone(spec)) as T
 
 export const smallDataset = withDefaults<DatasetSpec>(dataset.spec, {
   source: { simulation: { users: 40, items: 36, seed: 3 } },
