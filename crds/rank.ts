@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import type { PaymentRule } from './auction-settings.ts'
+import type { PaymentRule } from './auction-terms.ts'
 
 /** What crosses HTTP at `POST /v1/rank`: docs/guide.md shows it in use. All ids are opaque strings. */
 
@@ -198,7 +198,6 @@ export const rankAnswer = Type.Object({
 export type RankRequest = Static<typeof rankRequest>
 export type RankAnswer = Static<typeof rankAnswer>
 export type RankEntry = RankAnswer['entries'][number]
-export type AdCandidate = Static<typeof adCandidate>
 export type EntryExplanation = Static<typeof explanation>
 
 /** What a refused request answers, with a JSON pointer to the field that is wrong where there is one. */
