@@ -16,7 +16,7 @@ import { initialParameters } from '../../tensor/parameters.ts'
 import type { ProcessorContext, ProcessorOutcome } from '../context.ts'
 import { type EgaInputs, openEgaInputs, type PartialModel, requestsFor } from './inputs.ts'
 import { publishEga } from './publish.ts'
-import { multiplierSchedule, type Spec } from './settings.ts'
+import { lagrangianSchedule, type Spec } from './settings.ts'
 import { type FinishedStage, runStageJob, type StageHost } from './stages.ts'
 
 /** Losers of a request that prices are learned on, beside all winners. */
@@ -85,7 +85,7 @@ function pretrainStage({ spec }: JobPayload<Spec>, inputs: EgaInputs, host: Stag
   return runStageJob(
     {
       name: 'pretrain',
-      inputs: { ...pinned, options: decides, stage: stages.pretrain } as never,
+      inputs: { ...pinned, options: decides, stage: stages.pretrain },
       start: () => stageStart(initialParameters(generatorLayout(shapes.generator), seed)),
       train: (start, ports) => pretrain(options, data.lists(), start, ports),
     },
@@ -116,7 +116,7 @@ function rewardStage({ spec }: JobPayload<Spec>, inputs: EgaInputs, host: StageH
   return runStageJob(
     {
       name: 'reward',
-      inputs: { ...pinned, options } as never,
+      inputs: { ...pinned, options },
       start: () => rewardStart(trained, data.reward()),
       train: (start, ports) => trainRewardModel(trained, data.reward(), start, ports),
     },
@@ -154,7 +154,7 @@ function allocationStage(
   return runStageJob(
     {
       name: 'allocation',
-      inputs: { ...pinned, before, options, requests: allocation.requests, auction: auctionInputs(inputs) } as never,
+      inputs: { ...pinned, before, options, requests: allocation.requests, auction: auctionInputs(inputs) },
       start: () => stageStart(generator),
       train: (start, ports) =>
         trainAllocation(
@@ -190,7 +190,7 @@ function paymentStage(
     learningRate: Number(payment.learningRate),
     weightDecay: 0,
     clipNorm: Number(spec.optimizer.clipNorm),
-    multipliers: multiplierSchedule(payment),
+    lagrangian: lagrangianSchedule(payment),
     seed: spec.seed,
     threads: host.context.threads,
   }
@@ -205,7 +205,7 @@ function paymentStage(
   return runStageJob(
     {
       name: 'payment',
-      inputs: { ...pinned, before, options: decides, sampled, auction: auctionInputs(inputs) } as never,
+      inputs: { ...pinned, before, options: decides, sampled, auction: auctionInputs(inputs) },
       start: () => paymentStart(options),
       train: async (start, ports) => {
         const requests = requestsFor(inputs, payment.requests, 'payment')
