@@ -3,6 +3,7 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import type { JobPayload } from '../../../../crds/jobs.ts'
 import { dataset } from '../../../../crds/kinds/dataset.ts'
@@ -13,14 +14,14 @@ import type { ArtifactStore } from '../../../../workers/artifacts/store.ts'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { ingestDataset } from '../../../../workers/data/ingest.ts'
 import type { ProcessorContext, ProgressUpdate } from '../../../../workers/processors/context.ts'
+import { openEgaInputs } from '../../../../workers/processors/ega/inputs.ts'
 import { processEgaTrainingRun } from '../../../../workers/processors/ega/training-run.ts'
 import { processTokenizerBuild } from '../../../../workers/processors/tokenizer-build.ts'
 import { inputOf } from '../../artifacts/support.ts'
 
 type Spec = TrainingRun['spec']
 
-const withDefaults = <T>(schema: Parameters<typeof Value.Default>[0], spec: object): T =>
-  Value.Default(schema, structuredClone(spec)) as T
+const withDefaults = <T>(schema: TSchema, spec: object): T => Value.Default(schema, structuredClone(spec)) as T
 
 export const smallDataset = withDefaults<DatasetSpec>(dataset.spec, {
   source: { simulation: { users: 40, items: 36, seed: 3 } },
@@ -134,6 +135,10 @@ const payloadOf = <S>(kind: JobPayload['kind'], spec: S, inputs: Record<string, 
     spec,
     inputs,
   }) satisfies JobPayload<S>
+
+/** What a run would work on. */
+export const inputsOf = (world: World, spec: Spec) =>
+  openEgaInputs(payloadOf('TrainingRun', spec, { ...world.inputs }), contextIn(world))
 
 /** @param namespace stages are shared within one only */
 export async function train(
