@@ -149,6 +149,24 @@ export const advertisingTables = Object.keys(tables) as AdvertisingTable[]
 const count = (description: string) =>
   Type.Integer({ description, minimum: 0, maximum: Number.MAX_SAFE_INTEGER, format: 'int64' })
 
+/** What tables of a marketplace may tell. */
+export const advertisingFacts = [
+  'Bids',
+  'Values',
+  'Budgets',
+  'Creatives',
+  'Requests',
+  'EligibleAds',
+  'OrganicLists',
+  'Exposures',
+  'ExposedCreatives',
+  'CreativeClicks',
+  'Conversions',
+  'ConversionValues',
+  'Propensities',
+] as const
+export type AdvertisingFact = (typeof advertisingFacts)[number]
+
 /** What of the marketplace a revision holds: stages of training look here before they start. */
 export const advertisingStatus = object(
   {
@@ -165,32 +183,12 @@ export const advertisingStatus = object(
     clicks: count('Clicks.'),
     creativeClicks: count('Clicks that went to the creative.'),
     conversions: count('Conversions.'),
-    has: Type.Array(
-      enumeration(
-        [
-          'Bids',
-          'Values',
-          'Budgets',
-          'Creatives',
-          'Requests',
-          'EligibleAds',
-          'OrganicLists',
-          'Exposures',
-          'ExposedCreatives',
-          'CreativeClicks',
-          'Conversions',
-          'ConversionValues',
-          'Propensities',
-        ],
-        { description: 'What the tables tell.' },
-      ),
-      {
-        description:
-          'What the tables tell. Bids: of every ad, or of every eligible ad of every request. What is not here is not there.',
-        maxItems: 16,
-        'x-kubernetes-list-type': 'set',
-      },
-    ),
+    has: Type.Array(enumeration(advertisingFacts, { description: 'What the tables tell.' }), {
+      description:
+        'What the tables tell. Bids: of every ad, or of every eligible ad of every request. What is not here is not there.',
+      maxItems: 16,
+      'x-kubernetes-list-type': 'set',
+    }),
   },
   { description: 'The marketplace, where spec.advertising asks for one.' },
 )

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { listBounds, paymentRule } from './auction-terms.ts'
 import { atomicList, enumeration, integer, keyedList, object, optional } from './schema.ts'
 
 /** How an auction ranks and prices, as an operator may change it while Pods serve. */
@@ -14,20 +15,10 @@ const advertiser = Type.String({ description: 'Id of the advertiser in the Datas
 export const maxAdvertiserSettings = 1000
 export const maxSlotReserves = 100
 
-export const paymentRules = ['PaymentNetwork', 'GSP', 'VCG', 'FirstPrice', 'CriticalBid'] as const
-export type PaymentRule = (typeof paymentRules)[number]
-
 export const pacingMethods = ['None', 'Throttling', 'Multiplicative'] as const
 export type PacingMethod = (typeof pacingMethods)[number]
 
-const constraints = object(
-  {
-    maxAds: optional(integer(0, 1000, { description: 'Ads of a list at most.' })),
-    minGap: optional(integer(0, 1000, { description: 'Organic items between two ads at least.' })),
-    maxPerAdvertiser: optional(integer(0, 1000, { description: 'Ads of one advertiser in a list at most.' })),
-  },
-  { description: 'Bounds of a list whose request has none of its own.' },
-)
+const constraints = object(listBounds, { description: 'Bounds of a list whose request has none of its own.' })
 
 const reward = object(
   {
@@ -76,10 +67,9 @@ export const liveAuctionSettings = object(
       decimalBelow(6, 'What is added to it, and the whole weight of organic items; more lets fewer ads through.'),
     ),
     paymentRule: optional(
-      enumeration(paymentRules, {
-        description:
-          'What a click costs. PaymentNetwork needs a model with such a network; VCG and CriticalBid search again for each ad.',
-      }),
+      paymentRule(
+        'What a click costs. PaymentNetwork needs a model with such a network; VCG and CriticalBid search again for each ad.',
+      ),
     ),
     reservePrice: optional(money('Least bid per click that takes part.')),
     slotReserves: optional(
@@ -119,8 +109,6 @@ export const auctionSettings = object(
       'How a model with an auction ranks and prices. All but candidateLists changes without a restart: Pods read the ConfigMap NAME-auction, and answers carry the revision of what they were made by. Absent fields: as the model was trained.',
   },
 )
-
-export type AuctionSettingsSpec = Static<typeof auctionSettings>
 
 /** Key of the ConfigMap, and name of the file in its volume. */
 export const auctionSettingsFile = 'auction.json'

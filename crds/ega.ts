@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { listBounds, paymentRules } from './auction-terms.ts'
 import { boolean, decimal, enumeration, integer, object, optional, setList } from './schema.ts'
 
 /** Parts of a TrainingRun's spec that are of EGA-V2 alone. Defaults follow the paper where it states them. */
@@ -13,17 +14,9 @@ const widths = (description: string) =>
   })
 
 export const listConstraints = object(
-  {
-    maxAds: optional(integer(0, 1000, { description: 'Ads in a list at most; absent: no bound.' })),
-    minGap: integer(0, 1000, { description: 'Organic items between two ads at least.', default: 0 }),
-    maxPerAdvertiser: optional(
-      integer(1, 1000, { description: 'Ads of one advertiser in a list at most; absent: no bound.' }),
-    ),
-  },
-  { description: 'Rules that every list keeps.', default: {} },
+  { ...listBounds, minGap: integer(0, 1000, { description: 'Organic items between two ads at least.', default: 0 }) },
+  { description: 'Rules that every list keeps; what is absent has no bound.', default: {} },
 )
-
-export const paymentRules = ['PaymentNetwork', 'GSP', 'VCG', 'FirstPrice', 'CriticalBid'] as const
 
 const bidding = object(
   {

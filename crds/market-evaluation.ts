@@ -1,6 +1,7 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import { listConstraints, paymentRules } from './ega.ts'
+import { paymentRule } from './auction-terms.ts'
+import { listConstraints } from './ega.ts'
 import { modelReference } from './model-reference.ts'
 import { boolean, decimal, enumeration, integer, object, optional, setList, text } from './schema.ts'
 
@@ -76,11 +77,7 @@ export const marketEvaluation = object(
     }),
     slots: optional(integer(1, 1000, { description: 'Length of the lists; absent: that of the model.' })),
     candidateLists: integer(1, 4096, { description: 'Candidate lists of a request (N_S).', default: 64 }),
-    paymentRule: optional(
-      enumeration(paymentRules, {
-        description: 'What ads pay. Default: PaymentNetwork where the model has one, else GSP.',
-      }),
-    ),
+    paymentRule: optional(paymentRule('What ads pay. Default: PaymentNetwork where the model has one, else GSP.')),
     alpha: optional(decimal({ description: 'Power of the bids in token weights, in place of that of the model.' })),
     beta: optional(decimal({ description: 'Weight of organic items, in place of that of the model.' })),
     constraints: listConstraints,

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import type { PaymentRule } from './auction-settings.ts'
+import type { PaymentRule } from './auction-terms.ts'
 
 /** What crosses HTTP at `POST /v1/rank`: docs/guide.md shows it in use. All ids are opaque strings. */
 

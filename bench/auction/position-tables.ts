@@ -1,8 +1,8 @@
 // Auctions whose prices, revenue and regret are known: closed forms, an independent simulation, theory.
 
+import type { PaymentRule } from '../../crds/auction-terms.ts'
 import type { Allocator, AuctionRequest } from '../../workers/auction/auction.ts'
 import { unconstrained } from '../../workers/auction/auction.ts'
-import type { PaymentRule } from '../../workers/auction/payments/payment-rule.ts'
 import { payments } from '../../workers/auction/payments/payments.ts'
 import {
   firstPricePositions,

@@ -1,20 +1,18 @@
 // What runs need of the marketplace of a Dataset, told from its status before anything is launched. Where status speaks of
 // another revision than the one that is used, or of none, the worker tells.
 
-import type { AdvertisingStatus } from '../../crds/advertising.ts'
+import type { AdvertisingFact, AdvertisingStatus } from '../../crds/advertising.ts'
 import type { Dataset } from '../../crds/kinds/dataset.ts'
-
-export type Told = AdvertisingStatus['has'][number]
 
 /** A fact that something needs, and who needs it. */
 export interface Need {
-  readonly told: Told
+  readonly told: AdvertisingFact
   /** Subject and verb, such as `stages.reward learns from`. */
   readonly by: string
 }
 
 /** What each fact is, and the field of the Dataset that gives it. */
-const facts: { readonly [Fact in Told]?: { readonly what: string; readonly field: string } } = {
+const facts: { readonly [Fact in AdvertisingFact]?: { readonly what: string; readonly field: string } } = {
   Bids: { what: 'bids', field: 'spec.advertising.ads.columns.bid or requests.columns.bids' },
   Creatives: { what: 'creatives', field: 'spec.advertising.creatives' },
   Requests: { what: 'requests', field: 'spec.advertising.requests' },

@@ -4,7 +4,8 @@ import { kinds } from '../../crds/kinds.ts'
 import type { Client } from '../../operator/cluster/client.ts'
 import type { KubernetesObject } from '../../operator/cluster/objects.ts'
 import { connect, createNamespace, installKinds, sharedControlPlane } from '../support/cluster.ts'
-import { type KindExample, kindExamples } from '../support/kind-examples.ts'
+import type { KindExample } from '../support/kind-example.ts'
+import { kindExamples } from '../support/kind-examples.ts'
 
 let client: Client
 let close: (() => Promise<void>) | undefined

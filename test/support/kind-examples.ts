@@ -1,15 +1,6 @@
-/** A spec that the server accepts, and ways to change it. */
-export interface KindExample {
-  spec: Record<string, unknown>
-  /** Fields that replace those of `spec`, and what a rule says to the result. */
-  refused: { change: Record<string, unknown>; message: string }[]
-  /** As above, on the right side of a rule, often just on it. */
-  accepted: Record<string, unknown>[]
-  /** Another value for each field that must not change once the run has started. */
-  other?: Record<string, unknown>
-}
+import { digest, type KindExample, refusedModelsIn } from './kind-example.ts'
+import { ega, trainingRunExample } from './training-run-example.ts'
 
-const digest = `sha256:${'0'.repeat(64)}`
 const file = { file: { path: '/data' } }
 const s3 = { s3: { uri: 's3://logs/ads/v1=2' } }
 const columns = { user: 'user', item: 'item', time: 'time' }
@@ -36,11 +27,6 @@ const marketGate = (metric: string, spec: Record<string, unknown>, fields: Recor
   gates: [{ name: 'gate', metric, ...fields }],
 })
 
-const eitherModel = 'give exactly one of trainingRunRef and digest'
-const refusedModelsIn = (field: string, message = eitherModel) => [
-  { change: { [field]: {} }, message },
-  { change: { [field]: { trainingRunRef: { name: 'run' }, digest } }, message },
-]
 const eitherTokenizer = 'give exactly one of tokenizerRef and digest'
 const steps = (...given: object[]) => ({ rollout: { steps: given } })
 const metric = (fields: Record<string, unknown>) =>
@@ -72,9 +58,6 @@ const refusedTemplates = (): KindExample['refused'] =>
       .filter(({ message }) => !message.includes('needs champion'))
       .map(({ change, message }) => ({ change: { [template]: change }, message })),
   )
-
-/** A run of EGA-V2 that has these stages, and these parts of its model. */
-const ega = (stages: object, parts: object = {}) => ({ model: { architecture: 'EGAV2', ega: parts }, stages })
 
 const digestIn = (value: unknown): boolean => JSON.stringify(value ?? {}).includes('sha256:')
 
@@ -218,65 +201,7 @@ export const kindExamples: Record<string, KindExample> = {
       reuse: { digest },
     },
   },
-  TrainingRun: {
-    spec: { datasetRef: { name: 'dataset' }, tokenizerRef: { name: 'tokenizer' } },
-    refused: [
-      { change: { model: { hiddenSize: 30, heads: 4 } }, message: 'hiddenSize must be a multiple of heads' },
-      { change: { model: { dropout: '1' } }, message: 'dropout must be below 1' },
-      { change: { optimizer: { labelSmoothing: '1.0' } }, message: 'labelSmoothing must be below 1' },
-      { change: { model: { ega: {} } }, message: 'ega is needed with architecture EGAV2, and goes with it only' },
-      {
-        change: { model: { architecture: 'EGAV2' }, stages: { reward: {} } },
-        message: 'ega is needed with architecture EGAV2, and goes with it only',
-      },
-      { change: { stages: { reward: {} } }, message: 'stages are needed with architecture EGAV2, and go with it only' },
-      {
-        change: { ...ega({}), stages: undefined },
-        message: 'stages are needed with architecture EGAV2, and go with it only',
-      },
-      {
-        change: { ...ega({ pretrain: {}, reward: {} }), warmStart: { digest } },
-        message: 'a run of architecture EGAV2 starts from its own stages; leave out warmStart',
-      },
-      { change: ega({}), message: 'give at least one of pretrain and reward' },
-      { change: ega({ pretrain: {}, allocation: {} }), message: 'allocation needs pretrain and reward before it' },
-      { change: ega({ reward: {}, payment: {} }), message: 'payment needs pretrain and reward before it' },
-      {
-        change: ega({ pretrain: {}, reward: {}, order: 'Joint' }),
-        message: 'order Joint needs pretrain, reward and payment',
-      },
-      {
-        change: ega({ reward: {} }, { bidding: { alpha: '0.0', beta: '0' } }),
-        message: 'alpha and beta must not both be 0',
-      },
-      {
-        change: ega({ reward: {} }, { reward: { hiddenSize: 30, heads: 4 } }),
-        message: 'hiddenSize must be a multiple of heads',
-      },
-      ...refusedModelsIn('warmStart'),
-    ],
-    accepted: [
-      { model: { hiddenSize: 32, heads: 4, dropout: '0.999' } },
-      { optimizer: { labelSmoothing: '0.99' } },
-      { warmStart: { trainingRunRef: { name: 'parent' } } },
-      { warmStart: { digest } },
-      ega({ reward: {} }),
-      ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
-      ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full' }, payment: {} }),
-      ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),
-    ],
-    other: {
-      datasetRef: { name: 'other' },
-      tokenizerRef: { name: 'other' },
-      model: { layers: 3 },
-      stages: { reward: {} },
-      optimizer: { batchSize: 64 },
-      maxEpochs: 21,
-      earlyStopping: { patienceEpochs: 4 },
-      seed: 2,
-      warmStart: { digest },
-    },
-  },
+  TrainingRun: trainingRunExample,
   Evaluation: {
     spec: { model: { trainingRunRef: { name: 'run' } }, datasetRef: { name: 'dataset' } },
     refused: [

@@ -1,6 +1,5 @@
 // A model with all that answering a request needs, loaded and warm.
 
-import type { AuctionSettingsSpec } from '../../crds/auction-settings.ts'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
@@ -34,7 +33,7 @@ export interface LoadOptions {
   readonly beamSize: number
   readonly maxBatchSize: number
   /** What of the auction shapes the graph; absent: as the model was trained. */
-  readonly auction?: Pick<AuctionSettingsSpec, 'candidateLists'>
+  readonly auction?: { readonly candidateLists?: number }
 }
 
 /**

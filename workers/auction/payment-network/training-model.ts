@@ -4,7 +4,7 @@
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { InputSpec, TrainingModel } from '../../tensor/training-step.ts'
-import { augmentedLagrangian } from './multipliers.ts'
+import { augmentedLagrangian } from './augmented-lagrangian.ts'
 import { rateRows, type SlotValues } from './rates.ts'
 import { type PaymentShape, paymentLayout } from './shape.ts'
 

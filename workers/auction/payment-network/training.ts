@@ -15,8 +15,15 @@ import { initialParameters } from '../../tensor/parameters.ts'
 import { Random } from '../../tensor/random.ts'
 import { Session } from '../../tensor/session.ts'
 import { trainingStep } from '../../tensor/training-step.ts'
+import {
+  advanceLagrangian,
+  type LagrangianSchedule,
+  lagrangianDefaults,
+  lagrangianExtra,
+  lagrangianFrom,
+  startLagrangian,
+} from '../lagrangian.ts'
 import { sampleTensors } from './batches.ts'
-import { type MultiplierSchedule, multiplierDefaults, multipliersAfter, multipliersStart } from './multipliers.ts'
 import { PaymentEvaluator } from './outcome.ts'
 import { checkSamples, type PaymentSamples } from './samples.ts'
 import { type PaymentShape, paymentLayout } from './shape.ts'
@@ -32,7 +39,7 @@ export interface PaymentTrainingOptions {
   readonly weightDecay: number
   /** 0: not clipped. */
   readonly clipNorm: number
-  readonly multipliers: MultiplierSchedule
+  readonly lagrangian: LagrangianSchedule
   readonly seed: number
   readonly threads: number
 }
@@ -43,12 +50,15 @@ export const paymentTrainingDefaults = {
   learningRate: 5e-3,
   weightDecay: 0,
   clipNorm: 1,
-  multipliers: multiplierDefaults,
+  lagrangian: lagrangianDefaults,
 } as const satisfies Partial<PaymentTrainingOptions>
 
 /** A state before the first step; its `extra` holds the multipliers. */
-export const paymentStart = ({ shape, multipliers, seed }: PaymentTrainingOptions): StageProgress =>
-  stageStart(initialParameters(paymentLayout(shape), seed), multipliersStart(shape.listLength + 1, multipliers))
+export const paymentStart = ({ shape, lagrangian, seed }: PaymentTrainingOptions): StageProgress =>
+  stageStart(
+    initialParameters(paymentLayout(shape), seed),
+    lagrangianExtra(startLagrangian(shape.listLength + 1, lagrangian)),
+  )
 
 /** Samples of each step, from its numbers alone. Those that an epoch leaves over are among another's. */
 const orderOf = (count: number, size: number, seed: number) => {
@@ -73,7 +83,7 @@ export const trainPaymentNetwork = async (
   ports: StagePorts,
   held?: PaymentSamples,
 ): Promise<StageResult> => {
-  const { shape, epochs, learningRate, multipliers, seed, threads } = options
+  const { shape, epochs, learningRate, lagrangian, seed, threads } = options
   checkSamples(shape, samples)
   const size = Math.min(options.batchSize, samples.count)
   const stepsPerEpoch = Math.floor(samples.count / size)
@@ -93,17 +103,14 @@ export const trainPaymentNetwork = async (
         stepsPerEpoch,
         schedule: { kind: 'cosine', peak: learningRate, totalSteps: epochs * stepsPerEpoch, floor: 0.05 },
         betas: stageBetas,
-        step: async ({ epoch, index, extra }) => ({
-          session,
-          batch: tensors(chosen(epoch, index), size, { lambda: extra.lambda, rho: extra.rho[0] }),
-        }),
-        afterStep: ({ step, extra }, outputs) =>
-          multipliersAfter(
-            extra,
-            groups.map((name) => outputs[name]),
-            step + 1,
-            multipliers,
-          ),
+        step: async ({ epoch, index, extra }) => {
+          const { multipliers, penalty } = lagrangianFrom(extra)
+          return { session, batch: tensors(chosen(epoch, index), size, { lambda: multipliers, rho: penalty }) }
+        },
+        afterStep: ({ extra }, outputs) => {
+          const regrets = groups.map((name) => outputs[name])
+          return lagrangianExtra(advanceLagrangian(lagrangianFrom(extra), regrets, lagrangian))
+        },
         ...(onHeld === undefined
           ? {}
           : {

@@ -1,10 +1,7 @@
-// What payment rules take, and how they are named.
+// What payment rules take.
 
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
 import { type ListedAd, listedAds } from '../chosen-list.ts'
-
-export const paymentRules = ['FirstPrice', 'GSP', 'VCG', 'CriticalBid', 'PaymentNetwork'] as const
-export type PaymentRule = (typeof paymentRules)[number]
 
 export interface PaymentInput {
   /** With the bids under which the list was allocated. */

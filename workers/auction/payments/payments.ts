@@ -1,9 +1,10 @@
 // What the ads of a shown list pay per click, by any of the rules, behind one function.
 
+import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import { boundedPrice, type ListedAd } from '../chosen-list.ts'
 import { criticalBids } from './critical-bid.ts'
 import { gspPrice } from './gsp.ts'
-import { PaymentError, type PaymentInput, type PaymentOptions, type PaymentRule, payers } from './payment-rule.ts'
+import { PaymentError, type PaymentInput, type PaymentOptions, payers } from './payment-rule.ts'
 import { vcgPrices } from './vcg.ts'
 
 /**

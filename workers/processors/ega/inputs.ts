@@ -6,7 +6,7 @@ import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardData } from '../../auction/reward-model/data.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
 import { type Dataset, openDataset } from '../../data/dataset-reader.ts'
-import type { Market } from '../../data/market/market.ts'
+import { type Market, requestParts } from '../../data/market/market.ts'
 import { openMarket } from '../../data/market/open-market.ts'
 import { sampleRequests } from '../../evaluation/market/requests.ts'
 import { openCatalogue } from '../../ranker/catalogue.ts'
@@ -111,9 +111,20 @@ function checkTables({ requests }: Market, { pretrain, reward, allocation, payme
     )
 }
 
-/** Mean bid over the requests of the training part, or of the ads themselves. */
+/** Mean bid over the eligible ads of the training part's requests; of the ads themselves where these name none. */
 function bidUnitOf({ ads, requests }: Market): number {
-  const bids = requests?.ads?.bid ?? ads.bid
+  return meanBid(trainingBids(requests)) ?? meanBid(ads.bid) ?? 1
+}
+
+function* trainingBids(requests: Market['requests']): Generator<number> {
+  if (requests?.ads === undefined) return
+  const { offsets, bid } = requests.ads
+  for (let request = 0; request < requests.count; request++)
+    if (requests.part[request] === requestParts.train) yield* bid.subarray(offsets[request], offsets[request + 1])
+}
+
+/** Of those above 0; undefined without any. */
+function meanBid(bids: Iterable<number>): number | undefined {
   let sum = 0
   let count = 0
   for (const bid of bids) {
@@ -121,7 +132,7 @@ function bidUnitOf({ ads, requests }: Market): number {
     sum += bid
     count++
   }
-  return count === 0 ? 1 : sum / count
+  return count === 0 ? undefined : sum / count
 }
 
 function modelOf(

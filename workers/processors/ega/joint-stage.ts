@@ -48,7 +48,7 @@ export async function runJointStage(
 ): Promise<JointResult> {
   const { context, namespace, engine } = host
   const { store } = context
-  const inputDigest = digestOf({ stage: 'joint', spec: { ...payload.spec } as never, pinned: inputs.pinned, engine })
+  const inputDigest = digestOf({ stage: 'joint', spec: payload.spec, pinned: inputs.pinned, engine })
   const found = await store.findByInput(namespace, inputDigest)
   if (found !== undefined) return readJoint(await store.open(found.digest), found.digest, true)
   const checkpoints = store.checkpoints(namespace, inputDigest)

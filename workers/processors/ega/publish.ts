@@ -45,7 +45,7 @@ export async function publishEga(
         datasetDigest: pinned.dataset,
         tokenizerDigest: pinned.tokenizer,
         ...(tokenizer.vocabulary === undefined ? {} : { vocabulary: tokenizer.vocabulary }),
-        summary: summary as never,
+        summary: { ...summary },
       },
       provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
     },

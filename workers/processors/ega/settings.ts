@@ -2,7 +2,7 @@
 
 import type { TrainingRun } from '../../../crds/kinds/training-run.ts'
 import { type ListConstraints, unconstrained } from '../../auction/auction.ts'
-import type { MultiplierSchedule } from '../../auction/payment-network/multipliers.ts'
+import type { LagrangianSchedule } from '../../auction/lagrangian.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
 import type { AuctionDefaults } from '../../ranker/ega/ega-artifact.ts'
@@ -89,10 +89,10 @@ export function auctionDefaults(ega: EgaSpec, bidUnit: number, hasPaymentNetwork
   }
 }
 
-export const multiplierSchedule = (stage: StageSpec<'payment'>): MultiplierSchedule => ({
-  lambda: Number(stage.multiplier),
-  rho: Number(stage.penalty),
-  lambdaEvery: stage.multiplierSteps,
-  rhoEvery: stage.penaltyIncreaseSteps,
-  rhoStep: Number(stage.penaltyIncrease),
+export const lagrangianSchedule = (stage: StageSpec<'payment'>): LagrangianSchedule => ({
+  multiplier: Number(stage.multiplier),
+  multiplierEvery: stage.multiplierSteps,
+  penalty: Number(stage.penalty),
+  penaltyGrowth: Number(stage.penaltyIncrease),
+  penaltyEvery: stage.penaltyIncreaseSteps,
 })

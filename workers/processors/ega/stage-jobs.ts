@@ -14,7 +14,7 @@ import { pretrain } from '../../ranker/ega/pretraining.ts'
 import { stageStart } from '../../ranker/stage-training.ts'
 import { initialParameters } from '../../tensor/parameters.ts'
 import { type EgaInputs, type PartialModel, requestsFor } from './inputs.ts'
-import { multiplierSchedule, type Spec } from './settings.ts'
+import { lagrangianSchedule, type Spec } from './settings.ts'
 import type { StageHost, StageJob } from './stages.ts'
 
 /** Losers of a request that prices are learned on, beside all winners. */
@@ -52,7 +52,7 @@ export function pretrainJob({ spec }: JobPayload<Spec>, inputs: EgaInputs, host:
   const { threads: _threads, ...decides } = options
   return {
     name: 'pretrain',
-    inputs: { ...pinned, options: decides, stage: stages.pretrain } as never,
+    inputs: { ...pinned, options: decides, stage: stages.pretrain },
     start: () => stageStart(initialParameters(generatorLayout(shapes.generator), seed)),
     train: (start, ports) => pretrain(options, data.lists(), start, ports),
   }
@@ -80,7 +80,7 @@ export function rewardJob({ spec }: JobPayload<Spec>, inputs: EgaInputs, host: S
   const trained = { ...options, threads: host.context.threads }
   return {
     name: 'reward',
-    inputs: { ...pinned, options } as never,
+    inputs: { ...pinned, options },
     start: () => rewardStart(trained, data.reward()),
     train: (start, ports) => trainRewardModel(trained, data.reward(), start, ports),
   }
@@ -115,7 +115,7 @@ export function allocationJob(
   const ega = { ...inputs.model, weights: model.weights }
   return {
     name: 'allocation',
-    inputs: { ...pinned, before, options, requests: allocation.requests, auction: auctionInputs(inputs) } as never,
+    inputs: { ...pinned, before, options, requests: allocation.requests, auction: auctionInputs(inputs) },
     start: () => stageStart(generator),
     train: (start, ports) =>
       trainAllocation(
@@ -149,7 +149,7 @@ export function paymentJob(
     learningRate: Number(payment.learningRate),
     weightDecay: 0,
     clipNorm: Number(spec.optimizer.clipNorm),
-    multipliers: multiplierSchedule(payment),
+    lagrangian: lagrangianSchedule(payment),
     seed: spec.seed,
     threads: host.context.threads,
   }
@@ -163,7 +163,7 @@ export function paymentJob(
   }
   return {
     name: 'payment',
-    inputs: { ...pinned, before, options: decides, sampled, auction: auctionInputs(inputs) } as never,
+    inputs: { ...pinned, before, options: decides, sampled, auction: auctionInputs(inputs) },
     start: () => paymentStart(options),
     train: async (start, ports) => {
       const requests = requestsFor(inputs, payment.requests, 'payment')

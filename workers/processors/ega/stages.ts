@@ -2,7 +2,6 @@
 // train it once.
 
 import { digestOf } from '../../artifacts/digest.ts'
-import type { JsonObject } from '../../artifacts/store.ts'
 import {
   readStageCheckpoint,
   readStageResult,
@@ -30,8 +29,8 @@ export interface FinishedStage extends StageOutcome {
 
 export interface StageJob {
   readonly name: StageName
-  /** What decides the result: fields of the spec, digests of the data and of the stages before. */
-  readonly inputs: JsonObject
+  /** What decides the result, as a value of JSON: fields of the spec, digests of the data and of the stages before. */
+  readonly inputs: object
   /** The state before the first step. */
   start(): StageProgress
   train(start: StageProgress, ports: StagePorts): Promise<StageResult>

@@ -3,10 +3,10 @@
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import type { Artifact } from '../../artifacts/store.ts'
 import type { ListConstraints } from '../../auction/auction.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
-import type { PaymentRule } from '../../auction/payments/payment-rule.ts'
 import type { Fold } from '../../auction/reward-model/fold.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'

@@ -1,6 +1,7 @@
 // What serving needs of a model with an auction: the ports that the rooms of decoding and auctions fill.
 
-import type { PacingMethod, PaymentRule } from '../../../crds/auction-settings.ts'
+import type { PacingMethod } from '../../../crds/auction-settings.ts'
+import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import type { Allocation, Allocator, AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import type { Market } from '../../data/market/market.ts'
 

@@ -1,6 +1,6 @@
 // Answers requests by auctions: resolves, allocates many together, prices, explains.
 
-import type { PaymentRule } from '../../../crds/auction-settings.ts'
+import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import type { RankAnswer, RankRequest } from '../../../crds/rank.ts'
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { type BatcherOptions, MicroBatcher, RequestTimeoutError, type Timers } from '../micro-batcher.ts'

@@ -1,6 +1,6 @@
 // Why each entry of a list won, and what its click would have cost by other rules.
 
-import type { PaymentRule } from '../../../crds/auction-settings.ts'
+import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import type { EntryExplanation } from '../../../crds/rank.ts'
 import type { CandidateLists } from '../../auction/auction.ts'
 import type { AllocationWeights, AuctionModel, PriceInput } from './auction-model.ts'

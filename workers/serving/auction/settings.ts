@@ -6,8 +6,8 @@ import {
   auctionSettingsDocument,
   type LiveAuctionSettings,
   liveAuctionSettings,
-  type PaymentRule,
 } from '../../../crds/auction-settings.ts'
+import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import { revisionOf } from '../../artifacts/digest.ts'
 import type { ListConstraints } from '../../auction/auction.ts'
 import type { AllocationWeights, AuctionModel, BudgetPlan } from './auction-model.ts'

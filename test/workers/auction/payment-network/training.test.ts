@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { lagrangianFrom } from '../../../../workers/auction/lagrangian.ts'
 import { paymentOutcome } from '../../../../workers/auction/payment-network/outcome.ts'
 import { drawValues, type PaymentSamples, truthfulFactor } from '../../../../workers/auction/payment-network/samples.ts'
 import { paymentLayout } from '../../../../workers/auction/payment-network/shape.ts'
@@ -83,8 +84,8 @@ test('where the right price is the bid of a rival, training finds it', async () 
 
 test('a stage that is resumed in the middle of an epoch ends with the same bytes and multipliers', async () => {
   const { samples } = secondPriceWorld(300, 4)
-  const multipliers = { lambda: 5, rho: 1, lambdaEvery: 3, rhoEvery: 5, rhoStep: 2 }
-  const short = { ...options, epochs: 4, batchSize: 64, multipliers }
+  const lagrangian = { multiplier: 5, multiplierEvery: 3, penalty: 1, penaltyGrowth: 2, penaltyEvery: 5 }
+  const short = { ...options, epochs: 4, batchSize: 64, lagrangian }
   const checkpoints: StageProgress[] = []
   const settled = async (step: number, snapshot: () => StageProgress) => {
     if (step === 7) checkpoints.push(snapshot())
@@ -94,10 +95,11 @@ test('a stage that is resumed in the middle of an epoch ends with the same bytes
   expect(Buffer.from(toBytes(resumed.parameters))).toEqual(Buffer.from(toBytes(whole.parameters)))
   expect(resumed.extra).toEqual(whole.extra)
   expect(resumed.history).toEqual(whole.history)
-  expect(whole.extra.rho).toEqual([7])
+  const { multipliers, penalty } = lagrangianFrom(whole.extra)
+  expect(penalty).toBe(7)
   // Of the three slots the first alone is ever won; the last multiplier is that of ads left out.
-  expect(whole.extra.lambda[0]).toBeGreaterThan(5)
-  expect(whole.extra.lambda.slice(1, 3)).toEqual([5, 5])
+  expect(multipliers[0]).toBeGreaterThan(5)
+  expect(multipliers.slice(1, 3)).toEqual([5, 5])
 })
 
 test('values are drawn around the bid', () => {

@@ -1,12 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { type PaymentRule, paymentRules } from '../../../../crds/auction-terms.ts'
 import type { Allocator, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { reserveOf } from '../../../../workers/auction/chosen-list.ts'
-import {
-  type PaymentOptions,
-  type PaymentRule,
-  paymentRules,
-} from '../../../../workers/auction/payments/payment-rule.ts'
+import type { PaymentOptions } from '../../../../workers/auction/payments/payment-rule.ts'
 import { payments } from '../../../../workers/auction/payments/payments.ts'
 import {
   firstPricePositions,

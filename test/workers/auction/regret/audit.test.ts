@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
+import type { PaymentRule } from '../../../../crds/auction-terms.ts'
 import type { Allocator } from '../../../../workers/auction/auction.ts'
-import type { PaymentRule } from '../../../../workers/auction/payments/payment-rule.ts'
 import { payments } from '../../../../workers/auction/payments/payments.ts'
 import { revenueOf } from '../../../../workers/auction/payments/position-auction.ts'
 import { rankingAllocator } from '../../../../workers/auction/ranking-allocator.ts'

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { specOf, TABLES } from '../../data/market/table-support.ts'
-import { smallDataset, smallSpec, smallStages, smallWorld, train } from './small-run.ts'
+import { inputsOf, smallDataset, smallSpec, smallStages, smallWorld } from './small-run.ts'
 
 const { requests, exposures } = TABLES
 
@@ -12,10 +12,9 @@ const later = requests.filter(({ id }) => id === 'r-test')
 async function refusalOf(spec: DatasetSpec, stages: object = smallStages) {
   const world = await smallWorld(spec, false)
   onTestFinished(() => rm(world.folder, { recursive: true, force: true }))
-  return train(world, smallSpec(stages)).then(
-    () => 'trained',
-    ({ reason, message, retryable }) => ({ reason, message, retryable }),
-  )
+  return inputsOf(world, smallSpec(stages))
+    .then(({ data }) => `${data.lists().train.count} lists`)
+    .catch(({ reason, message, retryable }) => ({ reason, message, retryable }))
 }
 
 const lacks = (message: RegExp) => ({
@@ -34,7 +33,7 @@ test('one without exposures is refused by the stages that learn from them, and s
   const spec = await specOf(logged)
   expect(await refusalOf(spec, { reward: smallStages.reward })).toEqual(lacks(/no exposed lists/))
   expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/no exposed lists/))
-  expect(await refusalOf(spec, { pretrain: { targets: ['NextItems'] } })).toBe('trained')
+  expect(await refusalOf(spec, { pretrain: { targets: ['NextItems'] } })).toBe('2 lists')
 })
 
 test('one without eligible ads is refused by the stages that hold auctions', async () => {

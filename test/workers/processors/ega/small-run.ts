@@ -14,6 +14,7 @@ import type { ArtifactStore } from '../../../../workers/artifacts/store.ts'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { ingestDataset } from '../../../../workers/data/ingest.ts'
 import type { ProcessorContext, ProgressUpdate } from '../../../../workers/processors/context.ts'
+import { openEgaInputs } from '../../../../workers/processors/ega/inputs.ts'
 import { processEgaTrainingRun } from '../../../../workers/processors/ega/training-run.ts'
 import { processTokenizerBuild } from '../../../../workers/processors/tokenizer-build.ts'
 import { inputOf } from '../../artifacts/support.ts'
@@ -134,6 +135,10 @@ const payloadOf = <S>(kind: JobPayload['kind'], spec: S, inputs: Record<string, 
     spec,
     inputs,
   }) satisfies JobPayload<S>
+
+/** What a run would work on. */
+export const inputsOf = (world: World, spec: Spec) =>
+  openEgaInputs(payloadOf('TrainingRun', spec, { ...world.inputs }), contextIn(world))
 
 /** @param namespace stages are shared within one only */
 export async function train(

@@ -7,15 +7,9 @@ import { parametersOf } from '../../../../workers/tensor/parameters.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 import { float32, Session, type Tensors } from '../../../../workers/tensor/session.ts'
 import { evaluationStep, flatGradient, type TrainingModel } from '../../../../workers/tensor/training-step.ts'
+import { stencil } from '../../tensor/support/gradient-check.ts'
 
-/** Five-point stencil. */
 const stepSize = 0.04
-const stencil = [
-  [-2, 1 / 12],
-  [-1, -8 / 12],
-  [1, 8 / 12],
-  [2, -1 / 12],
-] as const
 
 const gradientOf = async (model: TrainingModel, tensors: Tensors): Promise<Float32Array> => {
   const graph = new Graph()

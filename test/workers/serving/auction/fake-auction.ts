@@ -1,4 +1,4 @@
-import type { PaymentRule } from '../../../../crds/auction-settings.ts'
+import type { PaymentRule } from '../../../../crds/auction-terms.ts'
 import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import type {

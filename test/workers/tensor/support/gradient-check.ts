@@ -13,9 +13,10 @@ import { graphOn, runModel } from './run-graph.ts'
 
 export type Build = (values: Readonly<Record<string, Value>>, graph: Graph) => Value
 
-/** Five-point stencil; with inputs of order one its error in float32 is about 1e-4. */
+/** With inputs of order one the error in float32 is about 1e-4. */
 const stepSize = 0.03
-const stencil = [
+/** Central differences at five points: offsets in steps, and their weights. */
+export const stencil = [
   [-2, 1 / 12],
   [-1, -8 / 12],
   [1, 8 / 12],

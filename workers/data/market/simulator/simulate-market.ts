@@ -2,7 +2,7 @@
  * A marketplace over the interactions of a dataset: who advertises what and in which creatives, what is worth how much,
  * who comes when, what could have been shown and what was, and what users did with it. Everything comes from the seed.
  */
-import type { AdvertisingStatus } from '../../../../crds/advertising.ts'
+import { type AdvertisingStatus, advertisingFacts } from '../../../../crds/advertising.ts'
 import type { MarketSimulation } from '../../../../crds/market-simulation.ts'
 import type { Dataset } from '../../dataset-reader.ts'
 import { BadDataError } from '../../errors.ts'
@@ -120,20 +120,6 @@ function statusOf(
     clicks: sum(feedback.click),
     creativeClicks: sum(feedback.creativeClick),
     conversions: sum(feedback.conversion),
-    has: [
-      'Bids',
-      'Values',
-      ...(hasBudgets ? (['Budgets'] as const) : []),
-      'Creatives',
-      'Requests',
-      'EligibleAds',
-      'OrganicLists',
-      'Exposures',
-      'ExposedCreatives',
-      'CreativeClicks',
-      'Conversions',
-      'ConversionValues',
-      'Propensities',
-    ],
+    has: advertisingFacts.filter((fact) => fact !== 'Budgets' || hasBudgets),
   }
 }
