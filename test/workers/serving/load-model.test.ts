@@ -4,7 +4,7 @@ import { ArtifactNotFoundError, CorruptArtifactError } from '../../../workers/ar
 import { openDataset } from '../../../workers/data/dataset-reader.ts'
 import { sequenceOf } from '../../../workers/data/sequences.ts'
 import { openHistorySnapshot } from '../../../workers/serving/history-snapshot.ts'
-import { loadModel } from '../../../workers/serving/served-model.ts'
+import { loadModel } from '../../../workers/serving/load-model.ts'
 import { type TinyModel, trainTinyModel } from './tiny-model.ts'
 
 let tiny: TinyModel
