@@ -80,8 +80,8 @@ export interface RequestRecord {
   auction?: {
     settingsRevision: string
     paymentRule: string
-    alpha: number
-    beta: number
+    alpha?: number
+    beta?: number
     listsConsidered: number
     reward?: number
     expectedRevenue: number

@@ -2,6 +2,7 @@ import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { RankerPipeline } from '../../crds/kinds/ranker-pipeline.ts'
 import type { RankAnswer } from '../../crds/rank.ts'
 import { findCondition } from '../control/conditions.ts'
+import { pricedLines } from './priced-list.ts'
 import { duration, type ShownObject } from './progress-table.ts'
 
 export interface Asked {
@@ -72,8 +73,10 @@ function reuseLines(objects: readonly ShownObject[]): string[] {
 }
 
 function askedLines({ url, request, answer }: Asked): string[] {
+  const asked = `POST ${url}/v1/rank ${JSON.stringify(request)}`
+  if (answer.auction !== undefined) return [asked, ...pricedLines(answer), '']
   const entries = answer.entries
     .slice(0, 5)
     .map(({ position, item, score }) => `  ${position}. ${item}  ${score.toFixed(3)}`)
-  return [`POST ${url}/v1/rank ${JSON.stringify(request)}`, ...entries, '']
+  return [asked, ...entries, '']
 }
