@@ -114,6 +114,8 @@ export class Ranker {
    * @throws Error for settings that contradict each other or the model
    */
   use(model: ServedModel, auctionSettings?: string): void {
+    if (model.auction === undefined && this.settings.serving.auction?.candidateLists !== undefined)
+      throw new Error('spec.serving.auction.candidateLists goes with a model with an auction; this one has none')
     const auctioneer = model.auction && this.#openAuction(model, model.auction)
     this.#auctioneer = auctioneer
     this.#auctionSettings = new LiveSettings({

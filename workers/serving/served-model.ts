@@ -1,5 +1,6 @@
 // A model with all that answering a request needs, loaded and warm.
 
+import type { AuctionSettingsSpec } from '../../crds/auction-settings.ts'
 import type { ArtifactStore } from '../artifacts/store.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
@@ -32,8 +33,8 @@ export interface LoadOptions {
   /** Longest list that will be asked for. */
   readonly beamSize: number
   readonly maxBatchSize: number
-  /** Of a model with an auction. */
-  readonly auction?: { readonly candidateLists?: number }
+  /** What of the auction shapes the graph; absent: as the model was trained. */
+  readonly auction?: Pick<AuctionSettingsSpec, 'candidateLists'>
 }
 
 /**

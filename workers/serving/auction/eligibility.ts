@@ -53,23 +53,30 @@ export function admitted(
   { pacer, key, budgets }: { pacer: Pick<BudgetPacer, 'admit'>; key: string; budgets: BudgetPlan },
   against: (draft: AdDraft) => SkippedReason | undefined,
 ): { readonly drafts: AdDraft[]; readonly refused: readonly { place: number; reason: SkippedReason }[] } {
-  const known = [...drafts.keys()].filter((place) => drafts[place].advertiser < budgets.budgets.length)
-  const asked = {
-    advertisers: Uint32Array.from(known, (place) => drafts[place].advertiser),
-    bids: Float64Array.from(known, (place) => drafts[place].bid),
+  const known: number[] = []
+  for (let place = 0; place < drafts.length; place++)
+    if (drafts[place].advertiser < budgets.budgets.length) known.push(place)
+  const asked = { advertisers: new Uint32Array(known.length), bids: new Float64Array(known.length) }
+  for (let index = 0; index < known.length; index++) {
+    asked.advertisers[index] = drafts[known[index]].advertiser
+    asked.bids[index] = drafts[known[index]].bid
   }
   const { ads, bids } = pacer.admit(asked, key)
-  const bidOf = new Map(drafts.map(({ bid }, place) => [place, bid]))
-  for (const place of known) bidOf.delete(place)
-  for (const [index, ad] of ads.entries()) bidOf.set(known[ad], bids[index])
-  const left: AdDraft[] = []
+  /** [drafts], NaN where there is no budget. */
+  const left = new Float64Array(drafts.length)
+  for (let place = 0; place < drafts.length; place++) left[place] = drafts[place].bid
+  for (const place of known) left[place] = Number.NaN
+  for (let index = 0; index < ads.length; index++) left[known[ads[index]]] = bids[index]
+  const taken: AdDraft[] = []
   const refused: { place: number; reason: SkippedReason }[] = []
-  for (const [place, draft] of drafts.entries()) {
-    const bid = bidOf.get(place)
-    const lowered = bid === undefined ? undefined : { ...draft, bid }
-    const reason = lowered === undefined ? 'OutOfBudget' : against(lowered)
-    if (lowered === undefined || reason !== undefined) refused.push({ place, reason: reason ?? 'OutOfBudget' })
-    else left.push(lowered)
+  for (let place = 0; place < drafts.length; place++) {
+    const draft = drafts[place]
+    const bid = left[place]
+    // Most keep their bid, and are not made anew.
+    const lowered = bid === draft.bid ? draft : { ...draft, bid }
+    const reason = Number.isNaN(bid) ? 'OutOfBudget' : lowered === draft ? undefined : against(lowered)
+    if (reason === undefined) taken.push(lowered)
+    else refused.push({ place, reason })
   }
-  return { drafts: left, refused }
+  return { drafts: taken, refused }
 }

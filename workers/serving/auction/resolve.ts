@@ -1,6 +1,6 @@
 // From the ids of a request to an auction over indices, with a reason for each id that does not take part.
 
-import { defaultSlots, type RankRequest, type SkippedReason } from '../../../crds/rank.ts'
+import { type AdCandidate, defaultSlots, type RankRequest, type SkippedReason } from '../../../crds/rank.ts'
 import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import { resolveHistory, type Skip, type Skipped, skipList } from '../resolve-request.ts'
 import type { ServedModel } from '../served-model.ts'
@@ -45,30 +45,56 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
     request.candidates?.ads === undefined
       ? ownAds(scene, slots, seen)
       : askedAds(request.candidates.ads, scene, { slots, seen, guests, skip })
-  const taken = new Set(ads.map(({ item }) => item))
+  const columns = columnsOf(ads)
+  const taken = new Set(columns.items)
   const organic = organicItems(request.candidates?.organic, scene, { seen, taken, skip })
   const { slotReserves } = settings
   return {
     request: {
       history,
-      ads: Uint32Array.from(ads, ({ item }) => item),
-      bids: Float64Array.from(ads, ({ bid }) => bid),
-      advertisers: Uint32Array.from(ads, ({ advertiser }) => advertiser),
-      ...(ads.some(({ creatives }) => creatives) ? { creatives: ads.map(({ creatives }) => creatives) } : {}),
+      ads: columns.items,
+      bids: columns.bids,
+      advertisers: columns.advertisers,
+      ...(columns.creatives ? { creatives: columns.creatives } : {}),
       organic,
       slots,
       constraints: constraintsOf(request, settings),
       ...(slotReserves.length === 0 ? {} : { slotReserves: padded(slotReserves, slots) }),
-      ...(ads.some(({ reserve }) => reserve > 0)
-        ? { adReserves: Float64Array.from(ads, ({ reserve }) => reserve) }
-        : {}),
+      ...(columns.reserves ? { adReserves: columns.reserves } : {}),
     },
     settings,
     explain: request.explain ?? false,
-    ads: Int32Array.from(ads, ({ ad }) => ad),
+    ads: columns.ads,
     guests: guests.names,
     skipped,
     market: scene.catalogue.market,
+  }
+}
+
+/** In one pass: a request may have thousands of ads, and callbacks over iterators take most of the time. */
+function columnsOf(drafts: readonly AdDraft[]) {
+  const { length } = drafts
+  const items = new Uint32Array(length)
+  const bids = new Float64Array(length)
+  const advertisers = new Uint32Array(length)
+  const reserves = new Float64Array(length)
+  const ads = new Int32Array(length)
+  let hasReserves = false
+  let hasCreatives = false
+  for (let index = 0; index < length; index++) {
+    const { ad, item, bid, advertiser, reserve, creatives } = drafts[index]
+    items[index] = item
+    bids[index] = bid
+    advertisers[index] = advertiser
+    reserves[index] = reserve
+    ads[index] = ad
+    hasReserves ||= reserve > 0
+    hasCreatives ||= creatives !== undefined
+  }
+  return {
+    ...{ items, bids, advertisers, ads },
+    reserves: hasReserves ? reserves : undefined,
+    creatives: hasCreatives ? drafts.map(({ creatives }) => creatives) : undefined,
   }
 }
 
@@ -79,9 +105,11 @@ interface AskedScene {
   readonly skip: Skip
 }
 
-type AskedAds = NonNullable<NonNullable<RankRequest['candidates']>['ads']>
-
-function askedAds(asked: AskedAds, scene: AuctionScene, { slots, seen, guests, skip }: AskedScene): AdDraft[] {
+function askedAds(
+  asked: readonly AdCandidate[],
+  scene: AuctionScene,
+  { slots, seen, guests, skip }: AskedScene,
+): AdDraft[] {
   const { catalogue, settings, onExcluded } = scene
   const { ads } = catalogue.market
   const floor = new Floor(settings, slots)

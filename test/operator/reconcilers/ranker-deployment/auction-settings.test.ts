@@ -41,8 +41,8 @@ describe('the template of the Pods', () => {
     expect(wide).toEqual(built({ alpha: '3', candidateLists: 64 }))
   })
 
-  it('mounts the ConfigMap, which need not be there', () => {
-    expect(built()).toMatchObject({
+  it.each(['stable', 'canary'] as const)('of %s mounts the ConfigMap, which need not be there', (track) => {
+    expect(buildDeployment(rankerWith(), { track, model: 'sha256:1' }, settings)).toMatchObject({
       spec: {
         template: {
           spec: {

@@ -140,6 +140,11 @@ describe('POST /v1/rank of a model with an auction', () => {
 })
 
 describe('a model without an auction', () => {
+  it('is not started with a number of candidate lists', () => {
+    const serving = { auction: { candidateLists: 8 } }
+    expect(() => auctionScene(undefined, { serving })).toThrow('spec.serving.auction.candidateLists')
+  })
+
   it.each<[object, string]>([
     [{ candidates: { ads: [] } }, '/candidates/ads'],
     [{ constraints: {} }, '/constraints'],
