@@ -33,15 +33,32 @@ export function resultScreen(
 
 function evaluationLines({ metadata, status }: Evaluation): string[] {
   const passed = findCondition(status?.conditions, 'Passed')
-  const metrics = (status?.metrics ?? []).map(
+  const metrics = status?.metrics ?? []
+  const shown = metrics.filter(({ name }) => isShown(name, metrics[0]?.name ?? ''))
+  const lines = shown.map(
     ({ name, value, low, high }) => `  ${name.padEnd(24)} ${value.padStart(8)}   [${low}, ${high}]`,
   )
+  const sizes = [
+    ...(status?.cases ? [`${status.cases} cases`] : []),
+    ...(status?.market ? [`${status.market.requests} auctions`] : []),
+  ]
   return [
-    `Evaluation ${metadata.name}: ${passed?.status === 'True' ? 'Passed' : 'NOT passed'}, ${status?.cases ?? 0} cases, 95 % intervals`,
-    ...metrics,
+    `Evaluation ${metadata.name}: ${passed?.status === 'True' ? 'Passed' : 'NOT passed'}, ${sizes.join(', ') || '0 cases'}, 95 % intervals`,
+    ...lines,
+    ...(shown.length < metrics.length ? [`  and ${metrics.length - shown.length} more in status.metrics`] : []),
     ...(status?.gates ?? []).map((gate) => `  gate ${gate.name}: ${gate.passed ? 'holds' : 'FAILED'}, ${gate.message}`),
     '',
   ]
+}
+
+const shownOfMarkets = ['RPM', 'CTR', 'AdvertiserUtility', 'AdsPerList', 'IRViolations', 'Psi']
+
+/** All of a ranking; of a marketplace a few, as who knows most has judged it: whoever the first metric is of. */
+function isShown(name: string, first: string): boolean {
+  const judged = name.split('/')
+  const metric = judged.at(-1) ?? ''
+  if (metric.includes('@')) return true
+  return shownOfMarkets.includes(metric) && (judged.length === 1 || judged[0] === first.split('/')[0])
 }
 
 /** Runs that are shown, the newest. */
