@@ -63,23 +63,29 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
   })
 }
 
+/** Whether the rules let a candidate follow these. */
+function mayFollow(
+  { ads, organic, constraints, advertisers }: AuctionRequest,
+  list: readonly number[],
+  next: number,
+): boolean {
+  if (list.includes(next)) return false
+  const isAd = (candidate: number) => candidate < ads.length
+  const placedAds = list.filter(isAd)
+  if (!isAd(next)) return next - ads.length === list.length - placedAds.length && next < ads.length + organic.length
+  const newest = list.findLastIndex(isAd)
+  if (placedAds.length >= constraints.maxAds) return false
+  if (newest >= 0 && list.length - newest - 1 < constraints.minGap) return false
+  return placedAds.filter((each) => advertisers[each] === advertisers[next]).length < constraints.maxPerAdvertiser
+}
+
 /** All lists that the rules allow, by trying. */
-function legalLists({ ads, organic, slots, constraints, advertisers }: AuctionRequest): string[] {
+function legalLists(asked: AuctionRequest): string[] {
   const lists: string[] = []
   const extend = (list: number[]): void => {
-    if (list.length === slots) return void lists.push(list.join())
-    for (let next = 0; next < ads.length + organic.length; next++) {
-      if (list.includes(next)) continue
-      const placedAds = list.filter((each) => each < ads.length)
-      if (next < ads.length) {
-        const newest = list.findLastIndex((each) => each < ads.length)
-        if (placedAds.length >= constraints.maxAds) continue
-        if (newest >= 0 && list.length - newest - 1 < constraints.minGap) continue
-        const same = placedAds.filter((each) => advertisers[each] === advertisers[next])
-        if (same.length >= constraints.maxPerAdvertiser) continue
-      } else if (next - ads.length !== list.length - placedAds.length) continue
-      extend([...list, next])
-    }
+    if (list.length === asked.slots) return void lists.push(list.join())
+    for (let next = 0; next < asked.ads.length + asked.organic.length; next++)
+      if (mayFollow(asked, list, next)) extend([...list, next])
   }
   extend([])
   return lists.sort()
