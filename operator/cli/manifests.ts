@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { extname, join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import { parseAllDocuments } from 'yaml'
 import { apiVersion, resourceOf } from '../../crds/kind.ts'
 import { kinds } from '../../crds/kinds.ts'
@@ -18,14 +19,21 @@ const maxBytes = 1 << 20
 
 /**
  * Reads manifests from files and folders (*.yaml, *.yml, *.json; not below), in the order of names. `${NAME}` stands for
- * an environment variable, `${NAME:-word}` for one with a default.
+ * an environment variable, `${NAME:-word}` for one with a default. An object that several files state alike is one.
  *
  * @throws UsageError with file and line of what cannot be read
  */
 export function readManifests(paths: readonly string[], environment: NodeJS.ProcessEnv): Manifest[] {
   const manifests = paths.flatMap(filesOf).flatMap((file) => readFile(file, environment))
   if (manifests.length === 0) throw new UsageError(`no manifest in ${paths.join(', ')}`)
-  return manifests
+  return withoutRepeats(manifests)
+}
+
+function withoutRepeats(manifests: readonly Manifest[]): Manifest[] {
+  const known: Manifest[] = []
+  for (const manifest of manifests)
+    if (!known.some(({ object }) => isDeepStrictEqual(object, manifest.object))) known.push(manifest)
+  return known
 }
 
 function filesOf(path: string): string[] {

@@ -2,6 +2,7 @@ import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { RankerPipeline } from '../../crds/kinds/ranker-pipeline.ts'
 import type { RankAnswer } from '../../crds/rank.ts'
 import { findCondition } from '../control/conditions.ts'
+import { pricedLines } from './priced-list.ts'
 import { duration, type ShownObject } from './progress-table.ts'
 
 export interface Asked {
@@ -32,15 +33,32 @@ export function resultScreen(
 
 function evaluationLines({ metadata, status }: Evaluation): string[] {
   const passed = findCondition(status?.conditions, 'Passed')
-  const metrics = (status?.metrics ?? []).map(
+  const metrics = status?.metrics ?? []
+  const shown = metrics.filter(({ name }) => isShown(name, metrics[0]?.name ?? ''))
+  const lines = shown.map(
     ({ name, value, low, high }) => `  ${name.padEnd(24)} ${value.padStart(8)}   [${low}, ${high}]`,
   )
+  const sizes = [
+    ...(status?.cases ? [`${status.cases} cases`] : []),
+    ...(status?.market ? [`${status.market.requests} auctions`] : []),
+  ]
   return [
-    `Evaluation ${metadata.name}: ${passed?.status === 'True' ? 'Passed' : 'NOT passed'}, ${status?.cases ?? 0} cases, 95 % intervals`,
-    ...metrics,
+    `Evaluation ${metadata.name}: ${passed?.status === 'True' ? 'Passed' : 'NOT passed'}, ${sizes.join(', ') || '0 cases'}, 95 % intervals`,
+    ...lines,
+    ...(shown.length < metrics.length ? [`  and ${metrics.length - shown.length} more in status.metrics`] : []),
     ...(status?.gates ?? []).map((gate) => `  gate ${gate.name}: ${gate.passed ? 'holds' : 'FAILED'}, ${gate.message}`),
     '',
   ]
+}
+
+const shownOfMarkets = ['RPM', 'CTR', 'AdvertiserUtility', 'AdsPerList', 'IRViolations', 'Psi']
+
+/** All of a ranking; of a marketplace a few, as who knows most has judged it: whoever the first metric is of. */
+function isShown(name: string, first: string): boolean {
+  const judged = name.split('/')
+  const metric = judged.at(-1) ?? ''
+  if (metric.includes('@')) return true
+  return shownOfMarkets.includes(metric) && (judged.length === 1 || judged[0] === first.split('/')[0])
 }
 
 /** Runs that are shown, the newest. */
@@ -72,8 +90,10 @@ function reuseLines(objects: readonly ShownObject[]): string[] {
 }
 
 function askedLines({ url, request, answer }: Asked): string[] {
+  const asked = `POST ${url}/v1/rank ${JSON.stringify(request)}`
+  if (answer.auction !== undefined) return [asked, ...pricedLines(answer), '']
   const entries = answer.entries
     .slice(0, 5)
     .map(({ position, item, score }) => `  ${position}. ${item}  ${score.toFixed(3)}`)
-  return [`POST ${url}/v1/rank ${JSON.stringify(request)}`, ...entries, '']
+  return [asked, ...entries, '']
 }

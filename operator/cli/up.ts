@@ -152,9 +152,10 @@ async function askRankers(cluster: LocalCluster, objects: readonly ShownObject[]
     const address = cluster.services.serviceAddress(metadata.namespace ?? '', metadata.name)
     if (!address) continue
     const url = `http://${address.host}:${address.ports[0]?.port}`
-    const anonymous = await ask(url, { slots: 5 })
-    const history = anonymous.answer.entries.slice(0, 2).map(({ item }) => item)
-    asked.push(await ask(url, { user: { history }, slots: 5 }))
+    const { entries, auction } = (await ask(url, {})).answer
+    const history = entries.slice(0, 2).map(({ item }) => item)
+    // An auction has a session ready for lists of its usual length.
+    asked.push(await ask(url, { user: { history }, ...(auction === undefined ? { slots: 5 } : { explain: true }) }))
   }
   return asked
 }

@@ -63,6 +63,7 @@ interface Shared {
   order: number
   readonly constants: Map<string, TensorData>
   readonly filled: Map<string, Value>
+  readonly small: Map<string, Value>
 }
 
 export const elementArray = (type: ElementType, elements: ElementArray | readonly number[]): ElementArray => {
@@ -73,6 +74,11 @@ export const elementArray = (type: ElementType, elements: ElementArray | readonl
   if (type === 'int64') return BigInt64Array.from(numbers, BigInt)
   return Uint8Array.from(numbers)
 }
+
+/** Elements of a constant that is made once, however often it is asked for: ONNX Runtime loads each by itself. */
+const mostShared = 16
+
+const written = (element: unknown): string => (Object.is(element, -0) ? '-0' : String(element))
 
 const arrayTypes = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array, bool: Uint8Array } as const
 
@@ -88,7 +94,9 @@ export class Graph {
     this.parent = parent
     this.depth = parent === undefined ? 0 : parent.depth + 1
     this.#shared =
-      parent !== undefined ? parent.#shared : { names: 0, order: 0, constants: new Map(), filled: new Map() }
+      parent !== undefined
+        ? parent.#shared
+        : { names: 0, order: 0, constants: new Map(), filled: new Map(), small: new Map() }
   }
 
   /** Constants of the whole nest of graphs; they are written with the root. */
@@ -112,15 +120,25 @@ export class Graph {
     this.outputs.set(name, value)
   }
 
-  /** A constant tensor; `elements` is kept by reference, so leave it alone until the graph is written. */
+  /** A constant tensor, a small one made once per type, shape and elements; `elements` is kept by reference, so leave it alone until the graph is written. */
   constant(type: ElementType, shape: readonly number[], elements: ElementArray | readonly number[]): Value {
     const data = elementArray(type, elements)
     if (!(data instanceof arrayTypes[type])) throw new Error(`A ${type} constant cannot hold ${data.constructor.name}`)
     if (data.length !== sizeOf(shape))
       throw new Error(`A constant of shape ${show(shape)} needs ${sizeOf(shape)} elements, not ${data.length}`)
+    const isSmall = data.length <= mostShared
+    const key = isSmall
+      ? `${type}[${shape.join()}]${Array.from<unknown>(data as never)
+          .map(written)
+          .join()}`
+      : ''
+    const known = this.#shared.small.get(key)
+    if (known !== undefined) return known
     const name = this.#freshName('constant')
+    const value = this.root.#value(type, shape, name)
+    if (isSmall) this.#shared.small.set(key, value)
     this.#shared.constants.set(name, { type, shape, data })
-    return this.root.#value(type, shape, name)
+    return value
   }
 
   /** A scalar constant, made once per type and value. */

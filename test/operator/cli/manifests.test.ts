@@ -19,6 +19,11 @@ describe('manifests', () => {
     expect(names).toEqual(['one', 'two', 'three'])
   })
 
+  test('an object that two folders state alike is one', () => {
+    const folders = [folderOf({ 'a.yaml': pool('one') }), folderOf({ 'a.yaml': pool('one'), 'b.yaml': pool('two') })]
+    expect(readManifests(folders, {}).map(({ object }) => object.metadata.name)).toEqual(['one', 'two'])
+  })
+
   test('a Secret is one of them, for Pods that read it', () => {
     const secret = 'apiVersion: v1\nkind: Secret\nmetadata: {name: adloom-store}\nstringData: {KEY: "${KEY}"}\n'
     const [manifest] = readManifests([folderOf({ 'a.yaml': secret })], { KEY: 'word' })

@@ -26,3 +26,18 @@ test('a pipeline without a champion says so', () => {
   const pipeline = { apiVersion: 'v1', kind: 'RankerPipeline', metadata: { name: 'ads' } }
   expect(resultScreen([pipeline], [], 3, [])).toContain('Pipeline ads: no champion yet')
 })
+
+test('of a marketplace a few metrics are shown, as who knows most has judged it', () => {
+  const metric = (name: string) => ({ name, value: '1', low: '0', high: '2' })
+  const metrics = ['Truth/RPM', 'Truth/Welfare', 'Model/RPM', 'IRViolations', 'Recall@10'].map(metric)
+  const status = { metrics, market: { requests: 50 } }
+  const evaluation = { apiVersion: 'v1', kind: 'Evaluation', metadata: { name: 'ads' }, status }
+  expect(resultScreen([evaluation as unknown as ShownObject], [], 3, [])).toEqual([
+    '',
+    'Evaluation ads: NOT passed, 50 auctions, 95 % intervals',
+    ...['Truth/RPM', 'IRViolations', 'Recall@10'].map((name) => `  ${name.padEnd(24)}        1   [0, 2]`),
+    '  and 2 more in status.metrics',
+    '',
+    'Took 3 s.',
+  ])
+})
