@@ -104,6 +104,11 @@ export const egaModel = object(
     payment: object(
       {
         hidden: widths('Widths of the hidden layers.'),
+        price: enumeration(['Rate', 'Threshold'], {
+          description:
+            'Rate: a share of the bid (Eq. 25). Threshold: a multiple of the least bid with which its list would still be the best of the candidate lists, and never more than the bid; while the list stays, the own bid does not change it.',
+          default: 'Rate',
+        }),
         seesOwnBid: boolean({
           description: 'Whether the rate of an ad may depend on its own bid beside what the allocation tells of it.',
           default: false,

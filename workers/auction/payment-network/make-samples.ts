@@ -2,6 +2,7 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
+import { listingBid } from './listing-bid.ts'
 import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
 
 export interface SampleOptions {
@@ -38,6 +39,7 @@ class SampleTable {
   readonly #otherBids: number[] = []
   readonly #logZ: number[] = []
   readonly #pCtr: number[] = []
+  readonly #listingBid: number[] = []
   readonly #bid: number[] = []
   readonly #exposure: number[] = []
   readonly #value: number[] = []
@@ -62,6 +64,7 @@ class SampleTable {
     this.#exposure.push(slot < 0 ? 0 : 1)
     this.#logZ.push(slot < 0 ? 0 : lists.logZ[at])
     this.#pCtr.push(slot < 0 ? 0 : lists.pCtr[at])
+    this.#listingBid.push(slot < 0 ? 0 : listingBid(allocation, ad, slot, bids[ad]) / bidUnit)
     for (let other = 0; other < listLength; other++) {
       if (other === Math.max(0, slot)) continue
       const candidate = slot < 0 || other >= lists.slots ? -1 : lists.candidate[chosen * lists.slots + other]
@@ -80,6 +83,7 @@ class SampleTable {
       otherBids: Float32Array.from(this.#otherBids),
       logZ: Float32Array.from(this.#logZ),
       pCtr: Float32Array.from(this.#pCtr),
+      listingBid: Float32Array.from(this.#listingBid),
       bid: Float32Array.from(this.#bid),
       exposure: Float32Array.from(this.#exposure),
       value: Float32Array.from(this.#value),

@@ -14,16 +14,25 @@ export interface PaymentShape {
    * as in the paper, it comes in only through z and the last factor of the price.
    */
   readonly seesOwnBid: boolean
+  /**
+   * Rate: a share of the bid, as the paper has it. Threshold: a multiple of the least bid with which the list would still
+   * be the best of the candidate lists, and never more than the bid.
+   */
+  readonly price: 'Rate' | 'Threshold'
 }
 
-export const paymentDefaults = { hidden: [128, 32, 10], seesOwnBid: false } as const satisfies Partial<PaymentShape>
+export const paymentDefaults = {
+  hidden: [128, 32, 10],
+  seesOwnBid: false,
+  price: 'Rate',
+} as const satisfies Partial<PaymentShape>
 
 /** Numbers that tell of the allocation: of z·pCTR its logarithm and itself, and the logarithm of pCTR. */
 export const allocationInputs = 3
 
-/** Numbers that are read of a slot: its item, the other bids (B^-), the allocation (Z·Θ), the own bid where seen. */
-export const inputsOfSlot = ({ itemDimensions, listLength, seesOwnBid }: PaymentShape): number =>
-  itemDimensions + listLength - 1 + allocationInputs + Number(seesOwnBid)
+/** Numbers that are read of a slot: its item, the other bids (B^-), the allocation (Z·Θ), own and listing bid where seen. */
+export const inputsOfSlot = ({ itemDimensions, listLength, seesOwnBid, price }: PaymentShape): number =>
+  itemDimensions + listLength - 1 + allocationInputs + Number(seesOwnBid) + Number(price === 'Threshold')
 
 /** Names of the parameters, in one place for layout and model. */
 export const names = {
