@@ -53,8 +53,15 @@ const mapValues = <From, To>(named: Named<From>, change: (value: From) => To): M
 
 /** A look: short stages and few requests. */
 export function shortened(study: Study): Study {
+  const { advertising } = study.dataset
+  const simulation = advertising?.simulation
   return {
     ...study,
+    dataset:
+      simulation === undefined
+        ? study.dataset
+        : { ...study.dataset, advertising: { ...advertising, simulation: { ...simulation, maxUsers: 500 } } },
+    tokenizer: withCodes(study.tokenizer, 32),
     trainings: mapValues(study.trainings, ({ stages, ...spec }) => ({
       ...{ ...spec, maxEpochs: 1 },
       ...(stages === undefined ? {} : { stages: shortStages(stages) }),
@@ -66,13 +73,20 @@ export function shortened(study: Study): Study {
   }
 }
 
+/** Fewer codes are learned sooner. */
+const withCodes = ({ creatives, ...spec }: Study['tokenizer'], codebookSize: number): Study['tokenizer'] => ({
+  ...{ ...spec, codebookSize },
+  ...(creatives && { creatives: { ...creatives, codebookSize } }),
+})
+
 type Stages = NonNullable<TrainingRun['spec']['stages']>
 type Market = NonNullable<Evaluation['spec']['market']>
 
 function shortStages(stages: Stages): Stages {
-  const { reward, allocation, payment } = stages
+  const { pretrain, reward, allocation, payment } = stages
   return {
     ...stages,
+    ...(pretrain && { pretrain: { ...pretrain, targets: ['Exposed' as const] } }),
     ...(reward && { reward: { ...reward, maxEpochs: 2 } }),
     ...(allocation && { allocation: { ...allocation, requests: 16 } }),
     ...(payment && { payment: { ...payment, requests: 8, maxEpochs: 20 } }),
