@@ -61,7 +61,7 @@ export const rateRows = (
 }
 
 /** Sharpness of the smooth minimum of threshold and bid. */
-const sharpness = 8
+const sharpness = 32
 /** Of thresholds and bids; below it they are alike. */
 const leastMoney = 0.01
 

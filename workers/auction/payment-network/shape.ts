@@ -45,7 +45,12 @@ export const paymentLayout = (shape: PaymentShape): ParameterLayout => {
   const sizes = [inputsOfSlot(shape), ...shape.hidden, 1]
   return parameterLayout(
     sizes.slice(1).flatMap((size, layer): ParameterSpec[] => [
-      { name: names.weight(layer), shape: [sizes[layer], size], initial: 'xavier' },
+      {
+        name: names.weight(layer),
+        shape: [sizes[layer], size],
+        // A threshold starts as the least listing bid itself.
+        initial: shape.price === 'Threshold' && layer === shape.hidden.length ? 'zeros' : 'xavier',
+      },
       {
         name: names.bias(layer),
         shape: layer === 0 ? [shape.listLength, size] : [size],
