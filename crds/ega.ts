@@ -106,7 +106,7 @@ export const egaModel = object(
         hidden: widths('Widths of the hidden layers.'),
         price: enumeration(['Rate', 'Threshold'], {
           description:
-            'Rate: a share of the bid (Eq. 25). Threshold: a multiple of the least bid with which its list would still be the best of the candidate lists, and never more than the bid; while the list stays, the own bid does not change it.',
+            'Rate: a share of the bid (Eq. 25). Threshold: a multiple of what the others lose by the ad among the candidate lists, and never more than the bid.',
           default: 'Rate',
         }),
         seesOwnBid: boolean({

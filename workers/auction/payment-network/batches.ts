@@ -56,7 +56,7 @@ export const sampleTensors = (shape: PaymentShape, samples: PaymentSamples) => {
       logZ: cell(samples.logZ),
       pCtr: cell(samples.pCtr),
       bid: cell(samples.bid),
-      ...(price === 'Threshold' ? { listingBid: cell(samples.listingBid) } : {}),
+      ...(price === 'Threshold' ? { pivotPrice: cell(samples.pivotPrice) } : {}),
       exposure: cell(samples.exposure),
       value: float32(
         [size],

@@ -2,7 +2,7 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
-import { listingBid } from './listing-bid.ts'
+import { pivotPrice } from './pivot-price.ts'
 import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
 
 export interface SampleOptions {
@@ -39,7 +39,7 @@ class SampleTable {
   readonly #otherBids: number[] = []
   readonly #logZ: number[] = []
   readonly #pCtr: number[] = []
-  readonly #listingBid: number[] = []
+  readonly #pivotPrice: number[] = []
   readonly #bid: number[] = []
   readonly #exposure: number[] = []
   readonly #value: number[] = []
@@ -64,7 +64,7 @@ class SampleTable {
     this.#exposure.push(slot < 0 ? 0 : 1)
     this.#logZ.push(slot < 0 ? 0 : lists.logZ[at])
     this.#pCtr.push(slot < 0 ? 0 : lists.pCtr[at])
-    this.#listingBid.push(slot < 0 ? 0 : listingBid(allocation, ad, slot, bids[ad]) / bidUnit)
+    this.#pivotPrice.push(slot < 0 ? 0 : pivotPrice(allocation, ad, bids[ad]) / bidUnit)
     for (let other = 0; other < listLength; other++) {
       if (other === Math.max(0, slot)) continue
       const candidate = slot < 0 || other >= lists.slots ? -1 : lists.candidate[chosen * lists.slots + other]
@@ -83,7 +83,7 @@ class SampleTable {
       otherBids: Float32Array.from(this.#otherBids),
       logZ: Float32Array.from(this.#logZ),
       pCtr: Float32Array.from(this.#pCtr),
-      listingBid: Float32Array.from(this.#listingBid),
+      pivotPrice: Float32Array.from(this.#pivotPrice),
       bid: Float32Array.from(this.#bid),
       exposure: Float32Array.from(this.#exposure),
       value: Float32Array.from(this.#value),

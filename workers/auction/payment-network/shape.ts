@@ -15,8 +15,8 @@ export interface PaymentShape {
    */
   readonly seesOwnBid: boolean
   /**
-   * Rate: a share of the bid, as the paper has it. Threshold: a multiple of the least bid with which the list would still
-   * be the best of the candidate lists, and never more than the bid.
+   * Rate: a share of the bid, as the paper has it. Threshold: a multiple of what the others
+   * lose by the ad (`pivotPrice`), and never more than the bid.
    */
   readonly price: 'Rate' | 'Threshold'
 }
@@ -30,7 +30,7 @@ export const paymentDefaults = {
 /** Numbers that tell of the allocation: of z·pCTR its logarithm and itself, and the logarithm of pCTR. */
 export const allocationInputs = 3
 
-/** Numbers that are read of a slot: its item, the other bids (B^-), the allocation (Z·Θ), own and listing bid where seen. */
+/** Numbers that are read of a slot: its item, the other bids (B^-), the allocation (Z·Θ), own bid where seen, what the others lose. */
 export const inputsOfSlot = ({ itemDimensions, listLength, seesOwnBid, price }: PaymentShape): number =>
   itemDimensions + listLength - 1 + allocationInputs + Number(seesOwnBid) + Number(price === 'Threshold')
 
@@ -48,7 +48,7 @@ export const paymentLayout = (shape: PaymentShape): ParameterLayout => {
       {
         name: names.weight(layer),
         shape: [sizes[layer], size],
-        // A threshold starts as the least listing bid itself.
+        // A threshold starts as the pivot price itself.
         initial: shape.price === 'Threshold' && layer === shape.hidden.length ? 'zeros' : 'xavier',
       },
       {

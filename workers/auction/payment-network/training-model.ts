@@ -29,7 +29,7 @@ const inputSpecs = (
     logZ: float(rows),
     pCtr: float(rows),
     bid: float(rows),
-    ...(price === 'Threshold' ? { listingBid: float(rows) } : {}),
+    ...(price === 'Threshold' ? { pivotPrice: float(rows) } : {}),
     exposure: float(rows),
     value: float(samples),
     weight: float(samples),
@@ -67,14 +67,14 @@ export const paymentTrainingModel = (shape: PaymentShape, sizes: BatchSizes): Tr
   layout: paymentLayout(shape),
   inputs: inputSpecs(shape, sizes),
   loss(parameters, batch) {
-    const { items, otherBids, logZ, pCtr, bid, listingBid, slot, weight, lambda, membership, rho, unit } = batch
+    const { items, otherBids, logZ, pCtr, bid, pivotPrice, slot, weight, lambda, membership, rho, unit } = batch
     const slots: SlotValues = {
       ...(items === undefined ? {} : { items }),
       ...(otherBids === undefined ? {} : { otherBids }),
       logZ,
       pCtr,
       bids: bid,
-      ...(listingBid === undefined ? {} : { listingBid }),
+      ...(pivotPrice === undefined ? {} : { pivotPrice }),
     }
     const rates = rateRows(parameters, shape, slots, (rows, biases) => op.add(rows, op.gather(biases, slot)))
     const { revenue, regret } = outcomes(rates, batch, sizes)

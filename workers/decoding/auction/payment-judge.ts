@@ -7,7 +7,6 @@ import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import type { ListJudge, ListsToJudge } from './auction-graph.ts'
 import { ofBeams } from './beam-state.ts'
-import { noReward } from './reward-judge.ts'
 
 /** Nothing is divided by less. */
 const leastClicks = 1e-9
@@ -28,25 +27,22 @@ const ofChosen = (value: Value, chosen: Value, length: number): Value => {
   return upTo(length, op.reshape(ofBeams(value, chosen), ['B', slots]))
 }
 
-/**
- * `listingBid` of each entry of the chosen list [B, slots]: the least bid with which it would still be the best of all; 0
- * where every list has the entry.
- */
-export const listingBids = (
+/** `pivotPrice` of each entry of the chosen list, over the unit of bids [B, slots]. */
+export const pivotPrices = (
   { candidate, bid }: Pick<ListsToJudge, 'candidate' | 'bid'>,
   { reward, pCtr }: Record<string, Value>,
   chosen: Value,
 ): Value => {
   const [, beams, slots] = candidate.shape.map(Number)
-  const own = ofChosen(candidate, chosen, slots)
-  const same = op.equal(op.reshape(candidate, ['B', 1, beams, slots]), op.reshape(own, ['B', slots, 1, 1]))
-  const has = op.reduceMax(op.cast(same, 'float32'), [3])
-  const others = op.reshape(reward, ['B', 1, beams])
-  const without = op.reduceMax(op.where(op.greater(has, 0), noReward, others), [2])
-  const best = op.reduceMax(reward, [1], true)
+  const entry = op.reshape(ofChosen(candidate, chosen, slots), ['B', slots, 1, 1])
+  const isEntry = op.cast(op.equal(op.reshape(candidate, ['B', 1, beams, slots]), entry), 'float32')
+  const worth = op.reshape(op.mul(bid, pCtr), ['B', 1, beams, slots])
+  const own = op.reduceSum(op.mul(isEntry, worth), [3])
+  const others = op.sub(op.reshape(reward, ['B', 1, beams]), own)
+  const best = op.reduceMax(others, [2])
   const clicks = op.maximum(ofChosen(pCtr, chosen, slots), leastClicks)
-  const least = op.sub(ofChosen(bid, chosen, slots), op.div(op.sub(best, without), clicks))
-  return op.where(op.greater(without, noReward / 2), op.maximum(least, 0), 0)
+  const kept = op.sub(op.reduceMax(reward, [1], true), op.mul(ofChosen(bid, chosen, slots), clicks))
+  return op.maximum(op.div(op.sub(best, kept), clicks), 0)
 }
 
 /** What `reward` puts out, and paymentRate [B, slots] beside it. */
@@ -66,7 +62,7 @@ export const withPayments =
       logZ: ofChosen(lists.logZ, chosen, listLength),
       pCtr: ofChosen(outputs.pCtr, chosen, listLength),
       isAd: ofChosen(lists.isAd, chosen, listLength),
-      ...(price === 'Threshold' ? { listingBid: upTo(listLength, listingBids(lists, outputs, chosen)) } : {}),
+      ...(price === 'Threshold' ? { pivotPrice: upTo(listLength, pivotPrices(lists, outputs, chosen)) } : {}),
     })
     return { ...outputs, paymentRate: slots === listLength ? rates : op.slice(rates, 1, 0, slots) }
   }

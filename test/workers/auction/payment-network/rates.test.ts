@@ -36,7 +36,7 @@ const ratesOf = async (of: PaymentShape, inputs: Tensors): Promise<Float32Array>
   const known = {
     ...lists,
     ...(of.itemDimensions === 0 ? {} : { items: value('items') }),
-    ...(of.price === 'Threshold' ? { listingBid: value('listingBid') } : {}),
+    ...(of.price === 'Threshold' ? { pivotPrice: value('pivotPrice') } : {}),
   }
   graph.output('rates', paymentRates(parameters, of, known))
   const flat = roughParameters(of)
@@ -73,7 +73,7 @@ describe('rates of payment', () => {
 
   test('by thresholds leave the price as it is while only the own bid changes, and take no more than the bid', async () => {
     const of: PaymentShape = { ...shape, price: 'Threshold' }
-    const inputs: Tensors = { ...inputsOf(of, 1), listingBid: float32([1, 3], [0.05, 0.1, 0.2]) }
+    const inputs: Tensors = { ...inputsOf(of, 1), pivotPrice: float32([1, 3], [0.05, 0.1, 0.2]) }
     const priceUnder = async (bid: number): Promise<number> => {
       const bids = (inputs.bids.data as Float32Array).with(0, bid)
       const [rate] = await ratesOf(of, { ...inputs, bids: float32([1, 3], bids) })

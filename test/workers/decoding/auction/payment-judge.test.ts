@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Allocation } from '../../../../workers/auction/auction.ts'
-import { listingBid } from '../../../../workers/auction/payment-network/listing-bid.ts'
-import { listingBids } from '../../../../workers/decoding/auction/payment-judge.ts'
+import { pivotPrice } from '../../../../workers/auction/payment-network/pivot-price.ts'
+import { pivotPrices } from '../../../../workers/decoding/auction/payment-judge.ts'
 import { Graph } from '../../../../workers/tensor/graph.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
@@ -16,8 +16,8 @@ const slots = 3
 const flatLists = (random: Random): Int32Array =>
   Int32Array.from(Array.from({ length: beams }, () => [...random.permutation(ads).subarray(0, slots)]).flat())
 
-test('the least bid that keeps a list is the same inside the graph and on the host', async () => {
-  const random = new Random(1, 'listing bids')
+test('the pivot price is the same inside the graph and on the host, and no more than the bid', async () => {
+  const random = new Random(1, 'pivot prices')
   const rows = 20
   const requests = Array.from({ length: rows }, () => {
     const bids = Float32Array.from({ length: ads }, () => 0.2 + random.uniform())
@@ -60,22 +60,22 @@ test('the least bid that keeps a list is the same inside the graph and on the ho
   const value = (name: keyof typeof inputs) =>
     graph.input(name, inputs[name].type, ['B', ...inputs[name].shape.slice(1)])
   graph.output(
-    'listingBid',
-    listingBids(
+    'pivotPrice',
+    pivotPrices(
       { candidate: value('candidate'), bid: value('bid') },
       { pCtr: value('pCtr'), reward: value('reward') },
       value('chosen'),
     ),
   )
-  const { listingBid: found } = await runModel(writeModel(graph), inputs)
+  const { pivotPrice: found } = await runModel(writeModel(graph), inputs)
   let positive = 0
   for (const [row, { bids, candidate, pCtr, reward, chosen }] of requests.entries()) {
     const lists = { count: beams, slots, candidate, pCtr, reward } as Allocation['lists']
     for (let slot = 0; slot < slots; slot++) {
       const ad = candidate[chosen * slots + slot]
-      const expected = listingBid({ lists, chosen }, ad, slot, bids[ad])
+      const expected = pivotPrice({ lists, chosen }, ad, bids[ad])
       expect(Number(found.data[row * slots + slot])).toBeCloseTo(expected, 4)
-      expect(expected).toBeLessThanOrEqual(bids[ad])
+      expect(expected).toBeLessThanOrEqual(bids[ad] * (1 + 1e-6))
       positive += Number(expected > 0)
     }
   }
