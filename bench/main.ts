@@ -64,7 +64,8 @@ async function runBenchmark(name: string): Promise<void> {
     progress,
     measured: keepResults(directory, commit, progress).measured,
   })
-  console.log(`${name}: ${benchmark.description}${values.quick ? ' (quick: no result)' : ''}\n\n${formatTable(rows)}`)
+  const title = `${name}: ${benchmark.description}${values.quick ? ' (quick: no result)' : ''}`
+  console.log(`${title}\n\n${benchmark.format?.(rows) ?? formatTable(rows)}`)
   if (values.json === undefined) return
   const machine = { cores: availableParallelism(), cpu: cpus()[0]?.model.trim() ?? 'unknown' }
   const report: Report = { bench: name, commit, machine, ...(values.quick ? { quick: true } : {}), rows }

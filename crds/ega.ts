@@ -97,6 +97,11 @@ export const egaModel = object(
     payment: object(
       {
         hidden: widths('Widths of the hidden layers.'),
+        price: enumeration(['Rate', 'Threshold'], {
+          description:
+            'Rate: a share of the bid (Eq. 25). Threshold: a multiple of what the others lose by the ad among the candidate lists, and never more than the bid.',
+          default: 'Rate',
+        }),
         seesOwnBid: boolean({
           description: 'Whether the rate of an ad may depend on its own bid beside what the allocation tells of it.',
           default: false,

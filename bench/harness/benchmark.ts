@@ -36,4 +36,6 @@ export interface Benchmark {
   /** One line for the list of benchmarks. */
   description: string
   run(context: BenchmarkContext): Promise<Row[]>
+  /** What is printed of the rows; absent: one table with a line each. */
+  format?(rows: readonly Row[]): string
 }

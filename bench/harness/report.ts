@@ -25,20 +25,34 @@ const columns: { title: string; cell: (row: Row) => string; numeric: boolean }[]
 
 /** The rows as one table; columns that no row fills are left out. */
 export function formatTable(rows: readonly Row[]): string {
-  const used = columns
-    .map(({ title, cell, numeric }) => ({ title, numeric, cells: rows.map(cell) }))
+  return formatColumns(columns.map(({ title, cell, numeric }) => ({ title, numeric, cells: rows.map(cell) })))
+}
+
+export interface TextColumn {
+  readonly title: string
+  /** Numbers stand to the right. */
+  readonly numeric: boolean
+  readonly cells: readonly string[]
+}
+
+/** Columns of equally many cells side by side, under their titles; empty ones are left out. */
+export function formatColumns(all: readonly TextColumn[]): string {
+  const used = all
     .filter(({ cells }) => cells.some((cell) => cell !== ''))
-    .map((column) => ({ ...column, width: Math.max(column.title.length, ...column.cells.map((cell) => cell.length)) }))
+    .map((column) => ({
+      ...column,
+      width: Math.max(column.title.length, ...column.cells.map((cell) => cell.length)),
+    }))
   const line = (text: (column: (typeof used)[number]) => string) =>
     used.map((column) => (column.numeric ? text(column).padStart(column.width) : text(column).padEnd(column.width)))
   const head = line(({ title }) => title)
   const rule = line(({ width }) => '-'.repeat(width))
-  const body = rows.map((_, index) => line(({ cells }) => cells[index] ?? ''))
+  const body = Array.from(used[0]?.cells ?? [], (_, index) => line(({ cells }) => cells[index] ?? ''))
   return [head, rule, ...body].map((cells) => cells.join('  ').trimEnd()).join('\n')
 }
 
 /** Four digits: more than any of our measurements holds. */
-function number(value: number | undefined): string {
+export function number(value: number | undefined): string {
   if (value === undefined) return ''
   if (Number.isInteger(value) || Math.abs(value) >= 1000) return String(Math.round(value))
   return String(Number(value.toPrecision(4)))

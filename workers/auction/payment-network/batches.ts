@@ -16,7 +16,7 @@ const rowsAt = (table: Float32Array, width: number, index: ArrayLike<number>): F
 /** Gives the tensors of chosen samples; what all batches of a table share is computed once. */
 export const sampleTensors = (shape: PaymentShape, samples: PaymentSamples) => {
   const { variants, count } = samples
-  const { itemDimensions, listLength } = shape
+  const { itemDimensions, listLength, price } = shape
   const group = groupsOf(samples, listLength)
   const groupSizes = new Float64Array(listLength + 1)
   for (const index of group) groupSizes[index]++
@@ -56,6 +56,7 @@ export const sampleTensors = (shape: PaymentShape, samples: PaymentSamples) => {
       logZ: cell(samples.logZ),
       pCtr: cell(samples.pCtr),
       bid: cell(samples.bid),
+      ...(price === 'Threshold' ? { pivotPrice: cell(samples.pivotPrice) } : {}),
       exposure: cell(samples.exposure),
       value: float32(
         [size],

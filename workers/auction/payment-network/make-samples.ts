@@ -2,6 +2,7 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
+import { pivotPrice } from './pivot-price.ts'
 import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
 
 export interface SampleOptions {
@@ -52,6 +53,7 @@ class SampleTable {
   readonly #otherBids: number[] = []
   readonly #logZ: number[] = []
   readonly #pCtr: number[] = []
+  readonly #pivotPrice: number[] = []
   readonly #bid: number[] = []
   readonly #exposure: number[] = []
   readonly #value: number[] = []
@@ -76,6 +78,7 @@ class SampleTable {
     this.#exposure.push(slot < 0 ? 0 : (soft?.exposure ?? 1))
     this.#logZ.push(slot < 0 ? 0 : (soft?.logZ[slot] ?? lists.logZ[at]))
     this.#pCtr.push(slot < 0 ? 0 : lists.pCtr[at])
+    this.#pivotPrice.push(slot < 0 ? 0 : pivotPrice(allocation, ad, bids[ad]) / bidUnit)
     for (let other = 0; other < listLength; other++) {
       if (other === Math.max(0, slot)) continue
       const candidate = slot < 0 || other >= lists.slots ? -1 : lists.candidate[chosen * lists.slots + other]
@@ -94,6 +97,7 @@ class SampleTable {
       otherBids: Float32Array.from(this.#otherBids),
       logZ: Float32Array.from(this.#logZ),
       pCtr: Float32Array.from(this.#pCtr),
+      pivotPrice: Float32Array.from(this.#pivotPrice),
       bid: Float32Array.from(this.#bid),
       exposure: Float32Array.from(this.#exposure),
       value: Float32Array.from(this.#value),

@@ -17,8 +17,10 @@ export interface SlotValues {
   readonly logZ: Value
   /** [M]. */
   readonly pCtr: Value
-  /** Own bids over the unit [M]; read only by a network that sees them. */
+  /** Own bids over the unit [M]; read only by a network that sees them, or that prices by thresholds. */
   readonly bids?: Value
+  /** What the others lose by each ad, per click and over the unit [M]; read only for thresholds. */
+  readonly pivotPrice?: Value
 }
 
 /** Probabilities below e^-40 are alike to a price. */
@@ -29,8 +31,8 @@ const logScale = 0.3
 
 const column = (value: Value): Value => op.reshape(value, [product(value.shape), 1])
 
-const inputsOf = ({ itemDimensions, listLength, seesOwnBid }: PaymentShape, slots: SlotValues): Value => {
-  const { items, otherBids, logZ, pCtr, bids } = slots
+const inputsOf = ({ itemDimensions, listLength, seesOwnBid, price }: PaymentShape, slots: SlotValues): Value => {
+  const { items, otherBids, logZ, pCtr, bids, pivotPrice } = slots
   // Bids have a long tail; their logarithms let a price be a ratio of two.
   const compressed = (value: Value): Value => op.log(op.add(value, 1))
   const logPCtr = op.log(op.maximum(pCtr, leastProbability))
@@ -39,6 +41,7 @@ const inputsOf = ({ itemDimensions, listLength, seesOwnBid }: PaymentShape, slot
   if (listLength > 1 && otherBids !== undefined) parts.unshift(compressed(otherBids))
   if (itemDimensions > 0 && items !== undefined) parts.unshift(items)
   if (seesOwnBid && bids !== undefined) parts.push(column(compressed(bids)))
+  if (price === 'Threshold' && pivotPrice !== undefined) parts.push(column(compressed(pivotPrice)))
   return op.concat(parts, 1)
 }
 
@@ -53,7 +56,25 @@ export const rateRows = (
   let state = placed(product, parameters(names.bias(0)))
   for (let layer = 1; layer <= shape.hidden.length; layer++)
     state = op.gemm(op.silu(state), parameters(names.weight(layer)), parameters(names.bias(layer)))
-  return op.sigmoid(op.reshape(state, [state.shape[0]]))
+  const last = op.reshape(state, [state.shape[0]])
+  return shape.price === 'Threshold' ? thresholdRates(last, slots) : op.sigmoid(last)
+}
+
+/** Sharpness of the smooth minimum of threshold and bid. */
+const sharpness = 32
+/** Of thresholds and bids; below it they are alike. */
+const leastMoney = 0.01
+
+/**
+ * Rates by which an ad pays its threshold, or its bid where that is lower. The threshold is what the others lose by the
+ * ad times a factor of the network: while the lists stay, the pivot does not change with the own bid.
+ * The minimum is smooth: an ad at its bid still has a gradient.
+ */
+const thresholdRates = (logFactor: Value, { bids, pivotPrice }: SlotValues): Value => {
+  if (bids === undefined || pivotPrice === undefined) throw new TypeError('A threshold needs own bids and pivot prices')
+  const log = (money: Value): Value => op.log(op.maximum(money, leastMoney))
+  const excess = op.sub(op.sub(log(bids), log(pivotPrice)), logFactor)
+  return op.exp(op.scale(op.softplus(op.scale(excess, sharpness)), -1 / sharpness))
 }
 
 /** N lists of K slots. */
@@ -65,6 +86,8 @@ export interface PricedLists {
   /** [N, K]. */
   readonly logZ: Value
   readonly pCtr: Value
+  /** As of the slots, 0 where there is none [N, K]; read only for thresholds. */
+  readonly pivotPrice?: Value
   /** [N, K] float32, 1 for ads. */
   readonly isAd: Value
 }
@@ -82,7 +105,7 @@ export const bidsOfOthers = (bids: Value): Value => {
 export const paymentRates = (
   parameters: Parameters,
   shape: PaymentShape,
-  { items, bids, logZ, pCtr, isAd }: PricedLists,
+  { items, bids, logZ, pCtr, pivotPrice, isAd }: PricedLists,
 ): Value => {
   const { listLength, itemDimensions } = shape
   const rows = product(bids.shape)
@@ -92,6 +115,7 @@ export const paymentRates = (
     logZ: op.reshape(logZ, [rows]),
     pCtr: op.reshape(pCtr, [rows]),
     bids: op.reshape(bids, [rows]),
+    ...(pivotPrice === undefined ? {} : { pivotPrice: op.reshape(pivotPrice, [rows]) }),
   }
   const rates = rateRows(parameters, shape, slots, (product, biases) => {
     const width = product.shape[1]

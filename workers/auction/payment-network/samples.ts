@@ -21,6 +21,8 @@ export interface PaymentSamples {
   /** log z of the ad at its place, and its pCTR there [count, variants]. */
   readonly logZ: Float32Array
   readonly pCtr: Float32Array
+  /** What the others lose by the ad in that list, per click, 0 where it is not listed [count, variants]. */
+  readonly pivotPrice: Float32Array
   /** What the ad bids in this variant [count, variants]. */
   readonly bid: Float32Array
   /** Whether it is shown, 0 or 1, or by how much, in between [count, variants]; 0 wherever it has no slot. */
@@ -75,14 +77,15 @@ export const meanWelfare = ({ count, variants, truth, value, pCtr, exposure }: P
 
 /** @throws PaymentSamplesError */
 export const checkSamples = (shape: PaymentShape, samples: PaymentSamples): void => {
-  const { count, variants, truth, vectors, vector, slot, otherBids, logZ, pCtr, bid, exposure, value } = samples
+  const { count, variants, truth, vectors, vector, slot, otherBids, logZ, pCtr, pivotPrice, bid, exposure, value } =
+    samples
   if (count === 0)
     throw new PaymentSamplesError(
       'NoSamples',
       'No request has an eligible ad: the payment network has nothing to price',
     )
   const cells = count * variants
-  const perCell = [vector, slot, logZ, pCtr, bid, exposure]
+  const perCell = [vector, slot, logZ, pCtr, pivotPrice, bid, exposure]
   const whole = perCell.every(({ length }) => length === cells) && value.length === count
   const rows = shape.itemDimensions === 0 ? Number.POSITIVE_INFINITY : vectors.length / shape.itemDimensions
   if (

@@ -14,16 +14,25 @@ export interface PaymentShape {
    * as in the paper, it comes in only through z and the last factor of the price.
    */
   readonly seesOwnBid: boolean
+  /**
+   * Rate: a share of the bid, as the paper has it. Threshold: a multiple of what the others
+   * lose by the ad (`pivotPrice`), and never more than the bid.
+   */
+  readonly price: 'Rate' | 'Threshold'
 }
 
-export const paymentDefaults = { hidden: [128, 32, 10], seesOwnBid: false } as const satisfies Partial<PaymentShape>
+export const paymentDefaults = {
+  hidden: [128, 32, 10],
+  seesOwnBid: false,
+  price: 'Rate',
+} as const satisfies Partial<PaymentShape>
 
 /** Numbers that tell of the allocation: of z·pCTR its logarithm and itself, and the logarithm of pCTR. */
 export const allocationInputs = 3
 
-/** Numbers that are read of a slot: its item, the other bids (B^-), the allocation (Z·Θ), the own bid where seen. */
-export const inputsOfSlot = ({ itemDimensions, listLength, seesOwnBid }: PaymentShape): number =>
-  itemDimensions + listLength - 1 + allocationInputs + Number(seesOwnBid)
+/** Numbers that are read of a slot: its item, the other bids (B^-), the allocation (Z·Θ), own bid where seen, what the others lose. */
+export const inputsOfSlot = ({ itemDimensions, listLength, seesOwnBid, price }: PaymentShape): number =>
+  itemDimensions + listLength - 1 + allocationInputs + Number(seesOwnBid) + Number(price === 'Threshold')
 
 /** Names of the parameters, in one place for layout and model. */
 export const names = {
@@ -36,7 +45,12 @@ export const paymentLayout = (shape: PaymentShape): ParameterLayout => {
   const sizes = [inputsOfSlot(shape), ...shape.hidden, 1]
   return parameterLayout(
     sizes.slice(1).flatMap((size, layer): ParameterSpec[] => [
-      { name: names.weight(layer), shape: [sizes[layer], size], initial: 'xavier' },
+      {
+        name: names.weight(layer),
+        shape: [sizes[layer], size],
+        // A threshold starts as the pivot price itself.
+        initial: shape.price === 'Threshold' && layer === shape.hidden.length ? 'zeros' : 'xavier',
+      },
       {
         name: names.bias(layer),
         shape: layer === 0 ? [shape.listLength, size] : [size],

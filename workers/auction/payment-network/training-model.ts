@@ -17,7 +17,7 @@ export interface BatchSizes {
 export const regretMetric = (group: number): string => `regret.${group}`
 
 const inputSpecs = (
-  { itemDimensions, listLength }: PaymentShape,
+  { itemDimensions, listLength, price }: PaymentShape,
   { samples, variants }: BatchSizes,
 ): Record<string, InputSpec> => {
   const rows = samples * variants
@@ -29,6 +29,7 @@ const inputSpecs = (
     logZ: float(rows),
     pCtr: float(rows),
     bid: float(rows),
+    ...(price === 'Threshold' ? { pivotPrice: float(rows) } : {}),
     exposure: float(rows),
     value: float(samples),
     weight: float(samples),
@@ -66,13 +67,14 @@ export const paymentTrainingModel = (shape: PaymentShape, sizes: BatchSizes): Tr
   layout: paymentLayout(shape),
   inputs: inputSpecs(shape, sizes),
   loss(parameters, batch) {
-    const { items, otherBids, logZ, pCtr, bid, slot, weight, lambda, membership, rho, unit } = batch
+    const { items, otherBids, logZ, pCtr, bid, pivotPrice, slot, weight, lambda, membership, rho, unit } = batch
     const slots: SlotValues = {
       ...(items === undefined ? {} : { items }),
       ...(otherBids === undefined ? {} : { otherBids }),
       logZ,
       pCtr,
       bids: bid,
+      ...(pivotPrice === undefined ? {} : { pivotPrice }),
     }
     const rates = rateRows(parameters, shape, slots, (rows, biases) => op.add(rows, op.gather(biases, slot)))
     const { revenue, regret } = outcomes(rates, batch, sizes)

@@ -61,6 +61,7 @@ export const paymentShape = ({ listLength, payment }: EgaSpec, itemDimensions: n
   itemDimensions,
   hidden: payment.hidden,
   seesOwnBid: payment.seesOwnBid,
+  price: payment.price,
 })
 
 /** Constraints of a spec; what it does not bound is unbounded. */

@@ -9,7 +9,7 @@ import { float32, type Tensors } from '../../../../workers/tensor/session.ts'
 import { checkGradients, uniform } from '../../tensor/support/gradient-check.ts'
 import { runModel } from '../../tensor/support/run-graph.ts'
 
-const shape: PaymentShape = { listLength: 3, itemDimensions: 2, hidden: [5, 4], seesOwnBid: false }
+const shape: PaymentShape = { listLength: 3, itemDimensions: 2, hidden: [5, 4], seesOwnBid: false, price: 'Rate' }
 
 const inputsOf = ({ listLength, itemDimensions }: PaymentShape, lists: number): Tensors => ({
   items: uniform(1, [lists, listLength, itemDimensions]),
@@ -33,7 +33,11 @@ const ratesOf = async (of: PaymentShape, inputs: Tensors): Promise<Float32Array>
   const parameters = parametersOf(graph.input('parameters', 'float32', [layout.size]), layout)
   const value = (name: string): Value => graph.input(name, 'float32', ['N', ...inputs[name].shape.slice(1)])
   const lists = { bids: value('bids'), logZ: value('logZ'), pCtr: value('pCtr'), isAd: value('isAd') }
-  const known = of.itemDimensions === 0 ? lists : { ...lists, items: value('items') }
+  const known = {
+    ...lists,
+    ...(of.itemDimensions === 0 ? {} : { items: value('items') }),
+    ...(of.price === 'Threshold' ? { pivotPrice: value('pivotPrice') } : {}),
+  }
   graph.output('rates', paymentRates(parameters, of, known))
   const flat = roughParameters(of)
   const { items: _items, ...others } = inputs
@@ -67,11 +71,25 @@ describe('rates of payment', () => {
     }
   })
 
+  test('by thresholds leave the price as it is while only the own bid changes, and take no more than the bid', async () => {
+    const of: PaymentShape = { ...shape, price: 'Threshold' }
+    const inputs: Tensors = { ...inputsOf(of, 1), pivotPrice: float32([1, 3], [0.05, 0.1, 0.2]) }
+    const priceUnder = async (bid: number): Promise<number> => {
+      const bids = (inputs.bids.data as Float32Array).with(0, bid)
+      const [rate] = await ratesOf(of, { ...inputs, bids: float32([1, 3], bids) })
+      expect(rate).toBeLessThanOrEqual(1)
+      return rate * bid
+    }
+    const price = await priceUnder(20)
+    expect((await priceUnder(40)) / price).toBeCloseTo(1, 4)
+    expect((await priceUnder(price / 10)) / (price / 10)).toBeCloseTo(1, 3)
+  })
+
   test('are finite for probabilities of nothing, for a list of one slot, and without vectors of items', async () => {
     const inputs = inputsOf(shape, 1)
     const impossible = { ...inputs, logZ: float32([1, 3], [-1e30, -200, 0]), pCtr: float32([1, 3], [0, 1e-30, 1]) }
     expect((await ratesOf(shape, impossible)).every(Number.isFinite)).toBe(true)
-    const single: PaymentShape = { listLength: 1, itemDimensions: 0, hidden: [], seesOwnBid: false }
+    const single: PaymentShape = { listLength: 1, itemDimensions: 0, hidden: [], seesOwnBid: false, price: 'Rate' }
     const [rate] = await ratesOf(single, inputsOf({ ...single, itemDimensions: 1 }, 1))
     expect(rate).toBeGreaterThan(0)
   })

@@ -32,6 +32,7 @@ export const secondPriceWorld = (count: number, seed: number): World => {
     otherBids: new Float32Array(cells * (shape.listLength - 1)),
     logZ: new Float32Array(cells),
     pCtr: new Float32Array(cells),
+    pivotPrice: new Float32Array(cells),
     bid: new Float32Array(cells),
     exposure: new Float32Array(cells),
     value,
@@ -53,6 +54,7 @@ export const secondPriceWorld = (count: number, seed: number): World => {
       if (bid <= rival) continue
       samples.slot[cell] = 0
       samples.exposure[cell] = 1
+      samples.pivotPrice[cell] = rival
     }
     if (value[sample] <= rival) continue
     criticalRevenue += (rival * pCtr) / count
