@@ -14,7 +14,7 @@ const options = {
   seed: 1,
   vectors,
 }
-const shape = { listLength: 3, itemDimensions: 4, hidden: [4], seesOwnBid: false }
+const shape = { listLength: 3, itemDimensions: 4, hidden: [4], seesOwnBid: false, price: 'Rate' as const }
 
 /** Counts what it is asked. */
 function counting(allocator: Allocator) {
