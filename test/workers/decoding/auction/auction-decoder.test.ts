@@ -27,7 +27,13 @@ const reward = {
   creativeFeatureDimensions: 5,
   conversions: true,
 }
-const payment = { listLength: 4, itemDimensions: generator.hiddenSize, hidden: [5], seesOwnBid: false, price: 'Rate' as const }
+const payment = {
+  listLength: 4,
+  itemDimensions: generator.hiddenSize,
+  hidden: [5],
+  seesOwnBid: false,
+  price: 'Rate' as const,
+}
 
 const rough = (layout: ParameterLayout, role: string): Float32Array => {
   const random = new Random('rough', role)
