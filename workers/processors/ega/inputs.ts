@@ -21,6 +21,7 @@ import {
   shownLists,
 } from '../../ranker/ega/list-samples.ts'
 import type { PretrainingData } from '../../ranker/ega/pretraining.ts'
+import { Random } from '../../tensor/random.ts'
 import { openTokenizer, type Tokenizer } from '../../tokenizer/tokenizer.ts'
 import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
@@ -44,6 +45,8 @@ export interface EgaInputs {
   readonly spec: Spec
   readonly ega: EgaSpec
   readonly stages: Stages
+  /** Of stages that take turns: each round draws requests of its own. */
+  readonly round?: number
   readonly dataset: Dataset
   readonly market: Market
   readonly tokenizer: Tokenizer
@@ -211,11 +214,11 @@ function listsOf(
 
 /** Requests of the training part for a stage, drawn by seed. */
 export function requestsFor(inputs: EgaInputs, count: number, role: string): AuctionRequest[] {
-  const { dataset, market, spec, ega, shapes } = inputs
+  const { dataset, market, spec, ega, shapes, round = 0 } = inputs
   const { requests } = sampleRequests(dataset, market, {
     part: 'train',
     count,
-    seed: spec.seed + role.length,
+    seed: new Random(spec.seed, 'requests', role, round).below(2 ** 31),
     slots: shapes.generator.listLength,
     constraints: constraintsOf(ega.constraints),
     bids: 'Logged',

@@ -89,6 +89,10 @@ const weightsOf = (rounds: Rounds): Weights => ({
 const withParameters = (progress: StageProgress, parameters: Float32Array | undefined): StageProgress =>
   parameters === undefined ? progress : { ...progress, optimizer: { ...progress.optimizer, parameters } }
 
+/** Epochs of a stage in one round. */
+const shareOf = (epochs: number, { maxEpochs }: Pick<Spec, 'maxEpochs'>): number =>
+  Math.max(1, Math.round(epochs / maxEpochs))
+
 async function runRound(
   payload: JobPayload<Spec>,
   inputs: EgaInputs,
@@ -111,22 +115,34 @@ async function runRound(
       rounds.allocation = withParameters(rounds.allocation, rounds.pretrain?.optimizer.parameters)
   }
   await take(pretrainJob(payload, inputs, host), 1)
-  await take(rewardJob(payload, inputs, host), 1)
+  if (stages.reward !== undefined) {
+    const epochs = shareOf(stages.reward.maxEpochs, payload.spec)
+    const part = { ...stages.reward, maxEpochs: epochs * payload.spec.maxEpochs }
+    await take(rewardJob(payload, { ...inputs, stages: { ...stages, reward: part } }, host), epochs)
+  }
   const model = () => ({ model: { weights: { ...weightsOf(rounds), reward: calibrated } }, before: [] })
   const share = (requests: number) => Math.max(1, Math.ceil(requests / payload.spec.maxEpochs))
   if (stages.allocation !== undefined) {
     const part = {
       ...stages.allocation,
       requests: share(stages.allocation.requests),
+      // Of all rounds: in each the stage goes on where it paused.
+      maxEpochs: stages.allocation.maxEpochs * payload.spec.maxEpochs,
       trained: 'Full' as const,
       klWeight: '0',
     }
-    await take(allocationJob(payload, { ...inputs, stages: { ...stages, allocation: part } }, host, model()), 1)
+    const turn = { ...inputs, round, stages: { ...stages, allocation: part } }
+    await take(allocationJob(payload, turn, host, model()), stages.allocation.maxEpochs)
   }
   if (stages.payment !== undefined) {
-    const part = { ...stages.payment, requests: share(stages.payment.requests) }
-    const epochs = Math.max(1, Math.round(part.maxEpochs / payload.spec.maxEpochs))
-    await take(paymentJob(payload, { ...inputs, stages: { ...stages, payment: part } }, host, model()), epochs)
+    const epochs = shareOf(stages.payment.maxEpochs, payload.spec)
+    const part = {
+      ...stages.payment,
+      requests: share(stages.payment.requests),
+      maxEpochs: epochs * payload.spec.maxEpochs,
+    }
+    const turn = { ...inputs, round, stages: { ...stages, payment: part } }
+    await take(paymentJob(payload, turn, host, model()), epochs)
   }
   host.context.log.info('Ended a round', { round, of: payload.spec.maxEpochs })
   return { rounds, calibrated }

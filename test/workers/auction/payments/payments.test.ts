@@ -35,12 +35,25 @@ const pricedAuction = (rule: PaymentRule, auction: PositionAuction): Promise<Flo
     exposure: Float64Array.from(auction.exposure),
   })
 
-const expectPrices = (found: Float64Array, expected: readonly Position[], slack = 2e-5) => {
+const expectPrices = (
+  found: Float64Array,
+  expected: readonly Position[],
+  rounding: (slot: number, ad: number) => number = () => 0,
+) => {
   found.forEach((price, slot) => {
-    const { price: right = 0 } = expected[slot] ?? {}
-    expect(Math.abs(price - right), `slot ${slot}: ${price} instead of ${right}`).toBeLessThan(slack * (1 + right))
+    const { price: right = 0, ad = 0 } = expected[slot] ?? {}
+    const slack = 2e-5 * (1 + right) + rounding(slot, ad)
+    expect(Math.abs(price - right), `slot ${slot}: ${price} instead of ${right}`).toBeLessThan(slack)
   })
 }
+
+/** Rewards of lists have 32 bits; their difference over the clicks of an ad that is hardly clicked keeps few of them. */
+const roundingOfRewards =
+  ({ bids, qualities, exposure }: PositionAuction) =>
+  (slot: number, ad: number): number => {
+    const welfare = Array.from(bids, (bid, other) => bid * qualities[other]).reduce((sum, each) => sum + each, 0)
+    return (2 ** -21 * welfare) / (qualities[ad] * exposure[slot])
+  }
 
 describe('against the closed forms of position auctions', () => {
   const closedForms = { FirstPrice: firstPricePositions, GSP: gspPositions, VCG: vcgPositions } as const
@@ -48,7 +61,7 @@ describe('against the closed forms of position auctions', () => {
     test(rule, () =>
       fc.assert(
         fc.asyncProperty(positionAuctions, async (auction) => {
-          expectPrices(await pricedAuction(rule, auction), closedForms[rule](auction))
+          expectPrices(await pricedAuction(rule, auction), closedForms[rule](auction), roundingOfRewards(auction))
         }),
       ),
     )
@@ -73,7 +86,7 @@ describe('against the closed forms of position auctions', () => {
         const single = { ...auction, exposure: [1] }
         const expected = gspPositions(single)
         for (const rule of ['GSP', 'VCG', 'CriticalBid'] as const)
-          expectPrices(await pricedAuction(rule, single), expected)
+          expectPrices(await pricedAuction(rule, single), expected, roundingOfRewards(single))
       }),
     ))
 

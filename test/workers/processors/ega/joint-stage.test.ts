@@ -1,0 +1,70 @@
+import { rm } from 'node:fs/promises'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openEga } from '../../../../workers/decoding/auction/open-ega.ts'
+import { openEgaRecommender } from '../../../../workers/decoding/ega-recommender.ts'
+import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
+import { smallSpec, smallStages, smallWorld, train, type World } from './small-run.ts'
+
+let world: World
+
+beforeAll(async () => {
+  world = await smallWorld()
+}, 60_000)
+afterAll(() => rm(world.folder, { recursive: true, force: true }))
+
+const spec = { ...smallSpec({ order: 'Joint', ...smallStages }), maxEpochs: 2 }
+
+test('all stages at once take turns, round after round, and end with the same bytes when they were stopped', async () => {
+  const first = await train(world, spec)
+  expect(first.summary.stages?.map(({ name }) => name)).toEqual(['joint'])
+  const turns = first.updates.map(({ phase }) => phase).filter((phase, index, all) => phase !== all[index - 1])
+  const round = ['pretrain', 'reward', 'allocation', 'payment samples', 'payment']
+  expect(turns).toEqual([...round, ...round])
+
+  const namespace = 'elsewhere'
+  let rounds = 0
+  const stopped = train(world, spec, {
+    namespace,
+    stopAt: ({ phase }) => {
+      if (phase === 'reward' && rounds % 2 === 0) rounds++
+      if (phase === 'payment' && rounds % 2 === 1) rounds++
+      // In the second round, once its reward model has learned; the first is kept by a checkpoint.
+      return rounds === 3
+    },
+  })
+  await expect(stopped).rejects.toThrow('stopped')
+  const again = await train(world, spec, { namespace })
+  expect(again.updates.filter(({ phase }) => phase === 'payment samples').length).toBeGreaterThan(0)
+  expect(again.updates.length).toBeLessThan(first.updates.length)
+  expect(again.artifact.digest).toBe(first.artifact.digest)
+  expect((await train(world, spec, { namespace })).summary.stages?.[0]?.reused).toBe(true)
+})
+
+test('its model allocates, prices and ranks the whole catalogue', async () => {
+  const { artifact } = await train(world, spec)
+  const opened = await openEga(artifact.digest, { store: world.store, threads: 1, maxBatch: 4 })
+  const [{ paymentRate }] = await opened.allocator.allocate([
+    {
+      history: Uint32Array.of(1, 2),
+      ads: Uint32Array.of(3, 4),
+      bids: Float64Array.of(1, 2),
+      advertisers: Uint32Array.of(0, 1),
+      organic: Uint32Array.of(5, 6),
+      slots: 3,
+      constraints: { maxAds: 1, minGap: 0, maxPerAdvertiser: 1 },
+    },
+  ])
+  await opened.release()
+  expect(paymentRate).toHaveLength(3)
+
+  const model = await openEgaModel(await world.store.open(artifact.digest))
+  const recommender = await openEgaRecommender(await world.store.open(artifact.digest), 1)
+  const history = Uint32Array.of(1, 2)
+  const [list, other, short] = await recommender.recommend([history, new Uint32Array(), history], model.itemCount)
+  await recommender.release()
+  expect(list).toHaveLength(model.itemCount - 2)
+  expect(new Set(list).size).toBe(list.length)
+  expect([...list]).not.toContain(1)
+  expect(other).toHaveLength(model.itemCount)
+  expect([...short]).toEqual([...list])
+})
