@@ -14,6 +14,7 @@ import {
   openAuctionScene,
   slots,
 } from './serving/auction-scene.ts'
+import { loop, rank, type Sample } from './serving/callers.ts'
 
 export const description =
   'Auctions of 2,000 eligible ads over loopback: requests a second, latency and share of each step, beside a plain beam search'
@@ -27,12 +28,6 @@ interface Plan {
   readonly rounds: number
   readonly seconds: number
   readonly runs: number
-}
-
-interface Sample {
-  readonly perSecond: number
-  /** Milliseconds of each request. */
-  readonly latencies: number[]
 }
 
 interface Measurement {
@@ -83,7 +78,7 @@ async function measure(scene: AuctionScene, concurrency: number, { rounds, secon
   const bodies = Array.from({ length: 64 }, (_, index) => scene.body(index))
   const result: Measurement = { served: [], plain: [], steps: {} }
   const ask = async (index: number) => {
-    const { timings } = await rank(agent, scene.server.url, bodies[index % bodies.length])
+    const { timings } = JSON.parse(await rank(agent, scene.server.url, bodies[index % bodies.length])) as RankAnswer
     const { candidates = 0, tokenBids = 0, graph = 0 } = timings.steps ?? {}
     const { queueMilliseconds: queue, paymentMilliseconds: payments = 0 } = timings
     for (const [name, milliseconds] of Object.entries({ queue, candidates, tokenBids, graph, payments }))
@@ -107,38 +102,6 @@ async function measure(scene: AuctionScene, concurrency: number, { rounds, secon
   }
   await agent.close()
   return result
-}
-
-async function rank(agent: Agent, origin: string, body: string): Promise<RankAnswer> {
-  const headers = { 'content-type': 'application/json' }
-  const answer = await agent.request({ origin, path: '/v1/rank', method: 'POST', headers, body })
-  const text = await answer.body.text()
-  if (answer.statusCode !== 200) throw new Error(`/v1/rank answered ${answer.statusCode}: ${text.slice(0, 200)}`)
-  return JSON.parse(text) as RankAnswer
-}
-
-/** So many callers, each of which asks again once it has its answer, until the time is over. */
-async function loop(
-  callers: number,
-  requestsPerCall: number,
-  seconds: number,
-  ask: (index: number) => Promise<void>,
-): Promise<Sample> {
-  const latencies: number[] = []
-  const started = performance.now()
-  const end = started + seconds * 1000
-  let next = 0
-  const caller = async () => {
-    while (performance.now() < end) {
-      const index = next
-      next += requestsPerCall
-      const asked = performance.now()
-      await ask(index)
-      latencies.push(performance.now() - asked)
-    }
-  }
-  await Promise.all(Array.from({ length: callers }, caller))
-  return { perSecond: (latencies.length * requestsPerCall * 1000) / (performance.now() - started), latencies }
 }
 
 function servedRows(row: string, { served, plain, steps }: Measurement): Row[] {

@@ -7,6 +7,7 @@ import type { DecodeRequest } from '../workers/decoding/decoder.ts'
 import { openRecommender } from '../workers/decoding/recommender.ts'
 import type { BenchmarkContext, Row } from './harness/benchmark.ts'
 import { estimateMean, quantile, ratioToPeer } from './harness/statistics.ts'
+import { loop, rank, type Sample } from './serving/callers.ts'
 import { type ModelSize, trainServedModel } from './serving/model.ts'
 import { type ServerProcess, startServer } from './serving/server-process.ts'
 
@@ -18,19 +19,13 @@ const concurrencies = [1, 16, 64]
 const maxBatchSize = 32
 const slots = 10
 
-interface Sample {
-  readonly perSecond: number
-  /** Milliseconds of each request, or of each batch in the bare loop. */
-  readonly latencies: number[]
-}
-
 interface Measurement {
   readonly served: Sample[]
   readonly bare: Sample[]
 }
 
 interface Scene {
-  readonly rank: (index: number) => Promise<void>
+  readonly rank: (index: number) => Promise<unknown>
   readonly decode: (index: number, size: number) => Promise<void>
   release(): Promise<void>
 }
@@ -93,13 +88,6 @@ async function openScene(folder: string, size: ModelSize, progress: (line: strin
   }
 }
 
-async function rank(agent: Agent, origin: string, body: string): Promise<void> {
-  const headers = { 'content-type': 'application/json' }
-  const answer = await agent.request({ origin, path: '/v1/rank', method: 'POST', headers, body })
-  const text = await answer.body.text()
-  if (answer.statusCode !== 200) throw new Error(`/v1/rank answered ${answer.statusCode}: ${text.slice(0, 200)}`)
-}
-
 /** Served and bare by turns, so that whatever slows the machine slows both. */
 async function measure(scene: Scene, concurrency: number, plan: { rounds: number; seconds: number }) {
   const result: Measurement = { served: [], bare: [] }
@@ -115,30 +103,6 @@ async function measure(scene: Scene, concurrency: number, plan: { rounds: number
     result.bare.push(await turns.bare(plan.seconds))
   }
   return result
-}
-
-/** So many callers, each of which asks again once it has its answer, until the time is over. */
-async function loop(
-  callers: number,
-  requestsPerCall: number,
-  seconds: number,
-  ask: (index: number) => Promise<void>,
-): Promise<Sample> {
-  const latencies: number[] = []
-  const started = performance.now()
-  const end = started + seconds * 1000
-  let next = 0
-  const caller = async () => {
-    while (performance.now() < end) {
-      const index = next
-      next += requestsPerCall
-      const asked = performance.now()
-      await ask(index)
-      latencies.push(performance.now() - asked)
-    }
-  }
-  await Promise.all(Array.from({ length: callers }, caller))
-  return { perSecond: (latencies.length * requestsPerCall * 1000) / (performance.now() - started), latencies }
 }
 
 function rowsOf(row: string, { served, bare }: Measurement): Row[] {

@@ -2,6 +2,12 @@
 
 import type { Allocation, AuctionRequest, CandidateLists } from './auction.ts'
 
+/** Item of a candidate of a request (`CandidateLists.candidate`, 0 or above). */
+export const itemOfCandidate = (
+  { ads, organic }: Pick<AuctionRequest, 'ads' | 'organic'>,
+  candidate: number,
+): number => (candidate < ads.length ? ads[candidate] : organic[candidate - ads.length])
+
 /** An ad of the chosen list. */
 export interface ListedAd {
   readonly slot: number

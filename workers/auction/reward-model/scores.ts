@@ -1,13 +1,14 @@
 // Scores of lists (Eq. 18-20): every entry reads the user's history for itself, then the other entries of its list; a
 // tower for each reward reads the entry, the sum of the list and the user.
 
+import { excluded } from '../../ranker/backbone.ts'
 import { type Dropout, type DropoutPlace, noDropout } from '../../ranker/dropout.ts'
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import { type Dimension, product, quotient } from '../../tensor/shapes.ts'
 import { names, type Reward, type RewardShape, rewardsOf } from './shape.ts'
-import { excluded, type RewardUser, readUser } from './user.ts'
+import { type RewardUser, readUser } from './user.ts'
 
 /** N lists of K slots. */
 export interface ListValues {

@@ -1,13 +1,11 @@
 // What lists read of a user: keys and values of the history, and one vector of all of it. Made once a user, whatever
 // the number of lists.
 
+import { excluded } from '../../ranker/backbone.ts'
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import { names, type RewardShape } from './shape.ts'
-
-/** Added to a score to exclude it; finite, so that no gradient becomes NaN. */
-export const excluded = -1e9
 
 /** R users. Place 0 of the history stands for nothing in particular: a user without any history has it alone. */
 export interface RewardUser {

@@ -2,7 +2,7 @@
 // by one, rank by bid times pCTR, and ads in the first slots that the constraints allow, organic items in the others.
 
 import type { Allocation, Allocator, AuctionRequest, CandidateLists } from '../../auction/auction.ts'
-import { reserveOf } from '../../auction/chosen-list.ts'
+import { itemOfCandidate, reserveOf } from '../../auction/chosen-list.ts'
 import type { ListRewards, RewardList } from '../../auction/reward-model/scorer.ts'
 import type { ListObjective } from './reward-judge.ts'
 
@@ -165,11 +165,9 @@ function fill(request: AuctionRequest, ranked: readonly RecalledAd[]): Entry[] {
   return list
 }
 
-const toScore = ({ history, ads, organic }: AuctionRequest, entries: readonly Entry[]): RewardList => ({
-  history,
-  items: Uint32Array.from(entries, ({ candidate }) =>
-    candidate < ads.length ? ads[candidate] : organic[candidate - ads.length],
-  ),
+const toScore = (request: AuctionRequest, entries: readonly Entry[]): RewardList => ({
+  history: request.history,
+  items: Uint32Array.from(entries, ({ candidate }) => itemOfCandidate(request, candidate)),
   creatives: Int32Array.from(entries, ({ creative }) => creative),
-  isAd: Uint8Array.from(entries, ({ candidate }) => Number(candidate < ads.length)),
+  isAd: Uint8Array.from(entries, ({ candidate }) => Number(candidate < request.ads.length)),
 })

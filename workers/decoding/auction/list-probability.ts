@@ -1,6 +1,7 @@
 // log z of a given list under other bids: what the probabilities of its entries would be if the list stayed as it is.
 
 import type { Allocation, AuctionRequest } from '../../auction/auction.ts'
+import { itemOfCandidate } from '../../auction/chosen-list.ts'
 import { decodeLists, decoderMemory } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import { alternates, generatorLayout } from '../../ranker/ega/generator-shape.ts'
@@ -22,6 +23,7 @@ import {
   prepareRequest,
   requestInputs,
 } from './request-tensors.ts'
+import { SessionCache } from './session-cache.ts'
 
 const names = { chosen: 'list.candidate', items: 'list.item', creatives: 'list.creative' } as const
 
@@ -83,9 +85,8 @@ const pairs = (items: Value, creatives: Value): Value => {
 
 export class ListProbability {
   readonly #parts: AuctionModelParts
-  readonly #parameters: Float32Array
   readonly #options: BidOptions & { readonly threads: number; readonly candidateLists: number }
-  readonly #sessions = new Map<string, Promise<Session>>()
+  readonly #sessions: SessionCache
 
   constructor(
     parts: AuctionModelParts,
@@ -93,8 +94,10 @@ export class ListProbability {
     options: BidOptions & { readonly threads: number; readonly candidateLists: number },
   ) {
     this.#parts = parts
-    this.#parameters = parameters
     this.#options = options
+    this.#sessions = new SessionCache((capacity) =>
+      Session.create(writeModel(listGraph(parts, capacity, parameters)), { threads: options.threads }),
+    )
   }
 
   /** By vector of bids, log z of each slot of the chosen list; 0 at empty slots. */
@@ -108,22 +111,23 @@ export class ListProbability {
     const prepared = [prepareRequest(request, catalogue.items)]
     const capacity = capacityFor([request], this.#options.candidateLists, catalogue.items)
     const candidate = lists.candidate.slice(chosen * slots, (chosen + 1) * slots)
-    const items = candidate.map((each) => itemOf(request, Math.max(0, each)))
+    const items = candidate.map((each) => itemOfCandidate(request, Math.max(0, each)))
     const creatives = lists.creative.slice(chosen * slots, (chosen + 1) * slots)
     const rows = bids.map((each) => ({ request: 0, bids: each }))
-    const session = await this.#session(capacity)
-    const levels = Object.entries(candidateTensors(prepared, capacity)).filter(([name]) => name.startsWith('level.'))
-    const weights = Object.entries(bidTensors(prepared, rows, capacity, this.#options, catalogue.items))
-    const { logZ } = await session.run({
-      ...historyTensors(shape, [{ items: request.history }]),
-      ...Object.fromEntries(levels),
-      ...Object.fromEntries(weights.filter(([name]) => name.startsWith('level.') || name === requestInputs.of)),
-      [names.chosen]: int32(
-        [1, slots, 1],
-        candidate.map((each) => Math.max(0, each)),
-      ),
-      [names.items]: int32([1, slots], Int32Array.from(items)),
-      ...(alternates(shape) ? { [names.creatives]: int32([1, slots], creatives) } : {}),
+    const { logZ } = await this.#sessions.run(capacity, (taken) => {
+      const levels = Object.entries(candidateTensors(prepared, taken)).filter(([name]) => name.startsWith('level.'))
+      const weights = Object.entries(bidTensors(prepared, rows, taken, this.#options, catalogue.items))
+      return {
+        ...historyTensors(shape, [{ items: request.history }]),
+        ...Object.fromEntries(levels),
+        ...Object.fromEntries(weights.filter(([name]) => name.startsWith('level.') || name === requestInputs.of)),
+        [names.chosen]: int32(
+          [1, slots, 1],
+          candidate.map((each) => Math.max(0, each)),
+        ),
+        [names.items]: int32([1, slots], Int32Array.from(items)),
+        ...(alternates(shape) ? { [names.creatives]: int32([1, slots], creatives) } : {}),
+      }
     })
     return bids.map((_, row) =>
       (logZ.data as Float32Array)
@@ -132,21 +136,7 @@ export class ListProbability {
     )
   }
 
-  async release(): Promise<void> {
-    for (const session of this.#sessions.values()) await (await session).release()
-    this.#sessions.clear()
-  }
-
-  #session(capacity: Capacity): Promise<Session> {
-    const key = `${capacity.slots}:${capacity.columns}:${capacity.entries.join()}`
-    const known = this.#sessions.get(key)
-    if (known !== undefined) return known
-    const model = writeModel(listGraph(this.#parts, capacity, this.#parameters))
-    const created = Session.create(model, { threads: this.#options.threads })
-    this.#sessions.set(key, created)
-    return created
+  release(): Promise<void> {
+    return this.#sessions.release()
   }
 }
-
-const itemOf = ({ ads, organic }: AuctionRequest, candidate: number): number =>
-  candidate < ads.length ? ads[candidate] : organic[candidate - ads.length]

@@ -1,6 +1,7 @@
 // An allocation rule and a payment rule (M<A, P>), as evaluations see them.
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
+import { itemOfCandidate } from '../../auction/chosen-list.ts'
 import type { ListChances, ShownList } from './judge.ts'
 
 export interface PricedList {
@@ -33,10 +34,7 @@ export function shownList(
   const list: ShownList = {
     request,
     user,
-    items: Uint32Array.from(slots, (slot) => {
-      const at = candidateAt(slot)
-      return at < adCount ? request.ads[at] : request.organic[at - adCount]
-    }),
+    items: Uint32Array.from(slots, (slot) => itemOfCandidate(request, candidateAt(slot))),
     ads: Int32Array.from(slots, (slot) => (candidateAt(slot) < adCount ? candidateAt(slot) : -1)),
     creatives: Int32Array.from(slots, (slot) => creative[start + slot]),
     predicted,

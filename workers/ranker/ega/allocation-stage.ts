@@ -2,6 +2,7 @@
 // fixed, tells what each entry adds, and the generator moves towards what adds more.
 
 import type { Allocation, AuctionRequest } from '../../auction/auction.ts'
+import { itemOfCandidate } from '../../auction/chosen-list.ts'
 import { marginalContributions } from '../../auction/marginal-contribution.ts'
 import {
   type AllocationSettings,
@@ -9,7 +10,13 @@ import {
   type AuctionDecoderOptions,
 } from '../../decoding/auction/auction-decoder.ts'
 import type { AuctionModelParts, ListJudge } from '../../decoding/auction/auction-graph.ts'
-import { bidTensors, candidateTensors, capacityFor, prepareRequest } from '../../decoding/auction/request-tensors.ts'
+import {
+  bidTensors,
+  type Capacity,
+  candidateTensors,
+  capacityFor,
+  prepareRequest,
+} from '../../decoding/auction/request-tensors.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { parametersOf } from '../../tensor/parameters.ts'
 import { Random } from '../../tensor/random.ts'
@@ -91,14 +98,13 @@ const chosenLists = (
   const chosen = new Int32Array(size)
   const listed = new Uint8Array(size)
   for (const [row, { lists, chosen: best }] of allocations.entries()) {
-    const { ads, organic } = requests[row]
     for (let slot = 0; slot < lists.slots; slot++) {
       const candidate = lists.count === 0 ? -1 : lists.candidate[best * lists.slots + slot]
       if (candidate < 0) continue
       const at = row * listLength + slot
       listed[at] = 1
       chosen[at] = candidate
-      items[at] = candidate < ads.length ? ads[candidate] : organic[candidate - ads.length]
+      items[at] = itemOfCandidate(requests[row], candidate)
       creatives[at] = lists.creative[best * lists.slots + slot]
     }
   }
@@ -133,8 +139,7 @@ export async function trainAllocation(
   }
 }
 
-/** One step of it at a time, for stages that take turns. */
-export class AllocationStage implements Stage {
+class AllocationStage implements Stage {
   readonly epochs: number
   readonly stepsPerEpoch: number
   readonly schedule: Stage['schedule']
@@ -144,17 +149,25 @@ export class AllocationStage implements Stage {
   readonly #decoder: AuctionDecoder
   readonly #session: Session
   readonly #constants: Tensors
+  /** Of all requests, so that one graph takes every batch. */
+  readonly #capacity: Capacity
 
   private constructor(
     options: AllocationStageOptions,
     data: AllocationData,
-    parts: { readonly decoder: AuctionDecoder; readonly session: Session; readonly constants: Tensors },
+    parts: {
+      readonly decoder: AuctionDecoder
+      readonly session: Session
+      readonly constants: Tensors
+      readonly capacity: Capacity
+    },
   ) {
     this.#options = options
     this.#data = data
     this.#decoder = parts.decoder
     this.#session = parts.session
     this.#constants = parts.constants
+    this.#capacity = parts.capacity
     this.epochs = options.epochs
     this.stepsPerEpoch = Math.max(1, Math.floor(data.requests.length / options.batchSize))
     this.schedule = { kind: 'constant', peak: options.learningRate, warmupSteps: 0 }
@@ -173,9 +186,9 @@ export class AllocationStage implements Stage {
       judge,
     }
     const decoder = new AuctionDecoder(parts, weights, options.settings, options.decoder)
-    const { entries } = capacityFor(requests, options.decoder.candidateLists, catalogue.items)
+    const capacity = capacityFor(requests, options.decoder.candidateLists, catalogue.items)
     const klWeight = options.trained === 'Full' ? options.klWeight : 0
-    const policy = { batch: batchOf(options, requests.length), entries, klWeight }
+    const policy = { batch: batchOf(options, requests.length), entries: capacity.entries, klWeight }
     const model = policyGradientModel(shape, catalogue.items, catalogue.creatives?.count ?? 0, policy)
     const step = trainingStep(model, {
       optimizer: stageOptimizer(options.weightDecay, options.clipNorm),
@@ -186,7 +199,7 @@ export class AllocationStage implements Stage {
       ...catalogueTensors(shape, catalogue),
       ...(klWeight === 0 ? {} : { [policyInputs.frozen]: float32([pretrained.length], pretrained) }),
     }
-    return new AllocationStage(options, data, { decoder, session, constants })
+    return new AllocationStage(options, data, { decoder, session, constants, capacity })
   }
 
   async step({ epoch, index, parameters }: Parameters<Stage['step']>[0]): ReturnType<Stage['step']> {
@@ -203,11 +216,16 @@ export class AllocationStage implements Stage {
     const reward = rewards.reduce((sum, each) => sum + each, 0) / (rewards.length * decoder.bidUnit)
     const { tensors, present } = chosenLists(shape, chosen, allocations)
     const prepared = chosen.map((request) => prepareRequest(request, catalogue.items))
-    const capacity = capacityFor(requests, decoder.candidateLists, catalogue.items)
     const rows = chosen.map(({ bids }, row) => ({ request: row, bids }))
     const levels = {
-      ...candidateTensors(prepared, capacity, undefined),
-      ...bidTensors(prepared, rows, capacity, { bidding: settings.bidding, bidUnit: decoder.bidUnit }, catalogue.items),
+      ...candidateTensors(prepared, this.#capacity),
+      ...bidTensors(
+        prepared,
+        rows,
+        this.#capacity,
+        { bidding: settings.bidding, bidUnit: decoder.bidUnit },
+        catalogue.items,
+      ),
     }
     const size = { listLength: shape.listLength, bidUnit: decoder.bidUnit }
     const advantage = advantages(contributions, baseline, size, present)
