@@ -11,7 +11,7 @@ import { openMarket } from '../../data/market/open-market.ts'
 import { sampleRequests } from '../../evaluation/market/requests.ts'
 import { openCatalogue } from '../../ranker/catalogue.ts'
 import { principalDirections } from '../../ranker/content.ts'
-import type { AuctionDefaults, EgaModel } from '../../ranker/ega/ega-artifact.ts'
+import { type AuctionDefaults, type EgaModel, searchesByExpectedBids } from '../../ranker/ega/ega-artifact.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
 import {
   creativesOfEvents,
@@ -59,7 +59,10 @@ export interface EgaInputs {
   /** Digests of what the run was given. */
   readonly pinned: { readonly dataset: string; readonly tokenizer: string }
   /** What a model of these inputs has beside its weights. */
-  readonly model: Pick<EgaModel, 'catalogue' | 'creativeOffsets' | 'itemIds' | 'creativeIds' | 'shapes' | 'digest'>
+  readonly model: Pick<
+    EgaModel,
+    'catalogue' | 'creativeOffsets' | 'expectedBids' | 'itemIds' | 'creativeIds' | 'shapes' | 'digest'
+  >
   readonly data: {
     lists(): PretrainingData
     reward(): RewardData
@@ -84,6 +87,10 @@ export async function openEgaInputs({ spec, inputs }: JobPayload<Spec>, context:
     reward: rewardShape(spec, ega, tokenizer, market.requests?.exposed?.conversion !== undefined),
     payment: paymentShape(ega, spec.model.hiddenSize),
   }
+  const auction = auctionDefaults(ega, bidUnitOf(market), stages.payment !== undefined)
+  const expected = searchesByExpectedBids(auction)
+    ? { expectedBids: meanBidsOfItems(market, dataset.itemCount, auction.bidUnit) }
+    : {}
   return {
     spec,
     ega,
@@ -92,9 +99,9 @@ export async function openEgaInputs({ spec, inputs }: JobPayload<Spec>, context:
     market,
     tokenizer,
     shapes,
-    auction: auctionDefaults(ega, bidUnitOf(market), stages.payment !== undefined),
+    auction,
     pinned: { dataset: inputs.dataset, tokenizer: inputs.tokenizer },
-    model: modelOf(dataset, tokenizer, shapes, stages),
+    model: { ...modelOf(dataset, tokenizer, shapes, stages), ...expected },
     data: dataOf({ dataset, market, tokenizer, shapes, stages }),
   }
 }
@@ -117,6 +124,28 @@ function checkTables({ requests }: Market, { pretrain, reward, allocation, payme
 /** Mean bid over the eligible ads of the training part's requests; of the ads themselves where these name none. */
 function bidUnitOf({ ads, requests }: Market): number {
   return meanBid(trainingBids(requests)) ?? meanBid(ads.bid) ?? 1
+}
+
+/** Mean bid by item over the training part; the static bid, or else `unknown`, where an ad made none there. */
+function meanBidsOfItems({ ads, requests }: Market, items: number, unknown: number): Float32Array {
+  const sums = new Float64Array(ads.count)
+  const counts = new Uint32Array(ads.count)
+  if (requests?.ads !== undefined) {
+    const { offsets, ad, bid } = requests.ads
+    for (let request = 0; request < requests.count; request++) {
+      if (requests.part[request] !== requestParts.train) continue
+      for (let entry = offsets[request]; entry < offsets[request + 1]; entry++) {
+        sums[ad[entry]] += bid[entry]
+        counts[ad[entry]]++
+      }
+    }
+  }
+  const expected = new Float32Array(items).fill(unknown)
+  for (const [ad, item] of ads.item.entries()) {
+    if (counts[ad] > 0) expected[item] = sums[ad] / counts[ad]
+    else if (ads.bid[ad] > 0) expected[item] = ads.bid[ad]
+  }
+  return expected
 }
 
 function* trainingBids(requests: Market['requests']): Generator<number> {

@@ -73,10 +73,13 @@ export const constraintsOf = ({ maxAds, minGap, maxPerAdvertiser }: EgaSpec['con
 
 export function auctionDefaults(ega: EgaSpec, bidUnit: number, hasPaymentNetwork: boolean): AuctionDefaults {
   const { bidding, objective, constraints, candidateLists, paymentRule, allocation } = ega
-  const { weights, alpha, beta, aggregate, scope } = bidding
+  const { weights, alpha, beta, aggregate, scope, bids } = bidding
   return {
     allocation,
-    bidding: weights === 'None' ? 'None' : { alpha: Number(alpha), beta: Number(beta), aggregate, scope },
+    bidding:
+      weights === 'None'
+        ? 'None'
+        : { alpha: Number(alpha), beta: Number(beta), aggregate, scope, ...(bids === undefined ? {} : { bids }) },
     candidateLists,
     objective: { conversion: Number(objective.conversion), organic: Number(objective.organic) },
     constraints: {

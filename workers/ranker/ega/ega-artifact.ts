@@ -32,6 +32,9 @@ export interface AuctionDefaults {
   readonly bidUnit: number
 }
 
+export const searchesByExpectedBids = ({ bidding }: Pick<AuctionDefaults, 'bidding'>): boolean =>
+  bidding !== 'None' && bidding.bids === 'Expected'
+
 export interface StageRecord {
   readonly name: string
   readonly digest: string
@@ -70,6 +73,8 @@ export interface EgaModel extends EgaDescription {
   readonly catalogue: GeneratorCatalogue
   /** By item, [items + 1]; absent where there are no creatives. */
   readonly creativeOffsets: Uint32Array | undefined
+  /** Mean logged bid by item, in the unit of money; only where lists are searched by expected bids. */
+  readonly expectedBids?: Float32Array
   readonly itemIds: readonly string[]
   readonly creativeIds: readonly string[]
 }
@@ -86,6 +91,7 @@ const files = {
   creativeCodes: 'creative-codes.u16',
   creativeFeatures: 'creative-features.f32',
   creativeOffsets: 'creative-offsets.u32',
+  expectedBids: 'expected-bids.f32',
   creativeIds: 'creatives.jsonl',
 }
 
@@ -114,6 +120,7 @@ export async function writeEgaModel(directory: string, model: TrainedEga): Promi
     await write(files.creativeOffsets, bytesOf(model.creativeOffsets))
     await write(files.creativeIds, lines(model.creativeIds))
   }
+  if (model.expectedBids !== undefined) await write(files.expectedBids, bytesOf(model.expectedBids))
   const sizes = {
     items: sizesOf(catalogue.items),
     creatives: catalogue.creatives === undefined ? null : sizesOf(catalogue.creatives),
@@ -178,6 +185,7 @@ export async function openEgaModel(artifact: Artifact): Promise<EgaModel> {
             },
     },
     creativeOffsets: creatives === null ? undefined : new Uint32Array(await integers(files.creativeOffsets)),
+    ...(searchesByExpectedBids(description.auction) ? { expectedBids: await floats(files.expectedBids) } : {}),
     itemIds: await ids(files.itemIds, itemCount),
     creativeIds: creatives === null ? [] : await ids(files.creativeIds, creativeCount),
   }

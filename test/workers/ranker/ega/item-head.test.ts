@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import type { TokenBidding } from '../../../../workers/auction/token-bids.ts'
+import { searchTensors } from '../../../../workers/decoding/auction/bid-tensors.ts'
 import {
-  bidTensors,
   type Capacity,
   candidateTensors,
   prepareRequest,
@@ -71,7 +71,7 @@ async function logZ({ items, bids, state }: Case, by: TokenBidding | 'None'): Pr
   const rows = [{ request: 0, bids: request.bids }]
   const tensors = {
     ...candidateTensors(prepared, capacity),
-    ...bidTensors(prepared, rows, capacity, { bidding: by, bidUnit: 1 }, catalogue),
+    ...searchTensors(prepared, rows, capacity, { bidding: by, bidUnit: 1 }, catalogue),
   }
   const levels = Object.entries(tensors).filter(([name]) => name.startsWith('level.'))
   const outputs = await session.run({
