@@ -10,6 +10,7 @@ import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vect
 import { Graph, type Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
+import type { Dimension } from '../../tensor/shapes.ts'
 import type { CandidateColumns } from './beam-state.ts'
 import { type FoundLists, type SearchInputs, searchLists } from './list-search.ts'
 import { type Capacity, type CreativesByItem, requestInputs } from './request-tensors.ts'
@@ -74,11 +75,19 @@ export interface AuctionGraphOptions {
 
 const candidateLevels = (graph: Graph, { entries }: Capacity, of: Value): CandidateLevel[] =>
   entries.map((size, level) => {
-    const byRequest = (name: string, width: number) => op.gather(graph.input(name, 'int32', ['H', width]), of)
+    const byRequest = (name: string, width: Dimension) => op.gather(graph.input(name, 'int32', ['H', width]), of)
     return {
       entry: byRequest(requestInputs.entry(level), size),
       parent: level === 0 ? undefined : byRequest(requestInputs.parent(level), size),
       logWeight: graph.input(requestInputs.logWeight(level), 'float32', ['B', size]),
+      ...(level === 0
+        ? {}
+        : {
+            siblings: {
+              place: byRequest(requestInputs.siblings(level), `M${level}`),
+              family: byRequest(requestInputs.family(level), `M${level}`),
+            },
+          }),
     }
   })
 

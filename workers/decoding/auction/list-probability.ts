@@ -108,7 +108,9 @@ export class ListProbability {
     const creatives = lists.creative.slice(chosen * slots, (chosen + 1) * slots)
     const rows = bids.map((each) => ({ request: 0, bids: each }))
     const { logZ } = await this.#sessions.run(capacity, (taken) => {
-      const levels = Object.entries(candidateTensors(prepared, taken)).filter(([name]) => name.startsWith('level.'))
+      const levels = Object.entries(candidateTensors(prepared, taken)).filter(([name]) =>
+        /^(level|siblings)\./.test(name),
+      )
       const weights = Object.entries(searchTensors(prepared, rows, taken, this.#options, catalogue.items))
       return {
         ...historyTensors(shape, [{ items: request.history }]),

@@ -2,8 +2,9 @@
 // request does not fill is padding that nothing can choose.
 
 import type { AuctionRequest } from '../../auction/auction.ts'
-import { candidateTrie, type TrieLevel } from '../../auction/candidate-trie.ts'
+import { candidateTrie, siblingsOf, type TrieLevel } from '../../auction/candidate-trie.ts'
 import type { Catalogue } from '../../ranker/catalogue.ts'
+import type { TensorData } from '../../tensor/graph.ts'
 import { float32, int32, type Tensors } from '../../tensor/session.ts'
 
 export const requestInputs = {
@@ -27,6 +28,9 @@ export const requestInputs = {
   entry: (level: number) => `level.${level}.entry`,
   parent: (level: number) => `level.${level}.parent`,
   logWeight: (level: number) => `level.${level}.logWeight`,
+  /** Entries that share their parent with others (`SiblingEntries`). */
+  siblings: (level: number) => `siblings.${level}.place`,
+  family: (level: number) => `siblings.${level}.family`,
 } as const
 
 /** What a graph has room for. */
@@ -125,6 +129,22 @@ function offeredCreatives(
   return { [requestInputs.creatives]: int32([prepared.length, columns, most], offered.data) }
 }
 
+/** As wide as the request with the most needs; whoever has fewer repeats the first entry as a family of its own. */
+function siblingTensors(prepared: readonly PreparedRequest[], level: number): [string, TensorData][] {
+  const found = prepared.map(({ levels }) => siblingsOf(levels[level]))
+  const width = found.reduce((most, { place }) => Math.max(most, place.length), 1)
+  const place = integers(prepared.length, width, 0)
+  const family = integers(prepared.length, width, 0)
+  for (const [row, siblings] of found.entries()) {
+    place.row(row).set(siblings.place)
+    family.row(row).set(Int32Array.from({ length: width }, (_, index) => siblings.family[index] ?? index))
+  }
+  return [
+    [requestInputs.siblings(level), int32([prepared.length, width], place.data)],
+    [requestInputs.family(level), int32([prepared.length, width], family.data)],
+  ]
+}
+
 /**
  * What does not depend on bids, by request.
  * @param creatives undefined where the model has none
@@ -167,6 +187,7 @@ export function candidateTensors(
       [count, 1],
       prepared.map(({ request }) => Math.min(noBound, request.constraints[name])),
     )
+  const siblings = levels.slice(1).flatMap((_, above) => siblingTensors(prepared, above + 1))
   return {
     [requestInputs.item]: int32([count, columns], item.data),
     ...(creatives === undefined ? {} : offeredCreatives(prepared, capacity, creatives)),
@@ -176,6 +197,6 @@ export function candidateTensors(
     [requestInputs.maxAds]: bound('maxAds'),
     [requestInputs.minGap]: bound('minGap'),
     [requestInputs.maxPerAdvertiser]: bound('maxPerAdvertiser'),
-    ...Object.fromEntries(byLevel),
+    ...Object.fromEntries([...byLevel, ...siblings]),
   }
 }
