@@ -1,13 +1,12 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { buildTokenizer } from '../../../workers/tokenizer/build.ts'
+import { publicData } from '../../support/public-data.ts'
 import { testDataset } from './support.ts'
 
-const folder = join(process.env.ADLOOM_DATA ?? resolve(import.meta.dirname, '../../../../shared/data'), 'amazon-beauty')
-
 test('an RQ-VAE codes a sample of Amazon Beauty with entries in use and less error the longer it learns', async (context) => {
-  if (!existsSync(folder)) context.skip(`no data in ${folder}; set ADLOOM_DATA to the folder that holds amazon-beauty`)
+  const folder = publicData('amazon-beauty', context)
   const lines = readFileSync(join(folder, 'items.jsonl'), 'utf8').split('\n').slice(0, 600)
   const items = lines.map((line) => JSON.parse(line) as { text: string; attributes: string[] })
   const dataset = testDataset(items.length, [], {
