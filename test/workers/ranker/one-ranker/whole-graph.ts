@@ -1,4 +1,4 @@
-import type { GeneratorCatalogue } from '../../../../workers/ranker/ega/pretraining.ts'
+import type { GeneratorCatalogue } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import { constantTable, itemsAt } from '../../../../workers/ranker/ega/token-vectors.ts'
 import { itemVectors, userVectors, valueScores } from '../../../../workers/ranker/one-ranker/dual-channel.ts'
 import { generate } from '../../../../workers/ranker/one-ranker/hstu.ts'
