@@ -93,7 +93,7 @@ const rqvae = object(
 
 /** Also what a worker takes where `rqKMeansPlus` is absent. */
 export const rqKMeansPlusDefaults = {
-  hidden: [256],
+  hidden: [512, 256],
   commitment: '0.25',
   learningRate: '0.001',
   epochs: 100,
