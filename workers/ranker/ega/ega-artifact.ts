@@ -15,8 +15,8 @@ import { fromBytes, toBytes } from '../../tensor/parameters.ts'
 import { openCatalogue } from '../catalogue.ts'
 import { modelKind, NotAModelError } from '../model-artifact.ts'
 import type { StageMetrics } from '../stage-training.ts'
+import type { GeneratorCatalogue } from './generator-catalogue.ts'
 import type { GeneratorShape } from './generator-shape.ts'
-import type { GeneratorCatalogue } from './pretraining.ts'
 
 /** How a model allocates and prices unless it is told otherwise. */
 export interface AuctionDefaults {
