@@ -1,6 +1,6 @@
 import { Type } from 'typebox'
 import { listBounds, paymentRules } from './auction-terms.ts'
-import { boolean, decimal, enumeration, integer, object } from './schema.ts'
+import { boolean, decimal, enumeration, integer, object, optional } from './schema.ts'
 
 /**
  * The model of EGA-V2 in a TrainingRun's spec, and those of its parts that other architectures have too. Defaults follow
@@ -34,6 +34,13 @@ const bidding = object(
       description: 'Bid of a code from those of the ads behind it.',
       default: 'Max',
     }),
+    // Without a default, so that a run from before there was a choice keeps its input digest.
+    bids: optional(
+      enumeration(['Request', 'Expected'], {
+        description:
+          'Request, or absent: codes are weighed by the bids of the request. Expected: by the mean logged bid of each ad; the bids of the request then only choose among the lists, so that no ad moves the lists by its own bid.',
+      }),
+    ),
     scope: enumeration(['Prefix', 'Unconditional'], {
       description:
         'Prefix: the eligible ads below a code given the codes before it. Unconditional: all eligible ads with this code, as the equation is printed.',

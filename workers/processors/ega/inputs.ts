@@ -3,7 +3,7 @@
 import type { JobPayload } from '../../../crds/jobs.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
-import type { AuctionDefaults, EgaModel } from '../../ranker/ega/ega-artifact.ts'
+import { type AuctionDefaults, type EgaModel, searchesByExpectedBids } from '../../ranker/ega/ega-artifact.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
 import {
   creativesOfEvents,
@@ -17,6 +17,7 @@ import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
 import { paymentShape, rewardShape, type Spec, type Stages } from '../staged/settings.ts'
 import { knownThings, lacks, openSources, type Sources } from '../staged/sources.ts'
+import { meanBidsOfItems } from './expected-bids.ts'
 import { auctionDefaults, type EgaSpec, generatorShape } from './settings.ts'
 
 export interface PartialModel {
@@ -37,7 +38,10 @@ export interface EgaInputs {
   }
   readonly auction: AuctionDefaults
   /** What a model of these inputs has beside its weights. */
-  readonly model: Pick<EgaModel, 'catalogue' | 'creativeOffsets' | 'itemIds' | 'creativeIds' | 'shapes' | 'digest'>
+  readonly model: Pick<
+    EgaModel,
+    'catalogue' | 'creativeOffsets' | 'expectedBids' | 'itemIds' | 'creativeIds' | 'shapes' | 'digest'
+  >
 }
 
 /** @throws JobError when the data lack what a stage needs */
@@ -48,21 +52,23 @@ export async function openEgaInputs(payload: JobPayload<Spec>, context: Processo
   if (ega === undefined || stages === undefined)
     throw new JobError('InvalidSpec', 'Architecture EGAV2 needs spec.model.ega and spec.stages', { retryable: false })
   const sources = await openSources(payload, stages, context)
-  const { market, tokenizer, bidUnit } = sources
+  const { dataset, market, tokenizer, bidUnit } = sources
   const shapes = {
     generator: generatorShape(spec, ega, tokenizer),
     reward: rewardShape(spec, ega, tokenizer, market.requests?.exposed?.conversion !== undefined),
     payment: paymentShape(ega, spec.model.hiddenSize),
   }
+  const auction = auctionDefaults(ega, bidUnit, stages.payment !== undefined)
   return {
     spec,
     ega,
     stages,
     sources,
     shapes,
-    auction: auctionDefaults(ega, bidUnit, stages.payment !== undefined),
+    auction,
     model: {
       ...knownThings(sources, shapes.generator.contentDimensions),
+      ...(searchesByExpectedBids(auction) ? { expectedBids: meanBidsOfItems(market, dataset.itemCount, bidUnit) } : {}),
       digest: 'in training',
       shapes: {
         generator: stages.pretrain === undefined ? null : shapes.generator,

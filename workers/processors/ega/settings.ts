@@ -32,10 +32,13 @@ export function generatorShape({ model }: Spec, ega: EgaSpec, tokenizer: Tokeniz
 
 export function auctionDefaults(ega: EgaSpec, bidUnit: number, hasPaymentNetwork: boolean): AuctionDefaults {
   const { bidding, candidateLists, allocation } = ega
-  const { weights, alpha, beta, aggregate, scope } = bidding
+  const { weights, alpha, beta, aggregate, scope, bids } = bidding
   return {
     allocation,
-    bidding: weights === 'None' ? 'None' : { alpha: Number(alpha), beta: Number(beta), aggregate, scope },
+    bidding:
+      weights === 'None'
+        ? 'None'
+        : { alpha: Number(alpha), beta: Number(beta), aggregate, scope, ...(bids === undefined ? {} : { bids }) },
     candidateLists,
     ...auctionTerms(ega, bidUnit, hasPaymentNetwork),
   }

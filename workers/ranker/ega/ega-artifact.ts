@@ -8,6 +8,7 @@ import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { Fold } from '../../auction/reward-model/fold.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
+import { fromBytes, toBytes } from '../../tensor/parameters.ts'
 import {
   type AuctionTerms,
   type KnownThings,
@@ -28,6 +29,9 @@ export interface AuctionDefaults extends AuctionTerms {
   readonly bidding: TokenBidding | 'None'
   readonly candidateLists: number
 }
+
+export const searchesByExpectedBids = ({ bidding }: Pick<AuctionDefaults, 'bidding'>): boolean =>
+  bidding !== 'None' && bidding.bids === 'Expected'
 
 export interface EgaDescription {
   readonly schemaVersion: 1
@@ -57,16 +61,20 @@ export interface EgaWeights {
 export interface EgaModel extends EgaDescription, KnownThings {
   readonly digest: string
   readonly weights: EgaWeights
+  /** Mean logged bid by item, in the unit of money; only where lists are searched by expected bids. */
+  readonly expectedBids?: Float32Array
 }
 
 export type TrainedEga = Omit<EgaModel, keyof EgaDescription | 'digest'> & { readonly description: EgaDescription }
 
 const descriptionFile = 'model.json'
+const expectedBidsFile = 'expected-bids.f32'
 
 /** Writes the files of the artifact into an empty folder; equal models give equal bytes. */
 export async function writeEgaModel(directory: string, model: TrainedEga): Promise<void> {
   const { description, weights } = model
   await writeWeights(directory, { ...weights })
+  if (model.expectedBids !== undefined) await writeFile(join(directory, expectedBidsFile), toBytes(model.expectedBids))
   const sizes = await writeThings(directory, model)
   await writeFile(join(directory, descriptionFile), `${JSON.stringify({ ...description, sizes }, null, 2)}\n`)
 }
@@ -84,6 +92,9 @@ export async function openEgaModel(artifact: Artifact): Promise<EgaModel> {
     ...description,
     digest: artifact.digest,
     weights: await readWeights(artifact, description.shapes),
+    ...(searchesByExpectedBids(description.auction)
+      ? { expectedBids: fromBytes(await artifact.readFile(expectedBidsFile)) }
+      : {}),
     ...(await readThings(artifact, sizes, description)),
   }
 }
