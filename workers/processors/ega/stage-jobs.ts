@@ -6,8 +6,8 @@ import { auctionParts, egaDecoder, judgeOf } from '../../decoding/auction/ega-de
 import { ListProbability } from '../../decoding/auction/list-probability.ts'
 import { trainAllocation } from '../../ranker/ega/allocation-stage.ts'
 import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
+import { itemVectorTable } from '../../ranker/ega/item-vector-table.ts'
 import { pretrain } from '../../ranker/ega/pretraining.ts'
-import { itemVectorTable } from '../../ranker/item-vector-table.ts'
 import { stageStart } from '../../ranker/stage-training.ts'
 import { initialParameters } from '../../tensor/parameters.ts'
 import { type PricedAllocation, paymentJob as paymentJobOf } from '../staged/payment-job.ts'
@@ -115,7 +115,8 @@ export function paymentJob(
   const { generator } = model.weights
   if (payment === undefined || generator === undefined) throw new Error('There is nothing to price')
   const { threads } = host.context
-  const layout = generatorLayout(shapes.generator)
+  const { generator: shape } = shapes
+  const itemModel = { shape, layout: generatorLayout(shape), parameters: generator }
   return paymentJobOf(
     {
       spec,
@@ -126,7 +127,7 @@ export function paymentJob(
       auction: auctionInputs(inputs),
       before,
       requests: () => drawn(inputs, payment.requests, 'payment'),
-      itemVectors: () => itemVectorTable({ shape: shapes.generator, layout }, ofItems(inputs), generator, threads),
+      itemVectors: () => itemVectorTable(itemModel, ofItems(inputs), threads),
       openAllocation: async () => pricedAllocation(inputs, host, model, generator),
     },
     host,

@@ -5,9 +5,8 @@
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
-import { names } from '../architecture.ts'
+import { names, type RankerShape } from '../architecture.ts'
 import { normalized } from '../backbone.ts'
-import type { GeneratorShape } from './generator-shape.ts'
 
 /** One level of the tries of some groups of candidates. The entries of the last level are the candidates in their order. */
 export interface CandidateLevel {
@@ -54,7 +53,7 @@ interface EntryScorer {
 
 const entryScorer = (
   parameters: Parameters,
-  shape: GeneratorShape,
+  shape: RankerShape,
   level: number,
   tables: EntryTables,
   { entry, logWeight }: ScoredEntries,
@@ -91,7 +90,7 @@ export type ItemHead = (states: Value) => Value
  */
 export const itemHead = (
   parameters: Parameters,
-  shape: GeneratorShape,
+  shape: RankerShape,
   tables: EntryTables,
   levels: readonly CandidateLevel[],
 ): ItemHead => {

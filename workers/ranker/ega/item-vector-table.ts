@@ -1,19 +1,24 @@
-// A ranker's vectors of all items, for what reads them outside of its own graphs.
+// A ranker's vectors of all items, for what reads them outside of a decoding graph.
 
-import { Graph } from '../tensor/graph.ts'
-import { writeModel } from '../tensor/onnx-writer.ts'
-import { constantParameters, type ParameterLayout } from '../tensor/parameters.ts'
-import { int32, Session } from '../tensor/session.ts'
-import type { RankerShape } from './architecture.ts'
-import { type CodedThings, constantTable, itemsAt } from './ega/token-vectors.ts'
+import { Graph } from '../../tensor/graph.ts'
+import { writeModel } from '../../tensor/onnx-writer.ts'
+import { constantParameters, type ParameterLayout } from '../../tensor/parameters.ts'
+import { int32, Session } from '../../tensor/session.ts'
+import type { RankerShape } from '../architecture.ts'
+import { type CodedThings, constantTable, itemsAt } from './token-vectors.ts'
 
 const itemsOfRun = 8192
 
+export interface ItemVectorModel {
+  readonly shape: RankerShape
+  readonly layout: ParameterLayout
+  readonly parameters: Float32Array
+}
+
 /** [items, hiddenSize]. */
 export async function itemVectorTable(
-  { shape, layout }: { readonly shape: RankerShape; readonly layout: ParameterLayout },
+  { shape, layout, parameters }: ItemVectorModel,
   items: CodedThings,
-  parameters: Float32Array,
   threads: number,
 ): Promise<Float32Array> {
   const graph = new Graph()
