@@ -11,6 +11,63 @@ export type FillRequest = Pick<
 /** Whether an ad goes before the organic item that is next, each by its index among its own. */
 export type PrefersAd = (ad: number, organic: number) => boolean
 
+/** A list as far as it is filled. */
+export class OpenList {
+  /** As `CandidateLists` counts them, slot after slot. */
+  readonly candidates: number[] = []
+  readonly #request: FillRequest
+  readonly #ofAdvertiser = new Map<number, number>()
+  #ads = 0
+  #newestAd = Number.NEGATIVE_INFINITY
+
+  constructor(request: FillRequest) {
+    this.#request = request
+  }
+
+  /** The next to be filled. */
+  get slot(): number {
+    return this.candidates.length
+  }
+
+  get isFull(): boolean {
+    return this.slot >= this.#request.slots
+  }
+
+  /** Index of the organic item that is next; undefined where all are listed. */
+  get nextOrganic(): number | undefined {
+    const next = this.slot - this.#ads
+    return next < this.#request.organic.length ? next : undefined
+  }
+
+  /** Whether the constraints let an ad stand at the next slot. */
+  allowsAd(ad: number): boolean {
+    const { maxAds, minGap, maxPerAdvertiser } = this.#request.constraints
+    if (this.#ads >= maxAds || this.slot - this.#newestAd <= minGap) return false
+    return this.#adsOf(this.#request.advertisers[ad]) < maxPerAdvertiser
+  }
+
+  /** Whether its bid does as well. */
+  takesAd(ad: number): boolean {
+    return this.#request.bids[ad] >= reserveOf(this.#request, this.slot, ad) && this.allowsAd(ad)
+  }
+
+  /** Puts a candidate at the next slot. */
+  add(candidate: number): void {
+    const { ads, advertisers } = this.#request
+    if (candidate < ads.length) {
+      const advertiser = advertisers[candidate]
+      this.#ofAdvertiser.set(advertiser, this.#adsOf(advertiser) + 1)
+      this.#ads++
+      this.#newestAd = this.slot
+    }
+    this.candidates.push(candidate)
+  }
+
+  #adsOf(advertiser: number): number {
+    return this.#ofAdvertiser.get(advertiser) ?? 0
+  }
+}
+
 /**
  * Every slot, from the first on, takes the first ad left that bid, reserves and constraints allow there, or the next
  * organic item where that is preferred or no ad is allowed. Ends where there is neither.
@@ -22,37 +79,15 @@ export type PrefersAd = (ad: number, organic: number) => boolean
  * @returns candidates as `CandidateLists` counts them, slot after slot
  */
 export function fillList(request: FillRequest, ranked: readonly number[], prefersAd: PrefersAd = () => true): number[] {
-  const { slots, constraints, organic, ads } = request
-  const { maxAds, minGap } = constraints
   const left = [...ranked]
-  const mayStand = advertiserCounts(request)
-  const list: number[] = []
-  let placed = 0
-  let newest = Number.NEGATIVE_INFINITY
-  let next = 0
-  for (let slot = 0; slot < slots; slot++) {
-    const adMay = placed < maxAds && slot - newest > minGap
-    const place = adMay
-      ? left.findIndex((ad) => request.bids[ad] >= reserveOf(request, slot, ad) && mayStand.has(ad))
-      : -1
-    if (place >= 0 && (next >= organic.length || prefersAd(left[place], next))) {
-      const [ad] = left.splice(place, 1)
-      list.push(ad)
-      mayStand.count(ad)
-      placed++
-      newest = slot
-    } else if (next < organic.length) list.push(ads.length + next++)
+  const list = new OpenList(request)
+  while (!list.isFull) {
+    const place = left.findIndex((ad) => list.takesAd(ad))
+    const { nextOrganic } = list
+    if (place >= 0 && (nextOrganic === undefined || prefersAd(left[place], nextOrganic)))
+      list.add(left.splice(place, 1)[0])
+    else if (nextOrganic !== undefined) list.add(request.ads.length + nextOrganic)
     else break
   }
-  return list
-}
-
-/** Who has room for another ad of its own. */
-function advertiserCounts({ advertisers, constraints: { maxPerAdvertiser } }: FillRequest) {
-  const counts = new Map<number, number>()
-  const of = (ad: number) => counts.get(advertisers[ad]) ?? 0
-  return {
-    has: (ad: number) => of(ad) < maxPerAdvertiser,
-    count: (ad: number) => void counts.set(advertisers[ad], of(ad) + 1),
-  }
+  return list.candidates
 }
