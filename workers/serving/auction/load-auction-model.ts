@@ -1,16 +1,17 @@
-// A model of EGA-V2 with its marketplace, loaded and warm.
+// A model with an auction and its marketplace, loaded and warm.
 
 import { defaultSlots } from '../../../crds/rank.ts'
 import { payments } from '../../auction/payments/payments.ts'
 import type { Market } from '../../data/market/market.ts'
 import { openMarket } from '../../data/market/open-market.ts'
-import { type OpenedEga, openEga } from '../../decoding/auction/open-ega.ts'
+import { openAuctionModel } from '../../decoding/auction/open-auction-model.ts'
+import type { OpenedAuctionModel } from '../../decoding/auction/opened-model.ts'
 import { firstCodes } from '../history-codes.ts'
 import { openHistorySnapshot } from '../history-snapshot.ts'
 import type { LoadOptions, ServedModel } from '../served-model.ts'
 import { openBudgetPacer } from './budget-pacer.ts'
-import { egaAuctionModel, usualRequest } from './ega-model.ts'
 import { popularItems } from './popular-items.ts'
+import { trainedAuctionModel, usualRequest } from './trained-model.ts'
 
 /** Sizes of requests that are ready at once; each session holds the weights for itself. */
 const sessionsKept = 4
@@ -31,12 +32,12 @@ export class NoMarketError extends Error {
 
 /**
  * Opens model, marketplace and histories, all verified, and allocates once a request of the usual size.
- * @throws IncompleteModelError where it lacks generator or reward model, NoMarketError, and what the store throws
+ * @throws IncompleteModelError where it lacks what allocates or its reward model, NoMarketError, and what the store throws
  */
 export async function loadAuctionModel(digest: string, options: LoadOptions): Promise<ServedModel> {
   const { store, threads, provider = 'CPU', maxBatchSize, auction: asked } = options
   const { candidateLists } = asked ?? {}
-  const opened = await openEga(digest, {
+  const opened = await openAuctionModel(digest, {
     ...{ store, threads, provider, maxBatch: maxBatchSize, ownThread: true },
     sessions: { most: sessionsKept, standIns: true },
     ...(candidateLists === undefined ? {} : { auction: { candidateLists } }),
@@ -49,15 +50,15 @@ export async function loadAuctionModel(digest: string, options: LoadOptions): Pr
   }
 }
 
-async function servedModel(digest: string, opened: OpenedEga, { store }: LoadOptions): Promise<ServedModel> {
-  const { itemIds, catalogue, datasetDigest, shapes } = opened.model
+async function servedModel(digest: string, opened: OpenedAuctionModel, { store }: LoadOptions): Promise<ServedModel> {
+  const { itemIds, catalogue, datasetDigest, slots } = opened
   const dataset = await store.open(datasetDigest)
   const market = await openMarket(dataset)
   if (market === undefined) throw new NoMarketError(digest, datasetDigest)
   const histories = await openHistorySnapshot(dataset)
   const items = new Map(itemIds.map((id, index) => [id, index]))
-  const usual = organicCount(market) ?? organicPerSlot * (shapes.generator?.listLength ?? 1)
-  const model = egaAuctionModel(opened, market, popularItems(histories.events, market.ads.item, usual))
+  const usual = organicCount(market) ?? organicPerSlot * slots
+  const model = trainedAuctionModel(opened, market, popularItems(histories.events, market.ads.item, usual))
   const { defaults } = model
   const { alpha, beta, lambdaConversion, lambdaOrganic } = defaults
   const first = usualRequest(model, Math.min(defaultSlots, model.limits.slots))
