@@ -7,6 +7,7 @@ import { type CandidateLevel, type ItemHead, itemHead } from '../../ranker/ega/i
 import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
 import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
 import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
+import { entryTables } from '../../ranker/ega/whole-catalogue.ts'
 import { Graph, type Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
@@ -85,13 +86,7 @@ export const requestHead = (
   { shape, catalogue: { items } }: Pick<AuctionModelParts, 'shape' | 'catalogue'>,
   capacity: Capacity,
   of: Value,
-): ItemHead => {
-  const tables = {
-    token: graph.constant('int32', [items.tokens.length], items.tokens),
-    content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
-  }
-  return itemHead(parameters, shape, tables, candidateLevels(graph, capacity, of))
-}
+): ItemHead => itemHead(parameters, shape, entryTables(graph, items), candidateLevels(graph, capacity, of))
 
 const candidateColumns = (graph: Graph, { columns, slots }: Capacity, of: Value): CandidateColumns => {
   const byRequest = (name: string, type: 'float32' | 'int32', width: number) =>

@@ -167,7 +167,9 @@ export function paymentJob(
     start: () => paymentStart(options),
     train: async (start, ports) => {
       const requests = requestsFor(inputs, payment.requests, 'payment')
-      const vectors = await itemVectorTable(shapes.generator, ofItems(inputs), generator, threads)
+      const { generator: shape } = shapes
+      const itemModel = { shape, layout: generatorLayout(shape), parameters: generator }
+      const vectors = await itemVectorTable(itemModel, ofItems(inputs), threads)
       const decoder = egaDecoder(ega, auction, decoderOptions(inputs, host))
       const probability = new ListProbability(auctionParts(ega), generator, { ...auction, threads })
       try {

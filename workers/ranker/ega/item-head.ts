@@ -6,9 +6,8 @@ import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import type { Dimension } from '../../tensor/shapes.ts'
-import { names } from '../architecture.ts'
+import { names, type RankerShape } from '../architecture.ts'
 import { normalized } from '../backbone.ts'
-import type { GeneratorShape } from './generator-shape.ts'
 
 /** One level of the tries of some groups of candidates. The entries of the last level are the candidates in their order. */
 export interface CandidateLevel {
@@ -40,7 +39,7 @@ interface EntryScorer {
 
 const entryScorer = (
   parameters: Parameters,
-  shape: GeneratorShape,
+  shape: RankerShape,
   level: number,
   tables: EntryTables,
   { entry, logWeight }: CandidateLevel,
@@ -78,7 +77,7 @@ export type ItemHead = (states: Value) => Value
  */
 export const itemHead = (
   parameters: Parameters,
-  shape: GeneratorShape,
+  shape: RankerShape,
   tables: EntryTables,
   levels: readonly CandidateLevel[],
 ): ItemHead => {

@@ -4,6 +4,7 @@ import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import type { InputSpec, TrainingModel } from '../../tensor/training-step.ts'
+import type { RankerShape } from '../architecture.ts'
 import type { Catalogue } from '../catalogue.ts'
 import { childrenOf, childScores, rootScores, type Scorer } from '../code-decoder.ts'
 import { type DropoutPlace, maskedDropout, maskInput } from '../dropout.ts'
@@ -19,6 +20,10 @@ import {
   generatorLayout,
 } from './generator-shape.ts'
 import { creativesAt, itemsAt, tableOf, tableSpecs } from './token-vectors.ts'
+
+/** What of a ranker tells how a catalogue is given to it. */
+export type CatalogueShape = Pick<RankerShape, 'codebookSizes' | 'featureDimensions' | 'contentDimensions'> &
+  Partial<Pick<GeneratorShape, 'creatives'>>
 
 type Inputs = Readonly<Record<string, Value>>
 
@@ -42,7 +47,7 @@ export const trieInputs = {
 } as const
 
 export const catalogueSpecs = (
-  shape: GeneratorShape,
+  shape: CatalogueShape,
   catalogue: Pick<Catalogue, 'itemCount' | 'trie'>,
   creativeCount: number,
 ): Record<string, InputSpec> => {
@@ -167,15 +172,21 @@ export const listStates = (
   }
 }
 
-/** -log P of each item of the lists given those before it, [batch * listLength] (Eq. 27). */
-const itemLosses = (
+/**
+ * -log P of an item given a state, [rows] (Eq. 27).
+ * @param states [rows, hiddenSize]
+ * @param index the items, int32 [rows]
+ * @param inputs those of `trieInputs`
+ * @param most children of a node of each level at most
+ */
+export const itemLosses = (
   scorer: Scorer,
   states: Value,
+  index: Value,
   inputs: Inputs,
   most: readonly number[],
   smoothing: number,
 ): Value => {
-  const index = op.reshape(inputs[listInputs.items], [-1])
   const losses = most.map((children, level) => {
     const place = op.gather(inputs[trieInputs.place(level)], index)
     if (level === 0) return crossEntropy(rootScores(scorer, states), place, undefined, smoothing)
@@ -230,7 +241,8 @@ export const pretrainingModel = (
         rootChildren: trie.maxChildren[0],
       }
       const scorer: Scorer = { parameters, shape, trie: tables, drop }
-      const items = itemLosses(scorer, states.items, inputs, trie.maxChildren, labelSmoothing)
+      const index = op.reshape(inputs[listInputs.items], [-1])
+      const items = itemLosses(scorer, states.items, index, inputs, trie.maxChildren, labelSmoothing)
       const itemLoss = weightedMean(items, inputs[listInputs.weights])
       if (states.creatives === undefined) return { loss: itemLoss, metrics: { itemLoss } }
       const creatives = creativeLosses(parameters, shape, states.creatives, inputs)

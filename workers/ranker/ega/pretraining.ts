@@ -19,7 +19,14 @@ import {
 import type { Regularization } from '../training-model.ts'
 import type { GeneratorShape } from './generator-shape.ts'
 import { historyOfSample, type ListSamples } from './list-samples.ts'
-import { generatorPlaces, historyInputs, listInputs, pretrainingModel, trieInputs } from './pretraining-model.ts'
+import {
+  type CatalogueShape,
+  generatorPlaces,
+  historyInputs,
+  listInputs,
+  pretrainingModel,
+  trieInputs,
+} from './pretraining-model.ts'
 import { type CodedThings, tableTensors } from './token-vectors.ts'
 
 /** The things that a generator speaks of. */
@@ -52,7 +59,7 @@ export interface PretrainingData {
 }
 
 /** Tensors of the catalogue, the same for every step. */
-export const catalogueTensors = (shape: GeneratorShape, { items, creatives }: GeneratorCatalogue): Tensors => {
+export const catalogueTensors = (shape: CatalogueShape, { items, creatives }: GeneratorCatalogue): Tensors => {
   const { trie, tokens, content, projection, nodes, places, levels, itemCount } = items
   const start = Int32Array.from({ length: trie.nodeCount + 1 }, (_, node) => trie.start[node])
   const byLevel = (values: Uint32Array, level: number) =>

@@ -7,6 +7,7 @@ import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import { float32, int32 } from '../../tensor/session.ts'
 import type { InputSpec } from '../../tensor/training-step.ts'
+import type { RankerShape } from '../architecture.ts'
 import { itemVectors } from '../backbone.ts'
 import { type GeneratorShape, generatorNames } from './generator-shape.ts'
 
@@ -72,7 +73,7 @@ export const constantTable = (graph: Graph, role: string, things: CodedThings): 
 }
 
 /** Vectors [..., hiddenSize] of the items at `index` int32 [...]. */
-export const itemsAt = (parameters: Parameters, shape: GeneratorShape, table: TokenTable, index: Value): Value => {
+export const itemsAt = (parameters: Parameters, shape: RankerShape, table: TokenTable, index: Value): Value => {
   const flat = op.reshape(index, [-1])
   const codes = table.codes.map((code) => op.gather(code, flat))
   const vectors = itemVectors(parameters, shape, { index: flat, codes, features: op.gather(table.features, flat) })
