@@ -56,6 +56,8 @@ const rowOf = (data: Float32Array, rows: number, row: number): Float32Array => {
 }
 
 export class CandidateRanker {
+  /** How often each graph has run. */
+  readonly runs = { whole: 0, ranking: 0, encoding: 0 }
   readonly #parts: OneRankerParts
   readonly #options: CandidateRankerOptions
   readonly #users: UserCache
@@ -97,6 +99,7 @@ export class CandidateRanker {
     const scores: Float32Array[] = new Array(tasks.length)
     const missing = [...found.keys()].filter((place) => found[place] === undefined)
     for (const { columns, places } of this.#groups(tasks, missing)) {
+      this.runs.whole++
       const outputs = await this.#whole.run(capacityOf(columns), (capacity) => ({
         ...rowsOf(streams, places),
         ...candidateTensors(
@@ -120,6 +123,7 @@ export class CandidateRanker {
     const scores: Float32Array[] = new Array(tasks.length)
     for (const { columns, places } of this.#groups(tasks, [...tasks.keys()])) {
       const group = places.map((place) => tasks[place])
+      this.runs.ranking++
       const outputs = await this.#ranking.run(capacityOf(columns), (capacity) => ({
         ...this.#memoryTensors(group.map(({ user }) => user)),
         ...candidateTensors(group, capacity.columns),
@@ -151,6 +155,7 @@ export class CandidateRanker {
   }
 
   async #encode(streams: Tensors): ReturnType<Session['run']> {
+    this.runs.encoding++
     this.#encoding ??= this.#open(encodingGraph(this.#parts))
     const session = this.#encoding
     session.catch(() => {
