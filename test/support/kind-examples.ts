@@ -1,5 +1,5 @@
 import { digest, type KindExample, refusedModelsIn } from './kind-example.ts'
-import { ega, trainingRunExample } from './training-run-example.ts'
+import { ega, oneRanker, trainingRunExample } from './training-run-example.ts'
 
 const file = { file: { path: '/data' } }
 const s3 = { s3: { uri: 's3://logs/ads/v1=2' } }
@@ -322,7 +322,11 @@ export const kindExamples: Record<string, KindExample> = {
         },
         {
           change: { warmStart: 'Champion', trainingTemplate: ega({ pretrain: {}, reward: {} }) },
-          message: 'architecture EGAV2 starts from its own stages; set warmStart to None',
+          message: 'architectures EGAV2 and OneRanker start from their own stages; set warmStart to None',
+        },
+        {
+          change: { trainingTemplate: oneRanker({ reward: {}, ranking: {} }) },
+          message: 'ranking needs pretrain before it, or order Joint',
         },
       ]
     },
@@ -338,6 +342,7 @@ export const kindExamples: Record<string, KindExample> = {
       difference('Truth/RPM', [20]),
       { warmStart: 'Champion', tokenizer: { policy: 'ReuseChampion', maxUnseenItemsPercent: 0 } },
       { trainingTemplate: ega({ pretrain: {}, reward: {}, payment: {} }) },
+      { trainingTemplate: oneRanker({ pretrain: {}, reward: {}, ranking: {}, payment: {} }) },
     ],
   },
 }

@@ -18,7 +18,7 @@ import {
 import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
 
-export type StageName = 'pretrain' | 'reward' | 'allocation' | 'payment'
+export type StageName = 'pretrain' | 'reward' | 'allocation' | 'ranking' | 'payment'
 
 export interface FinishedStage extends StageOutcome {
   readonly name: StageName | 'joint'
