@@ -10,8 +10,8 @@ export interface CandidateList {
   /** Item indices in any order, no item twice; some may be in the history. */
   readonly candidates: Uint32Array
   /**
-   * Per click, by candidate, in the unit of money; NaN for an organic item. Absent where the Dataset has no market.
-   * Whoever ranks without bids leaves them aside.
+   * Per click, by candidate, in the unit of money: NaN for an organic item, 0 for an ad whose bid nobody knows. Absent
+   * where the Dataset has no market. Whoever ranks without bids leaves them aside.
    */
   readonly bids?: Float64Array
 }

@@ -6,8 +6,9 @@ import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardData } from '../../auction/reward-model/data.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
 import { type Dataset, openDataset } from '../../data/dataset-reader.ts'
-import { type Market, requestParts } from '../../data/market/market.ts'
+import type { Market } from '../../data/market/market.ts'
 import { openMarket } from '../../data/market/open-market.ts'
+import { bidUnitOf } from '../../data/market/usual-bids.ts'
 import { sampleRequests } from '../../evaluation/market/requests.ts'
 import { openCatalogue } from '../../ranker/catalogue.ts'
 import { principalDirections } from '../../ranker/content.ts'
@@ -112,30 +113,6 @@ function checkTables({ requests }: Market, { pretrain, reward, allocation, payme
       'eligible ads and bids of requests, which the stages allocation and payment hold auctions over',
       'spec.advertising.requests with the columns ads and bids',
     )
-}
-
-/** Mean bid over the eligible ads of the training part's requests; of the ads themselves where these name none. */
-function bidUnitOf({ ads, requests }: Market): number {
-  return meanBid(trainingBids(requests)) ?? meanBid(ads.bid) ?? 1
-}
-
-function* trainingBids(requests: Market['requests']): Generator<number> {
-  if (requests?.ads === undefined) return
-  const { offsets, bid } = requests.ads
-  for (let request = 0; request < requests.count; request++)
-    if (requests.part[request] === requestParts.train) yield* bid.subarray(offsets[request], offsets[request + 1])
-}
-
-/** Of those above 0; undefined without any. */
-function meanBid(bids: Iterable<number>): number | undefined {
-  let sum = 0
-  let count = 0
-  for (const bid of bids) {
-    if (!(bid > 0)) continue
-    sum += bid
-    count++
-  }
-  return count === 0 ? undefined : sum / count
 }
 
 function modelOf(
