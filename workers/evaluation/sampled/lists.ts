@@ -56,6 +56,10 @@ export function sampleLists(cases: readonly SampledCase[], options: SampleOption
   return { lists, skipped: sampled.length - lists.length }
 }
 
+/** Candidates of the longest list. */
+export const longestOf = (lists: readonly Pick<SampledList, 'candidates'>[]): number =>
+  lists.reduce((most, { candidates }) => Math.max(most, candidates.length), 0)
+
 function choose(count: number, { lists = count, seed }: SampleOptions): Uint32Array {
   const drawn = new Random(seed, 'sampled-cases').permutation(count).subarray(0, lists)
   return drawn.sort()

@@ -4,6 +4,8 @@ import { tieOrder } from '../top-items.ts'
 
 /** A score that is no number: its list has no order. */
 export class UnorderedListError extends Error {
+  readonly retryable = false
+
   constructor(item: number) {
     super(`The score of item ${item} is not a number`)
     this.name = 'UnorderedListError'

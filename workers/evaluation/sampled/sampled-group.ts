@@ -1,5 +1,5 @@
 // Metrics of sampled lists as functions of means over lists, so that the bootstrap gives all of them with intervals, and
-// two systems on the same lists are compared in pairs (reference: OneRanker, Sec. 4.1 and Figure 3).
+// two systems on the same lists are compared in pairs (OneRanker, Tables 1 to 3 and Figure 3).
 
 import type { GroupMetric, MeanOf, MetricGroup } from '../metric-group.ts'
 import { tieOrder } from '../top-items.ts'
@@ -18,7 +18,7 @@ import {
   rankDifferences,
   rankDifferencesByChance,
 } from './list-values.ts'
-import type { SampledList } from './lists.ts'
+import { longestOf, type SampledList } from './lists.ts'
 import { ranksByScore } from './order.ts'
 
 export interface Graded {
@@ -110,7 +110,7 @@ function groupOf(
   })
   const metrics = [
     ...cutoffs.flatMap((cutoff) => orderMetrics(cutoff, graded?.gain)),
-    ...(hasSteps ? stepMetrics(cutoffs, Math.max(...lists.map(({ candidates }) => candidates.length))) : []),
+    ...(hasSteps ? stepMetrics(cutoffs, longestOf(lists)) : []),
   ]
   return { clusters: Uint32Array.from(lists, ({ cluster }) => cluster), columns, metrics }
 }
