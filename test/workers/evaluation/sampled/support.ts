@@ -22,9 +22,7 @@ export const randomScores = (lists: readonly SampledList[], seed: number): Candi
   })
 
 /** The same list with its candidates elsewhere, and what has a number by candidate likewise. */
-export const permuted = <T extends Float32Array | Float64Array | Uint32Array>(
-  values: T,
-  order: readonly number[],
-): T => values.map((_, place) => values[order[place]] as number) as T
+export const permuted = <T extends Float32Array | Float64Array | Uint32Array>(values: T, order: readonly number[]): T =>
+  values.map((_, place) => values[order[place]] as number) as T
 
 export const sizes = fc.integer({ min: 2, max: 12 })
