@@ -1,9 +1,10 @@
 // A trained model as a source of lists: the one way in for evaluation and serving alike.
 
 import type { ArtifactStore } from '../artifacts/store.ts'
-import type { CandidateList, CandidateScorer, CandidateScores } from '../evaluation/sampled/candidate-scorer.ts'
+import type { CandidateScorer } from '../evaluation/sampled/candidate-scorer.ts'
 import { openModel, type RankerModel } from '../ranker/model-artifact.ts'
 import type { ExecutionProvider } from '../tensor/execution-provider.ts'
+import { scoreByDecoder } from './candidate-scores.ts'
 import { BeamDecoder, type DecodedList, type DecodeRequest } from './decoder.ts'
 
 export const defaultBeamSize = 50
@@ -55,16 +56,4 @@ export const openRecommender = async (digest: string, options: RecommenderOption
     decodeBatch: (requests) => decoder.decode(requests),
     release: () => decoder.release(),
   }
-}
-
-/** Log-probability of each candidate: with nothing else eligible, a beam as wide as the list comes to all of them. */
-const scoreByDecoder = async (decoder: BeamDecoder, lists: readonly CandidateList[]): Promise<CandidateScores[]> => {
-  const decoded = await decoder.decode(
-    lists.map(({ history, candidates }) => ({ history, candidates, count: candidates.length })),
-  )
-  return lists.map(({ candidates }, index) => {
-    const { items, scores } = decoded[index]
-    const scoreOf = new Map(Array.from(items, (item, place) => [item, scores[place]]))
-    return { final: Float32Array.from(candidates, (item) => scoreOf.get(item) ?? Number.NEGATIVE_INFINITY) }
-  })
 }
