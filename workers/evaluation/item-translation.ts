@@ -1,4 +1,5 @@
 import type { Recommender } from './recommender.ts'
+import type { CandidateList, CandidateScorer } from './sampled/candidate-scorer.ts'
 
 /** Item ids by index. */
 export type ItemIds = readonly string[]
@@ -43,5 +44,39 @@ export function translateItems(recommender: Recommender, own: ItemIds, measured:
         count,
         count,
       ),
+  }
+}
+
+/**
+ * A scorer that speaks of items by the indices of another Dataset than its own. Items that its own Dataset does not have
+ * are left out of histories, and as candidates they come last.
+ */
+export function translateScorer(scorer: CandidateScorer, own: ItemIds, measured: ItemIds): CandidateScorer {
+  const inward = indicesIn(measured, own)
+  const isKnown = (item: number): boolean => inward[item] >= 0
+  return {
+    score: async (lists) => {
+      const scored = await scorer.score(lists.map((list) => translateList(list, inward)))
+      return lists.map(({ candidates }, index) => {
+        const spread = (scores: Float32Array): Float32Array => {
+          let next = 0
+          return Float32Array.from(candidates, (item) => (isKnown(item) ? scores[next++] : Number.NEGATIVE_INFINITY))
+        }
+        const { final, generator } = scored[index]
+        return { final: spread(final), ...(generator && { generator: spread(generator) }) }
+      })
+    },
+  }
+}
+
+function translateList({ history, historyTimes, candidates, bids, ...rest }: CandidateList, indices: Int32Array) {
+  const isRemembered = (_: number, place: number): boolean => indices[history[place]] >= 0
+  const isCandidate = (_: number, place: number): boolean => indices[candidates[place]] >= 0
+  return {
+    ...rest,
+    history: translate(history, indices),
+    candidates: translate(candidates, indices),
+    ...(historyTimes && { historyTimes: historyTimes.filter(isRemembered) }),
+    ...(bids && { bids: bids.filter(isCandidate) }),
   }
 }

@@ -1,3 +1,5 @@
+import type { CandidateScorer } from './sampled/candidate-scorer.ts'
+
 /** Whatever ranks the catalogue for a history: a model or a baseline. */
 export interface Recommender {
   /** As it stands before the names of its metrics; empty for the model under test. */
@@ -16,8 +18,11 @@ export interface EvaluationCase {
   readonly target: number
 }
 
-/** A trained model. Its item indices are those of the Dataset that it was trained on. */
-export interface TrainedRecommender extends Recommender {
+/**
+ * A trained model. Its item indices are those of the Dataset that it was trained on. One that cannot score given
+ * candidates has no `score`.
+ */
+export interface TrainedRecommender extends Recommender, Partial<CandidateScorer> {
   readonly datasetDigest: string
   /** Id by item index. */
   readonly itemIds: readonly string[]

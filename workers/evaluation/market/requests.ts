@@ -85,7 +85,7 @@ function marketRequest(
 }
 
 /** Ads of the request with their bids; where the log names none, all that have a bid of their own. */
-function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Array; bid: Float32Array } {
+export function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Array; bid: Float32Array } {
   if (requests?.ads !== undefined) {
     const { offsets, ad, bid } = requests.ads
     return {
@@ -97,7 +97,8 @@ function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Arra
   return { ad, bid: Float32Array.from(ad, (each) => ads.bid[each]) }
 }
 
-function organicItems({ requests }: Market, index: number): Uint32Array {
+/** Of the request, in their fixed order. */
+export function organicItems({ requests }: Market, index: number): Uint32Array {
   const organic = requests?.organic
   return organic === undefined
     ? new Uint32Array()
