@@ -27,13 +27,16 @@ export interface RankedCandidates {
   readonly scale: ValueScale
 }
 
+/** Logarithm of what a click counts in the order. @param bid undefined of an organic item */
+export const logValue = (bid: number | undefined, { bidUnit, organic }: ValueScale): number =>
+  bid === undefined ? Math.log(Math.max(leastOrganicValue, organic)) : Math.log(Math.max(leastValue, bid / bidUnit))
+
 export function rankCandidates(request: FillRequest, logQuality: Float32Array, scale: ValueScale): RankedCandidates {
   const { ads, bids } = request
-  const ofOrganic = Math.max(leastOrganicValue, scale.organic)
-  const score = Float64Array.from(logQuality, (quality, candidate) => {
-    const value = candidate < ads.length ? bids[candidate] / scale.bidUnit : ofOrganic
-    return quality + Math.log(Math.max(leastValue, value))
-  })
+  const score = Float64Array.from(
+    logQuality,
+    (quality, candidate) => quality + logValue(candidate < ads.length ? bids[candidate] : undefined, scale),
+  )
   return { request, logQuality, score, scale }
 }
 

@@ -41,10 +41,10 @@ async function openMarketplace(digest: string, settings: MarketplaceSettings): P
 }
 
 async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSettings): Promise<Marketplace> {
-  const { digest, auction } = opened
+  const { digest, terms, bidding } = opened
   checkDataset(opened, settings)
   checkBidding(opened, settings)
-  const paymentRule = settings.paymentRule ?? auction.paymentRule
+  const paymentRule = settings.paymentRule ?? terms.paymentRule
   if (paymentRule === 'PaymentNetwork' && !opened.hasPaymentNetwork)
     throw new JobError(
       'NoPaymentNetwork',
@@ -53,9 +53,8 @@ async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSe
     )
   const { alpha, beta, search, threads } = settings
   const given = { ...(alpha === undefined ? {} : { alpha }), ...(beta === undefined ? {} : { beta }) }
-  const { bidding, objective } = auction
   const allocator = opened.allocatorFor({
-    objective,
+    objective: terms.objective,
     bidding: bidding === 'None' ? bidding : { ...bidding, ...given },
   })
   const mechanism: Mechanism = { allocator, payments: (lists) => payments(paymentRule, lists, { allocator }) }
@@ -100,10 +99,10 @@ async function checkAuction(digest: string, store: MarketplaceSettings['store'])
 }
 
 function checkBidding(
-  { digest, hasTokenBids }: Pick<OpenedAuctionModel, 'digest' | 'hasTokenBids'>,
+  { digest, bidding }: Pick<OpenedAuctionModel, 'digest' | 'bidding'>,
   { alpha, beta }: Pick<MarketplaceSettings, 'alpha' | 'beta'>,
 ): void {
-  if (hasTokenBids || (alpha === undefined && beta === undefined)) return
+  if (bidding !== 'None' || (alpha === undefined && beta === undefined)) return
   const message = `The model ${digest} was made without token bids: leave alpha and beta out`
   throw new JobError('NoTokenBids', message, { retryable: false })
 }

@@ -2,8 +2,13 @@
 
 import type { Artifact, ArtifactStore } from '../../artifacts/store.ts'
 import type { RewardScorer } from '../../auction/reward-model/scorer.ts'
+import type { TrainedRecommender } from '../../evaluation/recommender.ts'
 import { openEgaModel } from '../../ranker/ega/ega-artifact.ts'
 import { NotAModelError } from '../../ranker/model-artifact.ts'
+import { openOneRankerModel } from '../../ranker/one-ranker/artifact.ts'
+import { openEgaRecommender } from '../ega-recommender.ts'
+import { openOneRankerRecommender } from '../one-ranker/one-ranker-recommender.ts'
+import { type OpenOneRankerOptions, openOneRanker } from '../one-ranker/open-one-ranker.ts'
 import { type OpenEgaOptions, openEga, openScorer } from './open-ega.ts'
 import type { OpenedAuctionModel } from './opened-model.ts'
 
@@ -18,12 +23,25 @@ const architectureOf = ({ manifest: { metadata } }: Described): AuctionArchitect
 
 export const hasAuction = (artifact: Described): boolean => architectureOf(artifact) !== undefined
 
+/** Of any architecture; each heeds what it knows. */
+export type OpenAuctionOptions = OpenEgaOptions & Pick<OpenOneRankerOptions, 'userBytes'>
+
+const noAuctionIn = (digest: string) => new NotAModelError(digest, 'model without an auction')
+
 /** @throws NotAModelError, IncompleteModelError, and what the store throws */
-export async function openAuctionModel(digest: string, options: OpenEgaOptions): Promise<OpenedAuctionModel> {
-  const artifact = await options.store.open(digest)
-  const architecture = architectureOf(artifact)
+export async function openAuctionModel(digest: string, options: OpenAuctionOptions): Promise<OpenedAuctionModel> {
+  const architecture = architectureOf(await options.store.open(digest))
+  if (architecture === undefined) throw noAuctionIn(digest)
   if (architecture === 'EGAV2') return openEga(digest, options)
-  throw new NotAModelError(digest, 'model without an auction')
+  const { objective } = options.auction ?? {}
+  return openOneRanker(digest, { ...options, auction: objective === undefined ? {} : { objective } })
+}
+
+/** The generator of a model with an auction, which lists items of the whole catalogue, bids aside. */
+export async function openAuctionRecommender(artifact: Artifact, threads: number): Promise<TrainedRecommender> {
+  const architecture = architectureOf(artifact)
+  if (architecture === undefined) throw noAuctionIn(artifact.digest)
+  return architecture === 'EGAV2' ? openEgaRecommender(artifact, threads) : openOneRankerRecommender(artifact, threads)
 }
 
 /** The reward model of a model, which only judges, with the Dataset revision whose items it speaks of. */
@@ -38,6 +56,8 @@ export async function openJudge(
   { store, threads }: { readonly store: Pick<ArtifactStore, 'open'>; readonly threads: number },
 ): Promise<OpenedJudge> {
   const artifact = await store.open(digest)
-  const model = await openEgaModel(artifact)
+  const architecture = architectureOf(artifact)
+  if (architecture === undefined) throw noAuctionIn(digest)
+  const model = architecture === 'EGAV2' ? await openEgaModel(artifact) : await openOneRankerModel(artifact)
   return { datasetDigest: model.datasetDigest, scorer: await openScorer(model, threads) }
 }

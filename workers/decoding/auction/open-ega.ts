@@ -41,8 +41,7 @@ export async function openEga(digest: string, options: OpenEgaOptions): Promise<
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
   return {
-    ...{ ...described(model), auction, decoder, allocator: decoder },
-    hasTokenBids: auction.bidding !== 'None',
+    ...{ ...described(model), terms: auction, bidding: auction.bidding, decoder, allocator: decoder },
     hasPaymentNetwork: model.weights.payment !== undefined,
     allocatorFor: (settings, times) => ({
       allocate: (requests) => decoder.allocate(requests, settings, times),
@@ -69,8 +68,8 @@ async function openCascade(
       bidUnit: auction.bidUnit,
     })
   return {
-    ...{ ...described(model), auction, decoder: undefined, allocator: allocatorFor(auction), allocatorFor },
-    ...{ hasTokenBids: false, hasPaymentNetwork: false },
+    ...{ ...described(model), terms: auction, bidding: 'None', hasPaymentNetwork: false },
+    ...{ decoder: undefined, allocator: allocatorFor(auction), allocatorFor },
     prepare: (requests) => decoder.prepare(requests.map(recallRequest)),
     release: async () => {
       await decoder.release()
@@ -81,10 +80,9 @@ async function openCascade(
 
 const described = (model: EgaModel) => ({
   model,
+  things: model,
   digest: model.digest,
   datasetDigest: model.datasetDigest,
-  itemIds: model.itemIds,
-  catalogue: model.catalogue,
   slots: model.shapes.generator?.listLength ?? 1,
   openScorer: (threads: number) => openScorer(model, threads),
 })

@@ -2,25 +2,20 @@
 
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import type { RewardScorer } from '../../auction/reward-model/scorer.ts'
-import type { AuctionDefaults } from '../../ranker/ega/ega-artifact.ts'
-import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
+import type { TokenBidding } from '../../auction/token-bids.ts'
+import type { AuctionTerms, KnownThings } from '../../ranker/auction-model.ts'
 import type { AllocationSettings, StepTimes } from './auction-decoder.ts'
 
-/** What of an artifact says whose items a model speaks of. */
-export interface ModelIdentity {
+export interface OpenedAuctionModel {
   readonly digest: string
   readonly datasetDigest: string
-  readonly itemIds: readonly string[]
-  readonly catalogue: GeneratorCatalogue
-}
-
-export interface OpenedAuctionModel extends ModelIdentity {
+  readonly things: KnownThings
   /** Longest list (K). */
   readonly slots: number
   /** What the allocator goes by. */
-  readonly auction: AuctionDefaults
-  /** Whether bids weigh tokens: where not, alpha and beta change nothing. */
-  readonly hasTokenBids: boolean
+  readonly terms: AuctionTerms
+  /** How bids weigh tokens; None where they do not, and alpha and beta change nothing. */
+  readonly bidding: TokenBidding | 'None'
   readonly hasPaymentNetwork: boolean
   readonly allocator: Allocator
   /**

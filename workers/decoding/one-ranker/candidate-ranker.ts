@@ -133,11 +133,15 @@ export class CandidateRanker {
     return scores
   }
 
-  /** Once there are sessions for so many candidates. */
-  async prepare(candidates: number): Promise<void> {
+  /**
+   * Once there are sessions for so many candidates.
+   * @param isRecalled whether users are encoded first, to choose the candidates
+   */
+  async prepare(candidates: number, isRecalled: boolean): Promise<void> {
     const capacity = capacityOf(columnsFor(candidates))
-    await this.#whole.prepare(capacity)
-    if (this.#users.keepsAny) await this.#ranking.prepare(capacity)
+    if (isRecalled) await this.#encoder()
+    else await this.#whole.prepare(capacity)
+    if (isRecalled || this.#users.keepsAny) await this.#ranking.prepare(capacity)
   }
 
   async release(): Promise<void> {
@@ -156,13 +160,18 @@ export class CandidateRanker {
 
   async #encode(streams: Tensors): ReturnType<Session['run']> {
     this.runs.encoding++
-    this.#encoding ??= this.#open(encodingGraph(this.#parts))
-    const session = this.#encoding
-    session.catch(() => {
+    return (await this.#encoder()).run(streams)
+  }
+
+  #encoder(): Promise<Runner> {
+    if (this.#encoding !== undefined) return this.#encoding
+    const opening = this.#open(encodingGraph(this.#parts))
+    this.#encoding = opening
+    opening.catch(() => {
       // Whoever asks next tries again.
-      if (this.#encoding === session) this.#encoding = undefined
+      this.#encoding = undefined
     })
-    return (await session).run(streams)
+    return opening
   }
 
   #userOf(outputs: Awaited<ReturnType<Session['run']>>, rows: number, row: number): EncodedUser {

@@ -2,7 +2,7 @@
 
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
-import { evaluationCases, sequenceOf } from '../../data/sequences.ts'
+import { evaluationCases, timedHistory, timeOf } from '../../data/sequences.ts'
 
 export interface SampledCase {
   /** Index in the Dataset, or `noUser`. */
@@ -28,7 +28,7 @@ export function nextItemCases(dataset: Dataset, split: Split): SampledCase[] {
     const [user, position] = [cases.user[index], cases.position[index]]
     const target = cases.target[index]
     return {
-      ...historyBefore(dataset, user, position),
+      ...timedHistory(dataset, user, position),
       ...timeOf(dataset.times?.[dataset.offsets[user] + position]),
       user,
       cluster: user,
@@ -49,7 +49,7 @@ export function clickCases(dataset: Dataset, { requests }: Market, split: Split)
     const clicked = new Set<number>()
     for (let entry = exposed.offsets[request]; entry < exposed.offsets[request + 1]; entry++)
       if (exposed.click[entry] === 1) clicked.add(exposed.item[entry])
-    const known = historyBefore(dataset, user, requests.historyEnd[request])
+    const known = timedHistory(dataset, user, requests.historyEnd[request])
     for (const target of clicked)
       cases.push({
         ...known,
@@ -62,19 +62,4 @@ export function clickCases(dataset: Dataset, { requests }: Market, split: Split)
       })
   }
   return cases
-}
-
-const timeOf = (time: number | undefined): Pick<SampledCase, 'time'> =>
-  time === undefined || Number.isNaN(time) ? {} : { time }
-
-function historyBefore(
-  dataset: Dataset,
-  user: number,
-  position: number,
-): Pick<SampledCase, 'history' | 'historyTimes'> {
-  if (user === noUser) return { history: new Uint32Array() }
-  const first = dataset.offsets[user]
-  const history = sequenceOf(dataset, user).subarray(0, position)
-  const { times } = dataset
-  return times === undefined ? { history } : { history, historyTimes: times.subarray(first, first + position) }
 }

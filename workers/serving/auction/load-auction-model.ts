@@ -51,7 +51,8 @@ export async function loadAuctionModel(digest: string, options: LoadOptions): Pr
 }
 
 async function servedModel(digest: string, opened: OpenedAuctionModel, { store }: LoadOptions): Promise<ServedModel> {
-  const { itemIds, catalogue, datasetDigest, slots } = opened
+  const { datasetDigest, slots, things } = opened
+  const { itemIds, catalogue } = things
   const dataset = await store.open(datasetDigest)
   const market = await openMarket(dataset)
   if (market === undefined) throw new NoMarketError(digest, datasetDigest)

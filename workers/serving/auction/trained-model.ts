@@ -14,8 +14,8 @@ const mostCandidates = { ads: 4096, organic: 1024 }
  * @param organic items of a request that names none, in their order
  */
 export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, organic: Uint32Array): AuctionModel {
-  const { auction, hasTokenBids, hasPaymentNetwork } = opened
-  const { bidding, objective, constraints } = auction
+  const { terms, bidding, hasPaymentNetwork } = opened
+  const { objective, constraints } = terms
   const settingsOf = ({ alpha, beta, lambdaConversion, lambdaOrganic }: AllocationWeights): AllocationSettings => ({
     bidding: bidding === 'None' ? bidding : { ...bidding, alpha, beta },
     objective: { conversion: lambdaConversion, organic: lambdaOrganic },
@@ -28,18 +28,18 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
     market: { advertisers, ads, ...(creatives === undefined ? {} : { creatives }) },
     defaults: {
       // What weighs all candidates alike, where bids do not weigh tokens.
-      ...(hasTokenBids && bidding !== 'None' ? { alpha: bidding.alpha, beta: bidding.beta } : { alpha: 0, beta: 1 }),
+      ...(bidding === 'None' ? { alpha: 0, beta: 1 } : { alpha: bidding.alpha, beta: bidding.beta }),
       lambdaConversion: objective.conversion,
       lambdaOrganic: objective.organic,
-      paymentRule: auction.paymentRule,
+      paymentRule: terms.paymentRule,
       constraints: {
         maxAds: bound(constraints.maxAds),
         minGap: constraints.minGap ?? 0,
         maxPerAdvertiser: bound(constraints.maxPerAdvertiser),
       },
     },
-    bidUnit: auction.bidUnit,
-    hasTokenBids,
+    bidUnit: terms.bidUnit,
+    hasTokenBids: bidding !== 'None',
     hasPaymentNetwork,
     organic: organic.slice(0, mostCandidates.organic),
     limits: { slots: opened.slots, ...mostCandidates },
