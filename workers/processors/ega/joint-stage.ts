@@ -112,7 +112,7 @@ async function runRound(
   // What the reward model says is put right each time it is used, not while it learns.
   let calibrated: Float32Array | undefined
   const take = async (job: StageJob, epochs: number): Promise<void> => {
-    const known = rounds[job.name] ?? job.start()
+    const known = rounds[job.name] ?? (await job.start())
     const start = withParameters(known, networkOf[job.name] === 'generator' ? weightsOf(rounds).generator : undefined)
     const { progress, parameters } = await takeTurn(job, start, host, known.history.length + epochs)
     rounds[job.name] = progress

@@ -6,7 +6,7 @@ import type { Parameters } from '../../tensor/parameters.ts'
 import type { InputSpec, TrainingModel } from '../../tensor/training-step.ts'
 import type { RankerShape } from '../architecture.ts'
 import type { Catalogue } from '../catalogue.ts'
-import { childrenOf, childScores, rootScores, type Scorer } from '../code-decoder.ts'
+import { childrenOf, childScores, rootScores, type Scorer, type TrieTables } from '../code-decoder.ts'
 import { type DropoutPlace, maskedDropout, maskInput } from '../dropout.ts'
 import { crossEntropy, type Regularization } from '../training-model.ts'
 import { creativeLogits } from './creative-head.ts'
@@ -172,6 +172,14 @@ export const listStates = (
   }
 }
 
+/** Codes and content of the trie, from the inputs of `catalogueSpecs`. */
+export const trieTables = (inputs: Inputs, { trie }: Pick<Catalogue, 'trie'>): TrieTables => ({
+  token: inputs[trieInputs.token],
+  content: inputs[trieInputs.content],
+  entries: trie.token.length,
+  rootChildren: trie.maxChildren[0],
+})
+
 /**
  * -log P of an item given a state, [rows] (Eq. 27).
  * @param states [rows, hiddenSize]
@@ -233,16 +241,9 @@ export const pretrainingModel = (
       const drop = maskedDropout(inputs, dropout)
       const memory = batchMemory(parameters, shape, inputs, drop)
       const states = listStates(parameters, shape, inputs, memory, drop)
-      const { trie } = catalogue
-      const tables = {
-        token: inputs[trieInputs.token],
-        content: inputs[trieInputs.content],
-        entries: trie.token.length,
-        rootChildren: trie.maxChildren[0],
-      }
-      const scorer: Scorer = { parameters, shape, trie: tables, drop }
+      const scorer: Scorer = { parameters, shape, trie: trieTables(inputs, catalogue), drop }
       const index = op.reshape(inputs[listInputs.items], [-1])
-      const items = itemLosses(scorer, states.items, index, inputs, trie.maxChildren, labelSmoothing)
+      const items = itemLosses(scorer, states.items, index, inputs, catalogue.trie.maxChildren, labelSmoothing)
       const itemLoss = weightedMean(items, inputs[listInputs.weights])
       if (states.creatives === undefined) return { loss: itemLoss, metrics: { itemLoss } }
       const creatives = creativeLosses(parameters, shape, states.creatives, inputs)

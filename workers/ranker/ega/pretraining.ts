@@ -1,12 +1,11 @@
 // Step 1 of training (Sec. 4.4.1): batches of lists through the loss of `pretrainingModel`.
 
 import type { Dataset } from '../../data/dataset-reader.ts'
-import { Random } from '../../tensor/random.ts'
 import type { Schedule } from '../../tensor/schedules.ts'
 import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
 import { evaluationStep, trainingStep } from '../../tensor/training-step.ts'
 import type { Catalogue } from '../catalogue.ts'
-import { DropoutMasks, largestMask } from '../dropout.ts'
+import { masksOfStep, rowsOfStep } from '../epoch-rows.ts'
 import {
   runStage,
   type Stage,
@@ -79,7 +78,7 @@ export const catalogueTensors = (shape: CatalogueShape, { items, creatives }: Ge
       ? { [trieInputs.content]: float32([tokens.length, projection.dimensions], content) }
       : {}),
     ...Object.fromEntries(columns),
-    ...(creatives === undefined ? {} : tableTensors('creative', creatives)),
+    ...(creatives === undefined || shape.creatives === undefined ? {} : tableTensors('creative', creatives)),
   }
 }
 
@@ -150,15 +149,6 @@ const batchTensors = (
   }
 }
 
-/** Rows of one step: the samples of the epoch in an order of its seed. */
-const rowsOfStep = (count: number, batchSize: number, seed: number) => {
-  let order: { epoch: number; rows: Uint32Array } = { epoch: 0, rows: new Uint32Array(0) }
-  return (epoch: number, index: number): number[] => {
-    if (order.epoch !== epoch) order = { epoch, rows: new Random(seed, 'pretraining', epoch).permutation(count) }
-    return [...order.rows.subarray(index * batchSize, (index + 1) * batchSize)]
-  }
-}
-
 /** Pre-trains a generator. The epoch with the least loss on the validation lists is kept. */
 export async function pretrain(
   options: PretrainingOptions,
@@ -179,14 +169,9 @@ export async function pretrain(
   const stepsPerEpoch = Math.ceil(train.count / batchSize)
   const totalSteps = epochs * stepsPerEpoch
   const { schedule } = options
-  const rows = rowsOfStep(train.count, batchSize, seed)
+  const rows = rowsOfStep(train.count, batchSize, seed, 'pretraining')
   const places = regularization.dropout > 0 ? generatorPlaces(shape, batchSize) : []
-  let masks = { epoch: 0, of: new DropoutMasks(seed, 0, 0, 0) }
-  const masksOf = (epoch: number) => {
-    if (masks.epoch !== epoch)
-      masks = { epoch, of: new DropoutMasks(seed, epoch, regularization.dropout, largestMask([places])) }
-    return masks.of
-  }
+  const masks = masksOfStep(places, regularization.dropout, seed)
   const stage: Stage = {
     epochs,
     stepsPerEpoch,
@@ -196,7 +181,7 @@ export async function pretrain(
       schedule.kind === 'cosine' ? { ...schedule, kind: 'cosine', totalSteps } : { ...schedule, kind: schedule.kind },
     step: async ({ epoch, index, step }) => {
       const batch = batchTensors(shape, data, train, rows(epoch, index), batchSize)
-      return { session, batch: { ...constants, ...batch, ...masksOf(epoch).step(step + 1, places) } }
+      return { session, batch: { ...constants, ...batch, ...masks(epoch, step) } }
     },
     epochEnded: async (_epoch, parameters) => {
       if (validation.count === 0) return {}

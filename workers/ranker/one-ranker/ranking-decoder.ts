@@ -146,7 +146,7 @@ export const rankCandidates = (
   const scored = (inner: string) => parameters(oneRankerNames.score(inner))
   const normal = normalized((inner) => parameters(oneRankerNames.rankerNorm(inner)), state)
   const inner = op.quickGelu(op.linear(normal, scored('inner.weight'), scored('inner.bias')))
-  return op.reshape(op.linear(inner, scored('outer.weight'), scored('outer.bias')), [groups, count])
+  return op.reshape(op.linear(inner, scored('outer.weight')), [groups, count])
 }
 
 /** Memory of other rows: row g reads that of user `of[g]`, int32. */

@@ -171,7 +171,8 @@ const rankerParts = (shape: OneRankerShape): ParameterSpec[] => {
     ...Array.from({ length: rankerLayers }, (_, layer) => rankerBlock(layer, shape)).flat(),
     ...norm(oneRankerNames.rankerNorm, hiddenSize),
     ...projection(part(oneRankerNames.score, 'inner'), hiddenSize, feedForwardSize),
-    ...projection(part(oneRankerNames.score, 'outer'), feedForwardSize, 1),
+    // Without a bias: no loss and no order tells the level of all scores.
+    { name: oneRankerNames.score('outer.weight'), shape: [feedForwardSize, 1], initial: 'xavier' },
   ]
 }
 

@@ -3,7 +3,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openEga } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaRecommender } from '../../../../workers/decoding/ega-recommender.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
-import { smallSpec, smallStages, smallWorld, train, type World } from './small-run.ts'
+import { smallWorld, type World } from '../staged/small-world.ts'
+import { smallSpec, smallStages, train } from './small-run.ts'
 
 let world: World
 

@@ -3,7 +3,8 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { pretrainingData } from '../../../../workers/processors/ega/inputs.ts'
 import { specOf, TABLES } from '../../data/market/table-support.ts'
-import { inputsOf, smallDataset, smallSpec, smallStages, smallWorld } from './small-run.ts'
+import { smallDataset, smallWorld } from '../staged/small-world.ts'
+import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
 const { requests, exposures } = TABLES
 

@@ -1,0 +1,5 @@
+import type { OpenAllocation } from './stage-jobs.ts'
+
+export const openAllocation: OpenAllocation = async () => {
+  throw new Error('Not wired yet')
+}
