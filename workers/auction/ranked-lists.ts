@@ -1,6 +1,7 @@
 // Lists of candidates that are ranked one by one: score = log-quality + log value, the value of an ad being its bid. Higher
 // bids never move an ad down, so that the least bid that does has a closed form.
 
+import { organicValue } from '../ranker/one-ranker/item-values.ts'
 import type { LeastBids } from './auction.ts'
 import { reserveOf } from './chosen-list.ts'
 import { type FillRequest, fillList, OpenList } from './list-fill.ts'
@@ -14,8 +15,6 @@ export interface ValueScale {
 
 /** Nothing is worth less: the score of who bids nothing is finite. */
 const leastValue = 1e-12
-/** Organic items have to keep a place in the order, whatever they count in the worth of a list. */
-const leastOrganicValue = 0.01
 
 /** A request whose candidates are ranked. Candidates are counted through ads and organic items. */
 export interface RankedCandidates {
@@ -29,7 +28,7 @@ export interface RankedCandidates {
 
 /** Logarithm of what a click counts in the order. @param bid undefined of an organic item */
 export const logValue = (bid: number | undefined, { bidUnit, organic }: ValueScale): number =>
-  bid === undefined ? Math.log(Math.max(leastOrganicValue, organic)) : Math.log(Math.max(leastValue, bid / bidUnit))
+  bid === undefined ? Math.log(organicValue({ organic })) : Math.log(Math.max(leastValue, bid / bidUnit))
 
 export function rankCandidates(request: FillRequest, logQuality: Float32Array, scale: ValueScale): RankedCandidates {
   const { ads, bids } = request

@@ -41,7 +41,8 @@ export async function openEga(digest: string, options: OpenEgaOptions): Promise<
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
   return {
-    ...{ ...described(model), terms: auction, bidding: auction.bidding, decoder, allocator: decoder },
+    ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
+    ...{ decoder, allocator: decoder },
     hasPaymentNetwork: model.weights.payment !== undefined,
     allocatorFor: (settings, times) => ({
       allocate: (requests) => decoder.allocate(requests, settings, times),
@@ -68,7 +69,8 @@ async function openCascade(
       bidUnit: auction.bidUnit,
     })
   return {
-    ...{ ...described(model), terms: auction, bidding: 'None', hasPaymentNetwork: false },
+    ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: 'None' },
+    hasPaymentNetwork: false,
     ...{ decoder: undefined, allocator: allocatorFor(auction), allocatorFor },
     prepare: (requests) => decoder.prepare(requests.map(recallRequest)),
     release: async () => {

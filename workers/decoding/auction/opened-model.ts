@@ -16,6 +16,8 @@ export interface OpenedAuctionModel {
   readonly terms: AuctionTerms
   /** How bids weigh tokens; None where they do not, and alpha and beta change nothing. */
   readonly bidding: TokenBidding | 'None'
+  /** N_S; undefined of a model that ranks candidates one by one, and searches no lists. */
+  readonly candidateLists: number | undefined
   readonly hasPaymentNetwork: boolean
   readonly allocator: Allocator
   /**

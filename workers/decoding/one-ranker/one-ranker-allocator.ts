@@ -52,6 +52,17 @@ export class OneRankerAllocator implements Allocator {
     return this.#allocate(bids.map((each) => this.#rank({ ...request, bids: each }, view)))
   }
 
+  /** By vector of bids, log z of each slot of the list that was chosen: what the softmax would give its candidates. */
+  async logShares(request: AuctionRequest, truth: Allocation, bids: readonly Float64Array[]): Promise<Float32Array[]> {
+    const [view] = await this.#viewsOf([request])
+    const { candidate, slots } = truth.lists
+    const chosen = candidate.subarray(truth.chosen * slots, (truth.chosen + 1) * slots)
+    return bids.map((each) => {
+      const shares = logShares(this.#order({ ...request, bids: each }, view))
+      return Float32Array.from(chosen, (listed) => (listed < 0 ? 0 : shares[listed]))
+    })
+  }
+
   async #viewsOf(requests: readonly AuctionRequest[]): Promise<PageView[]> {
     const { views, qualities } = this.#parts
     const found = requests.map((request) => views.find(request))
@@ -66,9 +77,13 @@ export class OneRankerAllocator implements Allocator {
     return found as PageView[]
   }
 
-  #rank(request: AuctionRequest, view: PageView): Ranking {
+  #order(request: AuctionRequest, { logQuality }: PageView): RankedCandidates {
     const { bidUnit, objective } = this.#parts
-    const ranked = rankCandidates(request, view.logQuality, { bidUnit, organic: objective.organic })
+    return rankCandidates(request, logQuality, { bidUnit, organic: objective.organic })
+  }
+
+  #rank(request: AuctionRequest, view: PageView): Ranking {
+    const ranked = this.#order(request, view)
     return { request, view, ranked, lists: rankedLists(ranked) }
   }
 

@@ -22,21 +22,41 @@ export interface OpenedOneRanker extends OpenedAuctionModel {
   readonly ranked: RankedModel
 }
 
+/** What allocation reads of a model. */
+export type AllocatingModel = Pick<
+  OneRankerModel,
+  'digest' | 'shapes' | 'weights' | 'catalogue' | 'creativeOffsets' | 'isAd' | 'auction'
+>
+
 /** @throws NotAModelError, IncompleteModelError, and what the store throws */
 export async function openOneRanker(digest: string, options: OpenOneRankerOptions): Promise<OpenedOneRanker> {
-  const model = await openOneRankerModel(await options.store.open(digest))
-  return openedOneRanker(model, options)
+  return openedOneRanker(await openOneRankerModel(await options.store.open(digest)), options)
 }
 
+/** @throws IncompleteModelError */
 export async function openedOneRanker(
   model: OneRankerModel,
   options: Omit<OpenOneRankerOptions, 'store'>,
 ): Promise<OpenedOneRanker> {
+  const { ranked, terms, hasPaymentNetwork, allocatorFor, release } = await openAllocation(model, options)
+  return {
+    ...{ model, ranked, terms, hasPaymentNetwork, allocatorFor, release },
+    ...{ things: model, bidding: 'None', slots: model.listLength, candidateLists: undefined },
+    digest: model.digest,
+    datasetDigest: model.datasetDigest,
+    allocator: allocatorFor(terms),
+    openScorer: (threads) => openScorer(model, threads),
+    prepare: (requests) => prepareQualities(requests, ranked, terms.candidates),
+  }
+}
+
+/** @throws IncompleteModelError */
+export async function openAllocation(model: AllocatingModel, options: Omit<OpenOneRankerOptions, 'store'>) {
   const { threads, auction } = options
   const terms = { ...model.auction, ...auction }
-  const scorer = await openScorer(model, threads)
-  const ranked = await RankedModel.create(model, options).catch(async (error) => {
-    await scorer.release()
+  const ranked = await RankedModel.create(model, options)
+  const scorer = await openScorer(model, threads).catch(async (error) => {
+    await ranked.release()
     throw error
   })
   const pricer = await openPricer(model, ranked, threads)
@@ -50,14 +70,8 @@ export async function openedOneRanker(
       ...(times === undefined ? {} : { times }),
     })
   return {
-    ...{ model, ranked, terms, things: model, bidding: 'None', slots: model.listLength },
-    digest: model.digest,
-    datasetDigest: model.datasetDigest,
+    ...{ ranked, terms, allocatorFor },
     hasPaymentNetwork: pricer !== undefined,
-    allocator: allocatorFor(terms),
-    allocatorFor,
-    openScorer: (count) => openScorer(model, count),
-    prepare: (requests) => prepareQualities(requests, ranked, terms.candidates),
     release: async () => {
       await ranked.release()
       await scorer.release()
@@ -67,7 +81,7 @@ export async function openedOneRanker(
 }
 
 function openPricer(
-  { shapes, weights, auction: { bidUnit } }: OneRankerModel,
+  { shapes, weights, auction: { bidUnit } }: AllocatingModel,
   { side: { vectors } }: RankedModel,
   threads: number,
 ): Promise<PaymentPricer> | undefined {

@@ -15,6 +15,8 @@ import { trainedAuctionModel, usualRequest } from './trained-model.ts'
 
 /** Sizes of requests that are ready at once; each session holds the weights for itself. */
 const sessionsKept = 4
+/** Bytes of what is kept of users while their histories stay. */
+const keptOfUsers = 128 * 2 ** 20
 /** Organic items of a request that names none, where the Dataset's requests tell no usual number; by slot. */
 const organicPerSlot = 5
 
@@ -30,9 +32,22 @@ export class NoMarketError extends Error {
   }
 }
 
+/** What bounds a search for lists goes with a model that searches for them. */
+export class NoListSearchError extends Error {
+  readonly retryable = false
+
+  constructor(digest: string) {
+    super(
+      `Model ${digest} ranks candidates one by one: leave spec.serving.auction.candidateLists out, which is of models that search lists`,
+    )
+    this.name = 'NoListSearchError'
+  }
+}
+
 /**
  * Opens model, marketplace and histories, all verified, and allocates once a request of the usual size.
- * @throws IncompleteModelError where it lacks what allocates or its reward model, NoMarketError, and what the store throws
+ * @throws IncompleteModelError where it lacks what allocates or its reward model, NoMarketError, NoListSearchError, and what the store
+ * throws
  */
 export async function loadAuctionModel(digest: string, options: LoadOptions): Promise<ServedModel> {
   const { store, threads, provider = 'CPU', maxBatchSize, auction: asked } = options
@@ -40,9 +55,11 @@ export async function loadAuctionModel(digest: string, options: LoadOptions): Pr
   const opened = await openAuctionModel(digest, {
     ...{ store, threads, provider, maxBatch: maxBatchSize, ownThread: true },
     sessions: { most: sessionsKept, standIns: true },
+    userBytes: keptOfUsers,
     ...(candidateLists === undefined ? {} : { auction: { candidateLists } }),
   })
   try {
+    if (candidateLists !== undefined && opened.candidateLists === undefined) throw new NoListSearchError(digest)
     return await servedModel(digest, opened, options)
   } catch (error) {
     await opened.release()
