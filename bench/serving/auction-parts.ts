@@ -7,7 +7,7 @@ import { candidateTensors, capacityFor, prepareRequest } from '../../workers/dec
 import { objectiveInputs } from '../../workers/decoding/auction/reward-judge.ts'
 import type { EgaModel } from '../../workers/ranker/ega/ega-artifact.ts'
 import { generatorLayout } from '../../workers/ranker/ega/generator-shape.ts'
-import { historyTensors } from '../../workers/ranker/ega/pretraining.ts'
+import { historyTensors } from '../../workers/ranker/ega/history-tensors.ts'
 import { writeModel } from '../../workers/tensor/onnx-writer.ts'
 import { constantParameters } from '../../workers/tensor/parameters.ts'
 import { float32, int32, Session, type Tensors } from '../../workers/tensor/session.ts'

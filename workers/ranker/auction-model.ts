@@ -9,7 +9,7 @@ import type { ListConstraints } from '../auction/auction.ts'
 import type { ListObjective } from '../decoding/auction/reward-judge.ts'
 import { fromBytes, toBytes } from '../tensor/parameters.ts'
 import { openCatalogue } from './catalogue.ts'
-import type { GeneratorCatalogue } from './ega/pretraining.ts'
+import type { GeneratorCatalogue } from './ega/generator-catalogue.ts'
 import type { StageMetrics } from './stage-training.ts'
 
 /** What counts, what a list may hold and how it is priced, unless a model is told otherwise. */

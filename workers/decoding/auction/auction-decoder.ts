@@ -2,7 +2,7 @@
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
-import { historyTensors } from '../../ranker/ega/pretraining.ts'
+import { historyTensors } from '../../ranker/ega/history-tensors.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'

@@ -2,10 +2,10 @@
 
 import { decoderMemory, memoryRows } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
+import type { GeneratorCatalogue } from '../../ranker/ega/generator-catalogue.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
+import { historyInputs } from '../../ranker/ega/history-tensors.ts'
 import { type CandidateLevel, type ItemHead, itemHead } from '../../ranker/ega/item-head.ts'
-import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
-import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
 import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
 import { entryTables } from '../../ranker/ega/whole-catalogue.ts'
 import { Graph, type Value } from '../../tensor/graph.ts'

@@ -26,9 +26,10 @@ import {
   stageBetas,
   stageOptimizer,
 } from '../stage-training.ts'
+import { catalogueTensors } from './generator-catalogue.ts'
 import { type GeneratorShape, generatorLayout, isOfItemHead } from './generator-shape.ts'
+import { historyTensors } from './history-tensors.ts'
 import { policyGradientModel, policyInputs } from './policy-gradient.ts'
-import { catalogueTensors, historyTensors } from './pretraining.ts'
 import { listInputs } from './pretraining-model.ts'
 
 export interface AllocationStageOptions {

@@ -4,7 +4,6 @@ import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import type { InputSpec, TrainingModel } from '../../tensor/training-step.ts'
-import type { RankerShape } from '../architecture.ts'
 import type { Catalogue } from '../catalogue.ts'
 import { childrenOf, childScores, rootScores, type Scorer, type TrieTables } from '../code-decoder.ts'
 import { type DropoutPlace, maskedDropout, maskInput } from '../dropout.ts'
@@ -12,6 +11,7 @@ import { crossEntropy, type Regularization } from '../training-model.ts'
 import { creativeLogits } from './creative-head.ts'
 import { type DecoderMemory, decodeLists, decoderMemory, multiTokenStates } from './decoder.ts'
 import { encodeHistory } from './encoder.ts'
+import { catalogueSpecs, trieInputs } from './generator-catalogue.ts'
 import {
   alternates,
   decoderPositions,
@@ -19,15 +19,10 @@ import {
   type GeneratorShape,
   generatorLayout,
 } from './generator-shape.ts'
-import { creativesAt, itemsAt, tableOf, tableSpecs } from './token-vectors.ts'
-
-/** What of a ranker tells how a catalogue is given to it. */
-export type CatalogueShape = Pick<RankerShape, 'codebookSizes' | 'featureDimensions' | 'contentDimensions'> &
-  Partial<Pick<GeneratorShape, 'creatives'>>
+import { historyInputs } from './history-tensors.ts'
+import { creativesAt, itemsAt, tableOf } from './token-vectors.ts'
 
 type Inputs = Readonly<Record<string, Value>>
-
-export const historyInputs = { items: 'history', creatives: 'history.creatives', length: 'history.length' } as const
 
 /** Inputs of a batch of `batch` lists; -1 stands for no creative, anything beyond the end of a list. */
 export const listInputs = {
@@ -36,38 +31,6 @@ export const listInputs = {
   weights: 'list.weights',
   creativeWeights: 'list.creatives.weights',
 } as const
-
-/** Inputs that hold the trie of the catalogue, and where each item lies in it. */
-export const trieInputs = {
-  token: 'trie.token',
-  content: 'trie.content',
-  start: 'trie.start',
-  node: (level: number) => `trie.node.${level}`,
-  place: (level: number) => `trie.place.${level}`,
-} as const
-
-export const catalogueSpecs = (
-  shape: CatalogueShape,
-  catalogue: Pick<Catalogue, 'itemCount' | 'trie'>,
-  creativeCount: number,
-): Record<string, InputSpec> => {
-  const { itemCount, trie } = catalogue
-  const entries = trie.token.length
-  const specs: Record<string, InputSpec> = {
-    ...tableSpecs('item', { count: itemCount, ...shape }),
-    [trieInputs.token]: { type: 'int32', shape: [entries] },
-    [trieInputs.start]: { type: 'int32', shape: [trie.nodeCount + 1] },
-  }
-  if (shape.contentDimensions > 0)
-    specs[trieInputs.content] = { type: 'float32', shape: [entries, shape.contentDimensions] }
-  for (const level of shape.codebookSizes.keys()) {
-    specs[trieInputs.node(level)] = { type: 'int32', shape: [itemCount] }
-    specs[trieInputs.place(level)] = { type: 'int32', shape: [itemCount] }
-  }
-  return shape.creatives === undefined
-    ? specs
-    : { ...specs, ...tableSpecs('creative', { count: creativeCount, ...shape.creatives }) }
-}
 
 export const batchSpecs = (shape: GeneratorShape, batch: number): Record<string, InputSpec> => {
   const { historyLength, listLength, creatives } = shape

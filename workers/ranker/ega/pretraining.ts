@@ -4,7 +4,6 @@ import type { Dataset } from '../../data/dataset-reader.ts'
 import type { Schedule } from '../../tensor/schedules.ts'
 import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
 import { evaluationStep, trainingStep } from '../../tensor/training-step.ts'
-import type { Catalogue } from '../catalogue.ts'
 import { masksOfStep, rowsOfStep } from '../epoch-rows.ts'
 import {
   runStage,
@@ -16,24 +15,11 @@ import {
   stageOptimizer,
 } from '../stage-training.ts'
 import type { Regularization } from '../training-model.ts'
+import { catalogueTensors, type GeneratorCatalogue } from './generator-catalogue.ts'
 import type { GeneratorShape } from './generator-shape.ts'
+import { historyTensors } from './history-tensors.ts'
 import { historyOfSample, type ListSamples } from './list-samples.ts'
-import {
-  type CatalogueShape,
-  generatorPlaces,
-  historyInputs,
-  listInputs,
-  pretrainingModel,
-  trieInputs,
-} from './pretraining-model.ts'
-import { type CodedThings, tableTensors } from './token-vectors.ts'
-
-/** The things that a generator speaks of. */
-export interface GeneratorCatalogue {
-  readonly items: Catalogue
-  /** Absent where the shape has no creatives. */
-  readonly creatives: CodedThings | undefined
-}
+import { generatorPlaces, listInputs, pretrainingModel } from './pretraining-model.ts'
 
 export interface PretrainingOptions {
   readonly shape: GeneratorShape
@@ -55,56 +41,6 @@ export interface PretrainingData {
   readonly validation: ListSamples
   /** Creative of each event, as `creativesOfEvents` gives it. */
   readonly eventCreatives: Int32Array
-}
-
-/** Tensors of the catalogue, the same for every step. */
-export const catalogueTensors = (shape: CatalogueShape, { items, creatives }: GeneratorCatalogue): Tensors => {
-  const { trie, tokens, content, projection, nodes, places, levels, itemCount } = items
-  const start = Int32Array.from({ length: trie.nodeCount + 1 }, (_, node) => trie.start[node])
-  const byLevel = (values: Uint32Array, level: number) =>
-    int32(
-      [itemCount],
-      Int32Array.from({ length: itemCount }, (_, item) => values[item * levels + level]),
-    )
-  const columns = shape.codebookSizes.flatMap((_, level) => [
-    [trieInputs.node(level), byLevel(nodes, level)] as const,
-    [trieInputs.place(level), byLevel(places, level)] as const,
-  ])
-  return {
-    ...tableTensors('item', { count: itemCount, ...items }),
-    [trieInputs.token]: int32([tokens.length], tokens),
-    [trieInputs.start]: int32([start.length], start),
-    ...(shape.contentDimensions > 0
-      ? { [trieInputs.content]: float32([tokens.length, projection.dimensions], content) }
-      : {}),
-    ...Object.fromEntries(columns),
-    ...(creatives === undefined || shape.creatives === undefined ? {} : tableTensors('creative', creatives)),
-  }
-}
-
-/** Histories aligned at their end, as the encoder reads them. */
-export const historyTensors = (
-  shape: GeneratorShape,
-  histories: readonly { readonly items: Uint32Array; readonly creatives?: Int32Array | undefined }[],
-): Tensors => {
-  const { historyLength } = shape
-  const batch = histories.length
-  const items = new Int32Array(batch * historyLength)
-  const creatives = new Int32Array(batch * historyLength).fill(-1)
-  const length = new Int32Array(batch)
-  for (const [row, history] of histories.entries()) {
-    const recent = history.items.subarray(-historyLength)
-    const from = (row + 1) * historyLength - recent.length
-    items.set(recent, from)
-    length[row] = recent.length
-    if (history.creatives !== undefined && recent.length > 0)
-      creatives.set(history.creatives.subarray(-recent.length), from)
-  }
-  return {
-    [historyInputs.items]: int32([batch, historyLength], items),
-    [historyInputs.length]: int32([batch], length),
-    ...(shape.creatives === undefined ? {} : { [historyInputs.creatives]: int32([batch, historyLength], creatives) }),
-  }
 }
 
 /** A batch of samples; rows beyond them have no weight. */

@@ -80,6 +80,10 @@ export const itemsAt = (parameters: Parameters, shape: RankerShape, table: Token
   return op.reshape(vectors, [...index.shape, shape.hiddenSize])
 }
 
+/** Vectors of all items in their order, [count, hiddenSize]: cheaper than by their index. */
+export const allItems = (parameters: Parameters, shape: RankerShape, { codes, features }: TokenTable): Value =>
+  itemVectors(parameters, shape, { index: undefined, codes, features })
+
 /** Vectors [..., hiddenSize] of the creatives at `index` int32 [...]; the unknown creative's where it is negative. */
 export const creativesAt = (parameters: Parameters, shape: GeneratorShape, table: TokenTable, index: Value): Value => {
   const flat = op.reshape(index, [-1])

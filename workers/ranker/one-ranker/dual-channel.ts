@@ -54,7 +54,10 @@ export const itemVectors = (parameters: Parameters, shape: OneRankerShape, items
  * @param users [B, tasks, width]
  * @param items of all requests [N, width], or of each [B, N, width]
  */
-export const taskScores = (users: Value, items: Value): Value => op.matmul(users, items, { transposeB: true })
+export const taskScores = (users: Value, items: Value): Value =>
+  items.shape.length === 2
+    ? op.linear(users, items, undefined, { transposeB: true })
+    : op.matmul(users, items, { transposeB: true })
 
 /** The vector that averages the scores of the value tokens, [B, hiddenSize + fakeItems]. */
 export const valueVector = ({ interestTokens, valueTokens }: OneRankerShape, users: Value): Value =>
@@ -64,6 +67,6 @@ export const valueVector = ({ interestTokens, valueTokens }: OneRankerShape, use
 export const valueScores = (shape: OneRankerShape, users: Value, items: Value): Value => {
   const value = valueVector(shape, users)
   const [groups, width] = value.shape
-  if (items.shape.length === 2) return op.matmul(value, items, { transposeB: true })
+  if (items.shape.length === 2) return taskScores(value, items)
   return op.reshape(taskScores(op.reshape(value, [groups, 1, width]), items), [groups, items.shape[1]])
 }

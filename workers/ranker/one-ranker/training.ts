@@ -4,7 +4,7 @@ import { Random } from '../../tensor/random.ts'
 import type { Schedule } from '../../tensor/schedules.ts'
 import { float32, Session, type Tensors } from '../../tensor/session.ts'
 import { evaluationStep, trainingStep } from '../../tensor/training-step.ts'
-import { catalogueTensors, type GeneratorCatalogue } from '../ega/pretraining.ts'
+import { catalogueTensors, type GeneratorCatalogue } from '../ega/generator-catalogue.ts'
 import { masksOfStep, onceAnEpoch, rowsOfStep } from '../epoch-rows.ts'
 import {
   runStage,

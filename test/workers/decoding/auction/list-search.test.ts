@@ -11,7 +11,7 @@ import {
   prepareRequest,
 } from '../../../../workers/decoding/auction/request-tensors.ts'
 import { type GeneratorShape, generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
-import { historyTensors } from '../../../../workers/ranker/ega/pretraining.ts'
+import { historyTensors } from '../../../../workers/ranker/ega/history-tensors.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'
 import { constantParameters } from '../../../../workers/tensor/parameters.ts'
 import { Session } from '../../../../workers/tensor/session.ts'

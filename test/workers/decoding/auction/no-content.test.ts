@@ -5,7 +5,7 @@ import { searchTensors } from '../../../../workers/decoding/auction/bid-tensors.
 import { candidateTensors, capacityFor, prepareRequest } from '../../../../workers/decoding/auction/request-tensors.ts'
 import { openCatalogue } from '../../../../workers/ranker/catalogue.ts'
 import { generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
-import { historyTensors } from '../../../../workers/ranker/ega/pretraining.ts'
+import { historyTensors } from '../../../../workers/ranker/ega/history-tensors.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'
 import { constantParameters } from '../../../../workers/tensor/parameters.ts'
 import { Session } from '../../../../workers/tensor/session.ts'

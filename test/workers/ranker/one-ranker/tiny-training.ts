@@ -1,8 +1,8 @@
 // All losses of a tiny OneRanker on one batch, as a training model.
 
-import { catalogueTensors } from '../../../../workers/ranker/ega/pretraining.ts'
-import { catalogueSpecs, itemLosses, trieInputs } from '../../../../workers/ranker/ega/pretraining-model.ts'
-import { itemsAt, tableOf } from '../../../../workers/ranker/ega/token-vectors.ts'
+import { catalogueSpecs, catalogueTensors, trieInputs } from '../../../../workers/ranker/ega/generator-catalogue.ts'
+import { itemLosses } from '../../../../workers/ranker/ega/pretraining-model.ts'
+import { allItems, itemsAt, tableOf } from '../../../../workers/ranker/ega/token-vectors.ts'
 import {
   itemVectors,
   taskScores,
@@ -77,8 +77,6 @@ export const tinyTraining = (shape: OneRankerShape, weights: Weights): TrainingM
     const table = tableOf('item', inputs, shape.codebookSizes)
     const generated = generate(parameters, shape, embedStream(parameters, shape, table, inputs, keep), keep)
     const offered = itemsAt(parameters, shape, table, inputs.candidates)
-    const all = Int32Array.from({ length: itemCount }, (_, item) => item)
-    const everything = itemsAt(parameters, shape, table, inputs.candidates.graph.constant('int32', [itemCount], all))
     const refined = shape.refinement ? refine(parameters, shape, generated, keep) : undefined
     const parts: Value[] = []
     const f =
@@ -97,7 +95,7 @@ export const tinyTraining = (shape: OneRankerShape, weights: Weights): TrainingM
       )
     } else {
       const users = userVectors(parameters, shape, refined)
-      const scores = taskScores(users, itemVectors(parameters, shape, everything))
+      const scores = taskScores(users, itemVectors(parameters, shape, allItems(parameters, shape, table)))
       const tree = op.scale(byTree(parameters, shape, refined.tasks, inputs), 0.5)
       const losses = op.add(catalogueLosses(scores, inputs.targets), tree)
       parts.push(op.scale(multiTokenLoss(losses, inputs.weights), weights.multiToken))

@@ -1,6 +1,6 @@
 // All three steps in one graph on parameters that are an input, for tests that change them.
 
-import type { GeneratorCatalogue } from '../../../../workers/ranker/ega/pretraining.ts'
+import type { GeneratorCatalogue } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import { constantTable, itemsAt } from '../../../../workers/ranker/ega/token-vectors.ts'
 import {
   itemVectors,
