@@ -214,6 +214,11 @@ export const stageRules = [
       'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false',
   },
   {
+    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.model.oneRanker.refinement || self.stages.ranking.ownCandidates == 0',
+    message:
+      'stages.ranking.ownCandidates are proposed by the value tokens of step 2; set it to 0 where model.oneRanker.refinement is false',
+  },
+  {
     rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.stages.ranking.ownCandidates < self.model.oneRanker.candidates',
     message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
   },

@@ -67,6 +67,11 @@ const refusedOneRankers: KindExample['refused'] = [
       'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false',
   },
   {
+    change: oneRanker({ ...onGenerator, ranking: { consistencyWeight: '0', ownCandidates: 1 } }, { refinement: false }),
+    message:
+      'stages.ranking.ownCandidates are proposed by the value tokens of step 2; set it to 0 where model.oneRanker.refinement is false',
+  },
+  {
     change: oneRanker({ ...phases, ranking: { ownCandidates: 30 } }),
     message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
   },

@@ -98,7 +98,7 @@ const listTensors = (shape: RewardShape, lists: readonly RewardList[], slots: nu
   const isAd = new Float32Array(lists.length * slots)
   for (const [row, list] of lists.entries()) {
     if (list.items.length > slots)
-      throw new Error(`A list of ${list.items.length} items, where the model has ${slots} slots`)
+      throw new Error(`A list of ${list.items.length} items, where there are ${slots} slots`)
     items.set(list.items, row * slots)
     if (list.creatives !== undefined) creatives.set(list.creatives, row * slots)
     isAd.set(list.isAd, row * slots)

@@ -20,6 +20,8 @@ export interface OpenOneRankerOptions extends Omit<OpenEgaOptions, 'auction'> {
 export interface OpenedOneRanker extends OpenedAuctionModel {
   readonly model: OneRankerModel
   readonly ranked: RankedModel
+  /** Of the objective alone. */
+  allocatorFor(settings: { readonly objective: ListObjective }, times?: StepTimes): OneRankerAllocator
 }
 
 /** What allocation reads of a model. */
