@@ -49,7 +49,7 @@ export function overlap(ranks: Uint32Array, others: Uint32Array, cutoff: number)
   return shared / Math.min(cutoff, ranks.length)
 }
 
-export const overlapByChance = hitByChance
+export const overlapByChance = (size: number, cutoff: number): number => hitByChance(size, cutoff)
 
 /** By difference 0, 1, ..: share of the candidates whose ranks in the two orders are so far apart. */
 export function rankDifferences(ranks: Uint32Array, others: Uint32Array): Float64Array {
