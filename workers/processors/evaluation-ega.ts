@@ -65,14 +65,13 @@ async function openMarketplace(digest: string, settings: MarketplaceSettings): P
     slots: opened.model.shapes.generator?.listLength ?? 0,
     paymentRule,
     judgeLists: judge(scorer),
-    searchRegret: async (cases) =>
-      (
-        await audit(
-          mechanism,
-          cases.map(({ request, values, ads }) => ({ request, values, ads })),
-          { ...auditDefaults, starts: search.starts, seed: search.seed, batch: maxBatch },
-        )
-      ).map(({ ad, regret }) => ({ ad, regret })),
+    searchRegret: (searched, clicks) =>
+      audit({ ...mechanism, clicks }, [searched], {
+        ...auditDefaults,
+        starts: search.starts,
+        seed: search.seed,
+        batch: maxBatch,
+      }),
     release: async () => {
       await opened.release()
       await scorer.release()
