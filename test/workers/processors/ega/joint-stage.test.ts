@@ -131,8 +131,8 @@ test('its model is judged on sampled lists, graded by the truth and by a held-ou
 
 test('its market is searched for better bids under every judge, and takes reserves', async () => {
   const { digest } = (await train(world, spec)).artifact
-  const audit = { maxRequests: 2, minRequests: 1, losersPerRequest: 1, regretStarts: 1 }
-  const market = { requests: 3, candidateLists: 4, paymentRule: 'GSP', utilityFloor: '0', audit }
+  const audit = { maxRequests: 1, minRequests: 1, losersPerRequest: 1, regretStarts: 1 }
+  const market = { requests: 2, candidateLists: 4, paymentRule: 'GSP', utilityFloor: '0', audit }
   const open = await evaluate(digest, { market }, digest)
   expect(open.values.AdsPerList).toBeGreaterThan(0)
   for (const judge of ['Model', 'HeldOut', 'Truth'])
