@@ -218,16 +218,11 @@ export const stageRules = [
       'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false',
   },
   {
-    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.model.oneRanker.refinement || self.stages.ranking.ownCandidates == 0',
-    message:
-      'stages.ranking.ownCandidates are those of the value tokens of step 2; leave it out where model.oneRanker.refinement is false',
+    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.stages.ranking.ownCandidates < self.model.oneRanker.candidates',
+    message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
   },
   {
     rule: '!has(self.model.oneRanker) || double(self.model.oneRanker.semanticIdWeight) > 0.0 || double(self.optimizer.labelSmoothing) == 0.0',
     message: 'optimizer.labelSmoothing is of semantic ids; leave it out where model.oneRanker.semanticIdWeight is 0',
-  },
-  {
-    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.stages.ranking.ownCandidates < self.model.oneRanker.candidates',
-    message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
   },
 ]

@@ -73,11 +73,6 @@ const refusedOneRankers: KindExample['refused'] = [
     message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
   },
   {
-    change: oneRanker({ ...phases, ranking: { consistencyWeight: '0', ownCandidates: 1 } }, { refinement: false }),
-    message:
-      'stages.ranking.ownCandidates are those of the value tokens of step 2; leave it out where model.oneRanker.refinement is false',
-  },
-  {
     change: { ...oneRanker(phases, { semanticIdWeight: '0.0' }), optimizer: { labelSmoothing: '0.1' } },
     message: 'optimizer.labelSmoothing is of semantic ids; leave it out where model.oneRanker.semanticIdWeight is 0',
   },
