@@ -161,6 +161,19 @@ export interface MarketSummary {
   unmeasured: string[]
 }
 
+/** How sampled lists came out; see `status.sampledLists`. */
+export interface SampledSummary {
+  lists: number
+  skipped: number
+  listSize: number
+  meanListSize: number
+  negatives: string
+  /** Only where candidates are graded. */
+  judge?: string
+  ungraded?: number
+  unmeasured: string[]
+}
+
 /** What a log supports; see `status.offPolicy`. */
 export interface OffPolicySummary {
   supported: boolean
@@ -177,6 +190,7 @@ export interface EvaluationSummary {
   metrics: MeasuredMetric[]
   /** Only with a champion. */
   comparison?: ChampionDifference[]
+  sampledLists?: SampledSummary
   market?: MarketSummary
   offPolicy?: OffPolicySummary
   gates: { name: string; passed: boolean; message: string }[]

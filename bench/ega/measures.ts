@@ -1,13 +1,13 @@
 import type { Estimate } from '../../workers/evaluation/bootstrap.ts'
 import type { StoredMarkets } from '../../workers/evaluation/market/market-files.ts'
+import { outcomeGroup } from '../../workers/evaluation/market/outcome-metrics.ts'
+import { regretGroup } from '../../workers/evaluation/market/regret-metrics.ts'
 import {
   compareGroups,
   type MetricGroup,
   measureGroup,
   type ResampleOptions,
-} from '../../workers/evaluation/market/metric-group.ts'
-import { outcomeGroup } from '../../workers/evaluation/market/outcome-metrics.ts'
-import { regretGroup } from '../../workers/evaluation/market/regret-metrics.ts'
+} from '../../workers/evaluation/metric-group.ts'
 
 /** One evaluation, trained and measured with each seed on the same requests. */
 export interface MeasuredRow {

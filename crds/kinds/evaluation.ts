@@ -12,6 +12,7 @@ import {
   stateColumn,
   ttlSecondsAfterFinished,
 } from '../run.ts'
+import { sampledLists, sampledStatus } from '../sampled-lists.ts'
 import {
   boolean,
   enumeration,
@@ -27,13 +28,13 @@ import {
 
 export const baselines = ['PopRec', 'ItemCF'] as const
 
-/** Measures a model by full ranking over the catalogue beside baselines, and as a marketplace, on the same split. */
+/** Measures a model by full ranking over the catalogue beside baselines, on sampled lists, and as a marketplace, on the same split. */
 export const evaluation = defineKind({
   kind: 'Evaluation',
   plural: 'evaluations',
   shortNames: ['eval'],
   description:
-    'Measures a model on a split of a Dataset, with intervals: by full ranking over the catalogue beside baselines, and, with market, by the lists that it allocates and prices; and judges gates. An evaluation that ran well and failed a gate is Ready and not Passed.',
+    'Measures a model on a split of a Dataset, with intervals: by full ranking over the catalogue beside baselines, with sampledLists by short lists of sampled candidates, and with market by the lists that it allocates and prices; and judges gates. An evaluation that ran well and failed a gate is Ready and not Passed.',
   spec: object(
     {
       model: modelReference('What is measured.'),
@@ -48,7 +49,7 @@ export const evaluation = defineKind({
       ranking: optional(
         enumeration(['Full', 'None'], {
           description:
-            'Full, or absent: every target is ranked among the whole catalogue. None: nothing is ranked; for an Evaluation of the marketplace alone.',
+            'Full, or absent: every target is ranked among the whole catalogue. None: the catalogue is not ranked; for an Evaluation of sampled lists or of the marketplace alone.',
         }),
       ),
       cutoffs: setList(Type.Integer({ minimum: 1, maximum: 1000, format: 'int32' }), 8, {
@@ -66,6 +67,7 @@ export const evaluation = defineKind({
         baselines.length,
         { description: 'PopRec: by popularity. ItemCF: sequential co-occurrence, no learning.', default: ['PopRec'] },
       ),
+      sampledLists: optional(sampledLists),
       market: optional(marketEvaluation),
       offPolicy: optional(offPolicyEvaluation),
       bootstrapSamples: integer(100, 100_000, { description: 'Resamples of the 95 % intervals.', default: 1000 }),
@@ -76,7 +78,7 @@ export const evaluation = defineKind({
             {
               name: Type.String({ description: 'Name of the gate.', minLength: 1, maxLength: 63 }),
               metric: metricName(
-                'Metric that is judged, such as Recall@10, whose cutoff must be among cutoffs, or Truth/RPM, whose judge must be at work.',
+                'Metric that is judged, such as Recall@10 or Sampled/HR@5, whose cutoff must be among cutoffs, or Truth/RPM, whose judge must be at work.',
               ),
               min: optional(signedDecimal({ description: 'Least value.' })),
               max: optional(signedDecimal({ description: 'Largest value.' })),
@@ -138,8 +140,12 @@ export const evaluation = defineKind({
           message: 'a gate with minDifferenceToChampion needs champion',
         },
         {
-          rule: "!has(self.ranking) || self.ranking == 'Full' || has(self.market)",
-          message: 'with ranking None there must be market, or nothing is measured',
+          rule: "!has(self.ranking) || self.ranking == 'Full' || has(self.market) || has(self.sampledLists)",
+          message: 'with ranking None there must be market or sampledLists, or nothing is measured',
+        },
+        {
+          rule: '!has(self.market) || !has(self.market.evaluator) || !has(self.sampledLists) || !has(self.sampledLists.graded) || !has(self.sampledLists.graded.evaluator)',
+          message: 'name the evaluator once: that of market judges the sampled lists too',
         },
         { rule: '!has(self.offPolicy) || has(self.market)', message: 'offPolicy needs market' },
       ],
@@ -148,6 +154,7 @@ export const evaluation = defineKind({
   status: runStatus({
     summary: optional(text(256, { description: 'The first metric of the model, with its interval.' })),
     cases: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Targets that were ranked.' })),
+    sampledLists: optional(sampledStatus),
     market: optional(marketStatus),
     offPolicy: optional(offPolicyStatus),
     metrics: optional(
@@ -156,7 +163,7 @@ export const evaluation = defineKind({
           {
             name: text(64, {
               description:
-                'Metric of the model, such as `Recall@10` or `Truth/RPM`, or `BASELINE Recall@10`, or `Champion Recall@10`.',
+                'Metric of the model, such as `Recall@10` or `Truth/RPM`, or `BASELINE Recall@10`, or `Champion Recall@10`; `Chance Sampled/HR@5` is what it is by chance.',
             }),
             value: text(32, { description: 'Mean.' }),
             low: text(32, { description: 'Lower end of the 95 % interval.' }),
@@ -165,7 +172,7 @@ export const evaluation = defineKind({
           { description: 'One metric.' },
         ),
         'name',
-        256,
+        512,
         { description: 'Every metric of the model, the champion and the baselines.' },
       ),
     ),
@@ -173,7 +180,7 @@ export const evaluation = defineKind({
       keyedList(
         object(
           {
-            metric: text(32, { description: 'Metric.' }),
+            metric: text(64, { description: 'Metric.' }),
             difference: text(32, { description: 'Model less champion.' }),
             low: text(32, { description: 'Lower end of the 95 % interval.' }),
             high: text(32, { description: 'Upper end of the 95 % interval.' }),
@@ -181,7 +188,7 @@ export const evaluation = defineKind({
           { description: 'The difference in one metric.' },
         ),
         'metric',
-        128,
+        256,
         { description: 'The model against the champion, by the paired bootstrap over the users of the cases.' },
       ),
     ),

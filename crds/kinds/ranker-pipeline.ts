@@ -1,4 +1,5 @@
 import { type TProperties, Type } from 'typebox'
+import { cutoffIsMeasured } from '../evaluation-metrics.ts'
 import { defineKind, type ObjectOf } from '../kind.ts'
 import { pipelineStatus } from '../pipeline-status.ts'
 import { messageColumn, stateColumn } from '../run.ts'
@@ -275,7 +276,7 @@ export const rankerPipeline = defineKind({
       description: 'What is wanted.',
       rules: [
         {
-          rule: "!has(self.promotion.minimumDifferences) || self.promotion.minimumDifferences.all(d, !d.metric.contains('@') || int(d.metric.split('@')[1]) in self.evaluationTemplate.cutoffs)",
+          rule: `!has(self.promotion.minimumDifferences) || self.promotion.minimumDifferences.all(d, ${cutoffIsMeasured('d.metric', 'self.evaluationTemplate')})`,
           message: 'the cutoff of every minimum difference must be among evaluationTemplate.cutoffs',
         },
         {

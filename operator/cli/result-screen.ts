@@ -35,11 +35,13 @@ function evaluationLines({ metadata, status }: Evaluation): string[] {
   const passed = findCondition(status?.conditions, 'Passed')
   const metrics = status?.metrics ?? []
   const shown = metrics.filter(({ name }) => isShown(name, metrics[0]?.name ?? ''))
+  const width = Math.max(24, ...shown.map(({ name }) => name.length))
   const lines = shown.map(
-    ({ name, value, low, high }) => `  ${name.padEnd(24)} ${value.padStart(8)}   [${low}, ${high}]`,
+    ({ name, value, low, high }) => `  ${name.padEnd(width)} ${value.padStart(8)}   [${low}, ${high}]`,
   )
   const sizes = [
     ...(status?.cases ? [`${status.cases} cases`] : []),
+    ...(status?.sampledLists ? [`${status.sampledLists.lists} lists of ${status.sampledLists.meanListSize}`] : []),
     ...(status?.market ? [`${status.market.requests} auctions`] : []),
   ]
   return [
@@ -53,11 +55,11 @@ function evaluationLines({ metadata, status }: Evaluation): string[] {
 
 const shownOfMarkets = ['RPM', 'CTR', 'AdvertiserUtility', 'AdsPerList', 'IRViolations', 'Psi']
 
-/** All of a ranking; of a marketplace a few, as who knows most has judged it: whoever the first metric is of. */
+/** All of a ranking and of sampled lists, their chance level beside; of a marketplace a few, as who knows most has judged it: whoever the first metric is of. */
 function isShown(name: string, first: string): boolean {
   const judged = name.split('/')
   const metric = judged.at(-1) ?? ''
-  if (metric.includes('@')) return true
+  if (metric.includes('@') || name.includes('Consistency/')) return true
   return shownOfMarkets.includes(metric) && (judged.length === 1 || judged[0] === first.split('/')[0])
 }
 

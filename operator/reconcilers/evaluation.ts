@@ -1,8 +1,15 @@
-import type { ChampionDifference, EvaluationSummary, MarketSummary, OffPolicySummary } from '../../crds/jobs.ts'
+import type {
+  ChampionDifference,
+  EvaluationSummary,
+  MarketSummary,
+  OffPolicySummary,
+  SampledSummary,
+} from '../../crds/jobs.ts'
 import type { Dataset } from '../../crds/kinds/dataset.ts'
 import { type Evaluation, evaluation } from '../../crds/kinds/evaluation.ts'
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 import type { MarketStatus, OffPolicyStatus } from '../../crds/market-evaluation.ts'
+import type { SampledStatus } from '../../crds/sampled-lists.ts'
 import type { OwnCondition } from '../control/conditions.ts'
 import { type Need, tellsOf, unmetNeed } from './advertising-needs.ts'
 import { decimal } from './decimal.ts'
@@ -15,10 +22,10 @@ export const evaluationRun: RunKind<Evaluation> = {
   definition: evaluation,
   jobKind: 'Evaluation',
   bounded: true,
-  referenceFields: ['model', 'champion', 'datasetRef', 'market.evaluator'],
+  referenceFields: ['model', 'champion', 'datasetRef', 'market.evaluator', 'sampledLists.graded.evaluator'],
   dependencies: ({ spec }) => [
     { kind: 'Dataset', name: spec.datasetRef.name },
-    ...[spec.model, spec.champion, spec.market?.evaluator].flatMap((model) =>
+    ...[spec.model, spec.champion, evaluatorOf(spec)].flatMap((model) =>
       model?.trainingRunRef === undefined ? [] : [{ kind: 'TrainingRun', name: model.trainingRunRef.name }],
     ),
   ],
@@ -26,7 +33,7 @@ export const evaluationRun: RunKind<Evaluation> = {
   inputsAreKnown: () => true,
   pollPeriodSeconds: () => 0,
   describe(artifact) {
-    const { cases, metrics, comparison, market, offPolicy, gates } = artifact.summary as EvaluationSummary
+    const { cases, metrics, comparison, sampledLists, market, offPolicy, gates } = artifact.summary as EvaluationSummary
     const [first] = metrics
     return {
       cases,
@@ -38,6 +45,7 @@ export const evaluationRun: RunKind<Evaluation> = {
         high: decimal(high),
       })),
       ...(comparison === undefined ? {} : { comparison: comparison.map(differenceStatus) }),
+      ...(sampledLists === undefined ? {} : { sampledLists: sampledStatus(sampledLists) }),
       ...(market === undefined ? {} : { market: marketStatus(market) }),
       ...(offPolicy === undefined ? {} : { offPolicy: offPolicyStatus(offPolicy) }),
       gates,
@@ -49,6 +57,11 @@ export const evaluationRun: RunKind<Evaluation> = {
 function differenceStatus({ metric, difference, low, high }: ChampionDifference) {
   return { metric, difference: decimal(difference), low: decimal(low), high: decimal(high) }
 }
+
+const sampledStatus = ({ meanListSize, ...sampled }: SampledSummary): SampledStatus => ({
+  ...sampled,
+  meanListSize: decimal(meanListSize),
+})
 
 function marketStatus({ auditHalfWidth, ...market }: MarketSummary): MarketStatus {
   return { ...market, ...(auditHalfWidth === undefined ? {} : { auditHalfWidth: decimal(auditHalfWidth) }) }
@@ -68,8 +81,12 @@ function offPolicyStatus({
   }
 }
 
+/** One held-out judge sees all that an Evaluation shows. */
+const evaluatorOf = ({ market, sampledLists }: Evaluation['spec']) =>
+  market?.evaluator ?? sampledLists?.graded?.evaluator
+
 function resolve(object: Evaluation, lookup: Lookup): InputState {
-  const { champion, market } = object.spec
+  const { champion } = object.spec
   const fault = faultOf(object.spec)
   if (fault !== undefined) return { state: 'Invalid', message: fault }
   const model = resolveModel(object, lookup)
@@ -77,7 +94,7 @@ function resolve(object: Evaluation, lookup: Lookup): InputState {
   const unmet = unmetOf(object, model.digests.dataset ?? '', lookup)
   if (unmet !== undefined) return { state: 'Invalid', message: unmet }
   const digests = { ...model.digests }
-  for (const [role, chosen] of Object.entries({ champion, evaluator: market?.evaluator })) {
+  for (const [role, chosen] of Object.entries({ champion, evaluator: evaluatorOf(object.spec) })) {
     const choice = chosen && { digest: chosen.digest, name: chosen.trainingRunRef?.name }
     const found = chosenArtifact(lookup, 'TrainingRun', object.metadata.namespace ?? '', choice)
     if ('not' in found) return found.not
@@ -87,40 +104,73 @@ function resolve(object: Evaluation, lookup: Lookup): InputState {
 }
 
 /** What a real API server refuses by a rule; the embedded one leaves it to us. */
-function faultOf({ champion, market, offPolicy, ranking, gates = [] }: Evaluation['spec']): string | undefined {
+function faultOf(spec: Evaluation['spec']): string | undefined {
+  const { champion, market, offPolicy, ranking, sampledLists, gates = [] } = spec
   const withoutChampion = gates.find(({ minDifferenceToChampion }) => minDifferenceToChampion !== undefined)
   if (withoutChampion && champion === undefined)
     return `gate "${withoutChampion.name}" has minDifferenceToChampion, but there is no champion; name one in spec.champion, or leave the gate out`
-  if (market !== undefined) return undefined
-  if (ranking === 'None') return 'ranking is None and there is no market: nothing is measured; set one of them'
+  const ofLists = gates.find(({ metric }) => isSampled(metric))
+  if (ofLists && sampledLists === undefined)
+    return `gate "${ofLists.name}" is on ${ofLists.metric}, but no lists are sampled; set spec.sampledLists, or leave the gate out`
+  if (sampledLists?.negatives === 'Request' && sampledLists.targets !== 'Click')
+    return 'sampledLists.negatives is Request, but only clicks are of a request; set sampledLists.targets to Click'
+  if (market !== undefined)
+    return market.evaluator !== undefined && sampledLists?.graded?.evaluator !== undefined
+      ? 'market.evaluator and sampledLists.graded.evaluator are both set; name it in market alone, where it judges the sampled lists too'
+      : undefined
+  if (ranking === 'None' && sampledLists === undefined)
+    return 'ranking is None and there is no market nor sampledLists: nothing is measured; set one of them'
   if (offPolicy !== undefined) return 'offPolicy needs market: the lists that it judges are those of the marketplace'
-  const ofMarket = gates.find(({ metric }) => !metric.includes('@'))
+  const ofMarket = gates.find(({ metric }) => !metric.includes('@') && !isSampled(metric))
   return (
     ofMarket &&
     `gate "${ofMarket.name}" is on ${ofMarket.metric}, but there is no market; set spec.market, or leave the gate out`
   )
 }
 
-/** Why the revision that is measured does not do for the marketplace, as far as the Dataset's status tells of it. */
+const isSampled = (metric: string): boolean => /^(Sampled|Consistency)\//.test(metric)
+
+/** Why the revision that is measured does not do, as far as the Dataset's status tells of it. */
 function unmetOf({ spec, metadata }: Evaluation, revision: string, lookup: Lookup): string | undefined {
-  const { market, offPolicy, split, datasetRef } = spec
+  const { market, sampledLists, split, datasetRef } = spec
   const { name } = datasetRef
   const dataset = lookup<Dataset>('Dataset', metadata.namespace ?? '', name)
-  if (market === undefined || !tellsOf(dataset, revision)) return undefined
+  if (!tellsOf(dataset, revision)) return undefined
   const { advertising } = dataset.status ?? {}
-  const needs: Need[] = [
-    { told: 'Requests', by: 'spec.market holds auctions over' },
-    { told: 'Bids', by: 'spec.market holds auctions by' },
-    ...(offPolicy === undefined ? [] : [{ told: 'Propensities' as const, by: 'spec.offPolicy weighs the log by' }]),
-  ]
-  const unmet = unmetNeed(name, advertising, needs)
+  const unmet = unmetNeed(name, advertising, [...needsOfLists(spec), ...needsOfMarket(spec)])
   if (unmet !== undefined || advertising === undefined) return unmet
-  if (market.truth === true && advertising.origin !== 'Simulation')
-    return `Dataset "${name}" was logged and has no hidden truth, but market.truth is true; leave it out, or measure on a simulated marketplace`
+  const noTruth = (field: string): string =>
+    `Dataset "${name}" was logged and has no hidden truth, but ${field}; leave it out, or measure on a simulated marketplace`
+  if (advertising.origin !== 'Simulation') {
+    if (market?.truth === true) return noTruth('market.truth is true')
+    if (sampledLists?.graded?.judge === 'Truth') return noTruth('sampledLists.graded.judge is Truth')
+  }
+  if (market === undefined && sampledLists?.targets !== 'Click') return undefined
   const requests = split === 'Validation' ? advertising.validationRequests : advertising.testRequests
   if (requests > 0) return undefined
   return `Dataset "${name}" has no request in its ${split.toLowerCase()} part; change spec.split, or the split of the Dataset`
 }
+
+const needsOfLists = ({ sampledLists }: Evaluation['spec']): Need[] => [
+  ...(sampledLists?.targets === 'Click'
+    ? [
+        { told: 'Requests' as const, by: 'spec.sampledLists takes its targets from' },
+        { told: 'Exposures' as const, by: 'spec.sampledLists takes the clicks from' },
+      ]
+    : []),
+  ...(sampledLists?.graded === undefined
+    ? []
+    : [{ told: 'Bids' as const, by: 'spec.sampledLists.graded grades candidates by' }]),
+]
+
+const needsOfMarket = ({ market, offPolicy }: Evaluation['spec']): Need[] =>
+  market === undefined
+    ? []
+    : [
+        { told: 'Requests', by: 'spec.market holds auctions over' },
+        { told: 'Bids', by: 'spec.market holds auctions by' },
+        ...(offPolicy === undefined ? [] : [{ told: 'Propensities' as const, by: 'spec.offPolicy weighs the log by' }]),
+      ]
 
 /** A run is measured on the revision that it learned: items are counted by their place in it. */
 function resolveModel({ spec, metadata }: Evaluation, lookup: Lookup): InputState {

@@ -1,6 +1,8 @@
-// EGA-V2's generator as a source of lists for full ranking: the next item by log z over the whole catalogue, bids aside.
+// EGA-V2's generator as a source of lists for full ranking, and as a judge of given candidates: the next item by log z
+// over the whole catalogue, bids aside.
 
 import type { Artifact } from '../artifacts/store.ts'
+import type { CandidateScorer } from '../evaluation/sampled/candidate-scorer.ts'
 import { TopItems } from '../evaluation/top-items.ts'
 import type { Catalogue } from '../ranker/catalogue.ts'
 import { decodeLists, decoderMemory } from '../ranker/ega/decoder.ts'
@@ -21,7 +23,7 @@ const historiesOfRun = 64
 /** Order of equal scores. */
 const tieSeed = 0
 
-export interface EgaRecommender {
+export interface EgaRecommender extends CandidateScorer {
   readonly name: string
   readonly datasetDigest: string
   readonly itemIds: readonly string[]
@@ -52,15 +54,10 @@ const rankingGraph = (shape: GeneratorShape, items: Catalogue, flat: Float32Arra
   return graph
 }
 
-/** The items of the greatest scores, by leaf. */
-const bestItems = (
-  scores: Float32Array,
-  leafItem: Uint32Array,
-  taken: ReadonlySet<number>,
-  count: number,
-): Uint32Array => {
+/** The items of the greatest scores. */
+const bestItems = (scores: Float32Array, taken: ReadonlySet<number>, count: number): Uint32Array => {
   const top = new TopItems(count, tieSeed)
-  for (const [leaf, item] of leafItem.entries()) if (!taken.has(item)) top.offer(item, scores[leaf])
+  for (const [item, score] of scores.entries()) if (!taken.has(item)) top.offer(item, score)
   return top.ranked()
 }
 
@@ -71,6 +68,21 @@ export async function openEgaRecommender(artifact: Artifact, threads: number): P
   if (shape === null || weights.generator === undefined) throw new IncompleteModelError(digest, 'generator')
   const { items } = catalogue
   const session = await Session.create(writeModel(rankingGraph(shape, items, weights.generator)), { threads })
+  /** log z [items] of every item of the catalogue after each history. */
+  const scoresAfter = async (histories: readonly Uint32Array[]): Promise<Float32Array[]> => {
+    const asked = historyTensors(
+      shape,
+      histories.map((history) => ({ items: history })),
+    )
+    const { [historyInputs.creatives]: _unknown, ...inputs } = asked
+    const { logZ } = await session.run(inputs)
+    return histories.map((_, row) => {
+      const scores = new Float32Array(items.itemCount)
+      for (const [leaf, item] of items.trie.leafItem.entries())
+        scores[item] = (logZ.data as Float32Array)[row * items.itemCount + leaf]
+      return scores
+    })
+  }
   return {
     name: digest,
     datasetDigest,
@@ -79,18 +91,20 @@ export async function openEgaRecommender(artifact: Artifact, threads: number): P
       const lists: Uint32Array[] = []
       for (let from = 0; from < histories.length; from += historiesOfRun) {
         const batch = histories.slice(from, from + historiesOfRun)
-        const asked = historyTensors(
-          shape,
-          batch.map((history) => ({ items: history })),
-        )
-        const { [historyInputs.creatives]: _unknown, ...inputs } = asked
-        const { logZ } = await session.run(inputs)
-        for (const [row, history] of batch.entries()) {
-          const scores = (logZ.data as Float32Array).subarray(row * items.itemCount, (row + 1) * items.itemCount)
-          lists.push(bestItems(scores, items.trie.leafItem, new Set(history), count))
-        }
+        const scores = await scoresAfter(batch)
+        lists.push(...batch.map((history, row) => bestItems(scores[row], new Set(history), count)))
       }
       return lists
+    },
+    score: async (lists) => {
+      const scored: { final: Float32Array }[] = []
+      for (let from = 0; from < lists.length; from += historiesOfRun) {
+        const batch = lists.slice(from, from + historiesOfRun)
+        const scores = await scoresAfter(batch.map(({ history }) => history))
+        for (const [row, { candidates }] of batch.entries())
+          scored.push({ final: Float32Array.from(candidates, (item) => scores[row][item]) })
+      }
+      return scored
     },
     release: () => session.release(),
   }

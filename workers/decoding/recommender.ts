@@ -1,14 +1,16 @@
 // A trained model as a source of lists: the one way in for evaluation and serving alike.
 
 import type { ArtifactStore } from '../artifacts/store.ts'
+import type { CandidateScorer } from '../evaluation/sampled/candidate-scorer.ts'
 import { openModel, type RankerModel } from '../ranker/model-artifact.ts'
 import type { ExecutionProvider } from '../tensor/execution-provider.ts'
+import { scoreByDecoder } from './candidate-scores.ts'
 import { BeamDecoder, type DecodedList, type DecodeRequest } from './decoder.ts'
 
 export const defaultBeamSize = 50
 const defaultBatch = 64
 
-export interface ModelRecommender {
+export interface ModelRecommender extends CandidateScorer {
   /** Of the model's own artifact. */
   readonly name: string
   /** Whose item indices the recommender speaks. */
@@ -50,6 +52,7 @@ export const openRecommender = async (digest: string, options: RecommenderOption
       const requests = histories.map((history) => ({ history, count, excluded: history }))
       return (await decoder.decode(requests)).map(({ items }) => items)
     },
+    score: (lists) => scoreByDecoder(decoder, lists),
     decodeBatch: (requests) => decoder.decode(requests),
     release: () => decoder.release(),
   }

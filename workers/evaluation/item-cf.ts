@@ -2,6 +2,7 @@ import type { TrainingSequences } from '../data/co-occurrence.ts'
 import { coOccurrence, trainingCounts } from '../data/co-occurrence.ts'
 import { firstUnmasked, popularityOrder } from './popularity.ts'
 import type { Recommender } from './recommender.ts'
+import type { CandidateList, CandidateScorer, CandidateScores } from './sampled/candidate-scorer.ts'
 import { TopItems } from './top-items.ts'
 
 /** Most recent interactions that count, in training parts and in histories. */
@@ -17,14 +18,16 @@ const countSmoothing = 5
  * training parts, damped by popularity and summed over the history with a decay. Where it has too few items, popular
  * ones follow. On Amazon Beauty (leave-one-out, full ranking): R@10 .0847.
  */
-export function itemCf(sequences: TrainingSequences, seed: number): Recommender {
+export function itemCf(sequences: TrainingSequences, seed: number): Recommender & CandidateScorer {
   const counts = coOccurrence(sequences, {
     window: historyLength,
     historyLength,
     decay: trainingDecay,
     backward: backwardShare,
   })
-  const damping = Float64Array.from(trainingCounts(sequences), (count) => 1 / Math.sqrt(count + countSmoothing))
+  const popular = trainingCounts(sequences)
+  const mostPopular = popular.reduce((most, count) => Math.max(most, count), 1)
+  const damping = Float64Array.from(popular, (count) => 1 / Math.sqrt(count + countSmoothing))
   const order = popularityOrder(sequences, seed)
   const scores = new Float64Array(sequences.itemCount)
 
@@ -54,5 +57,19 @@ export function itemCf(sequences: TrainingSequences, seed: number): Recommender 
     return Uint32Array.from([...list, ...firstUnmasked(order, masked, count - list.length)])
   }
 
-  return { name: 'ItemCF', recommend: async (histories, count) => histories.map((history) => rank(history, count)) }
+  /** Candidates that nothing of the history leads to come after all others, by popularity. */
+  const score = ({ history, candidates }: CandidateList): CandidateScores => {
+    const touched = scoreHistory(history)
+    const final = Float32Array.from(candidates, (item) =>
+      scores[item] > 0 ? scores[item] : popular[item] / mostPopular - 1,
+    )
+    for (const item of touched) scores[item] = 0
+    return { final }
+  }
+
+  return {
+    name: 'ItemCF',
+    recommend: async (histories, count) => histories.map((history) => rank(history, count)),
+    score: async (lists) => lists.map(score),
+  }
 }

@@ -1,6 +1,7 @@
 import type { TrainingSequences } from '../data/co-occurrence.ts'
 import { trainingCounts } from '../data/co-occurrence.ts'
 import type { Recommender } from './recommender.ts'
+import type { CandidateScorer } from './sampled/candidate-scorer.ts'
 import { TopItems } from './top-items.ts'
 
 /** Items by their count in the training parts, most popular first; items without any at the end. */
@@ -23,11 +24,14 @@ export function firstUnmasked(order: Uint32Array, masked: ReadonlySet<number>, c
 }
 
 /** PopRec: the same list for everyone, less what they had. */
-export function popularity(sequences: TrainingSequences, seed: number): Recommender {
+export function popularity(sequences: TrainingSequences, seed: number): Recommender & CandidateScorer {
   const order = popularityOrder(sequences, seed)
+  const counts = trainingCounts(sequences)
   return {
     name: 'PopRec',
     recommend: async (histories, count) =>
       histories.map((history) => Uint32Array.from(firstUnmasked(order, new Set(history), count))),
+    score: async (lists) =>
+      lists.map(({ candidates }) => ({ final: Float32Array.from(candidates, (item) => counts[item]) })),
   }
 }

@@ -1,3 +1,13 @@
+import type { CandidateScorer } from './sampled/candidate-scorer.ts'
+
+/** When a history happened, in milliseconds since 1970, as far as that is known. */
+export interface HistoryTimes {
+  /** Of each item of the history. */
+  readonly historyTimes?: Float64Array
+  /** Of the request. */
+  readonly time?: number
+}
+
 /** Whatever ranks the catalogue for a history: a model or a baseline. */
 export interface Recommender {
   /** As it stands before the names of its metrics; empty for the model under test. */
@@ -5,19 +15,23 @@ export interface Recommender {
   /**
    * For each history (item indices, oldest first) the best `count` items, best first: no item of the history, no item
    * twice; fewer than `count` where the catalogue has no more.
+   * @param times of each history; most do not heed them
    */
-  recommend(histories: readonly Uint32Array[], count: number): Promise<Uint32Array[]>
+  recommend(histories: readonly Uint32Array[], count: number, times?: readonly HistoryTimes[]): Promise<Uint32Array[]>
 }
 
 /** One target to be found, given everything that its user did before. */
-export interface EvaluationCase {
+export interface EvaluationCase extends HistoryTimes {
   readonly user: number
   readonly history: Uint32Array
   readonly target: number
 }
 
-/** A trained model. Its item indices are those of the Dataset that it was trained on. */
-export interface TrainedRecommender extends Recommender {
+/**
+ * A trained model. Its item indices are those of the Dataset that it was trained on. One that cannot score given
+ * candidates has no `score`.
+ */
+export interface TrainedRecommender extends Recommender, Partial<CandidateScorer> {
   readonly datasetDigest: string
   /** Id by item index. */
   readonly itemIds: readonly string[]

@@ -5,7 +5,7 @@ import type { Comparison } from '../evaluation/evaluate.ts'
 export interface EvaluationPart {
   readonly metrics: readonly MeasuredMetric[]
   readonly comparisons: readonly Comparison[]
-  readonly summary: Partial<Pick<EvaluationSummary, 'cases' | 'market' | 'offPolicy'>>
+  readonly summary: Partial<Pick<EvaluationSummary, 'cases' | 'sampledLists' | 'market' | 'offPolicy'>>
   /** Fields of `metrics.json` beside those of the summary. */
   readonly described: Readonly<Record<string, unknown>>
   /** Writes the rows that the numbers are made of. */

@@ -3,31 +3,18 @@ import { join } from 'node:path'
 import type { JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
-import { evaluationCases, historyOf } from '../data/sequences.ts'
-import { openEgaRecommender } from '../decoding/ega-recommender.ts'
-import { openRecommender } from '../decoding/recommender.ts'
-import { championName, compare, type Ranked, rankTargets } from '../evaluation/evaluate.ts'
+import { evaluationCases, timedHistory, timeOf } from '../data/sequences.ts'
+import { compare, type Ranked, rankTargets } from '../evaluation/evaluate.ts'
 import { itemCf } from '../evaluation/item-cf.ts'
 import { translateItems } from '../evaluation/item-translation.ts'
 import { popularity } from '../evaluation/popularity.ts'
 import type { EvaluationCase, Recommender, TrainedRecommender } from '../evaluation/recommender.ts'
 import type { ProcessorContext } from './context.ts'
+import { checkSharesItems, forEachModel, modelsOf, type OpenModel } from './evaluation-models.ts'
 import type { EvaluationPart } from './evaluation-part.ts'
 import { JobError } from './job-error.ts'
 
 type Spec = Evaluation['spec']
-
-export type OpenModel = (
-  digest: string,
-  options: { store: ProcessorContext['store']; threads: number; beamSize: number; cutoff: number },
-) => Promise<TrainedRecommender>
-
-export const openTrained: OpenModel = async (digest, options) => {
-  const artifact = await options.store.open(digest)
-  if (artifact.manifest.metadata.architecture === 'EGAV2') return openEgaRecommender(artifact, options.threads)
-  const { name, model, datasetDigest, recommend, release } = await openRecommender(digest, options)
-  return { name, datasetDigest, itemIds: model.itemIds, recommend, release }
-}
 
 /** Ranks every target of the split among the whole catalogue: by the model, the champion and the baselines. */
 export async function evaluateRanking(
@@ -59,11 +46,15 @@ function casesOf(dataset: Dataset, split: Spec['split']): EvaluationCase[] {
     const message = `The ${split.toLowerCase()} part of the Dataset holds no interaction; change the split of the Dataset or spec.split.`
     throw new JobError('NoCases', message, { retryable: false })
   }
-  return Array.from({ length: columns.count }, (_, index) => ({
-    user: columns.user[index],
-    target: columns.target[index],
-    history: historyOf(dataset, columns, index),
-  }))
+  return Array.from({ length: columns.count }, (_, index) => {
+    const [user, position] = [columns.user[index], columns.position[index]]
+    return {
+      ...timedHistory(dataset, user, position),
+      ...timeOf(dataset.times?.[dataset.offsets[user] + position]),
+      user,
+      target: columns.target[index],
+    }
+  })
 }
 
 interface Task {
@@ -74,13 +65,10 @@ interface Task {
 
 /** Ranks of the model first, then of the champion, then of the baselines in the order of the spec. */
 async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, task: Task): Promise<Ranked[]> {
-  const { spec, inputs } = payload
-  const { dataset, cases } = task
+  const { spec } = payload
+  const { dataset, cases, openModel } = task
   const cutoff = Math.max(...spec.cutoffs)
-  const models = [
-    { digest: inputs.model, name: '', phase: 'Model' },
-    ...(inputs.champion === undefined ? [] : [{ digest: inputs.champion, name: championName, phase: 'Champion' }]),
-  ]
+  const models = modelsOf(payload)
   const totalSteps = cases.length * (spec.baselines.length + models.length)
   const ranked: Ranked[] = []
   const rank = async (recommender: Recommender, phase: string): Promise<void> => {
@@ -88,16 +76,9 @@ async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, tas
     const onBatch = (count: number) => context.progress({ phase, step: done + count, totalSteps })
     ranked.push({ name: recommender.name, ranks: await rankTargets(recommender, cases, { cutoff, onBatch }) })
   }
-  const { store, threads } = context
-  // One after another: two sets of weights in memory at once would need twice as much.
-  for (const { digest, name, phase } of models) {
-    const model = await task.openModel(digest, { store, threads, beamSize: spec.beamSize, cutoff })
-    try {
-      await rank(onItemsOf(dataset, model, name), phase)
-    } finally {
-      await model.release()
-    }
-  }
+  await forEachModel(payload, context, { openModel, cutoff }, (model, { name, phase }) =>
+    rank(onItemsOf(dataset, model, name), phase),
+  )
   const baselines = { PopRec: popularity, ItemCF: itemCf }
   for (const name of spec.baselines) await rank(baselines[name](dataset, spec.seed), name)
   return ranked
@@ -105,12 +86,9 @@ async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, tas
 
 /** A model of another revision of the data is translated by item ids. */
 function onItemsOf(dataset: Dataset, model: TrainedRecommender, name: string): Recommender {
-  const named: Recommender = { name, recommend: (histories, count) => model.recommend(histories, count) }
+  const named: Recommender = { name, recommend: (...asked) => model.recommend(...asked) }
   if (model.datasetDigest === dataset.digest) return named
-  if (!model.itemIds.some((id) => dataset.findItem(id) !== undefined)) {
-    const message = `No item of the Dataset is known to the model ${model.name}, which learned ${model.datasetDigest}: name a model of the same catalogue in spec.${name === '' ? 'model' : 'champion'}.`
-    throw new JobError('ModelOfOtherItems', message, { retryable: false })
-  }
+  checkSharesItems(dataset, model, name)
   return translateItems(named, model.itemIds, dataset.itemIds)
 }
 

@@ -7,10 +7,12 @@ import { openDataset } from '../data/dataset-reader.ts'
 import { type Comparison, championName, measurementsOf } from '../evaluation/evaluate.ts'
 import { judgeGates } from '../evaluation/gates.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
-import { egaMarketPorts } from './evaluation-ega.ts'
+import { auctionMarketPorts } from './evaluation-auction.ts'
 import { evaluateMarket } from './evaluation-market.ts'
+import { type OpenModel, openTrained } from './evaluation-models.ts'
 import type { EvaluationPart } from './evaluation-part.ts'
-import { evaluateRanking, type OpenModel, openTrained } from './evaluation-ranking.ts'
+import { evaluateRanking } from './evaluation-ranking.ts'
+import { evaluateSampled } from './evaluation-sampled.ts'
 import type { MarketPorts } from './market-ports.ts'
 
 type Spec = Evaluation['spec']
@@ -20,7 +22,7 @@ export interface EvaluationPorts extends MarketPorts {
   readonly openModel: OpenModel
 }
 
-const openAll: EvaluationPorts = { ...egaMarketPorts, openModel: openTrained }
+const openAll: EvaluationPorts = { ...auctionMarketPorts, openModel: openTrained }
 
 /** Measures a model, the champion and the baselines on one split, judges the gates, and publishes every number and every row. */
 export async function processEvaluation(
@@ -34,6 +36,8 @@ export async function processEvaluation(
   const dataset = await openDataset(source)
   const parts: EvaluationPart[] = []
   if (spec.ranking !== 'None') parts.push(await evaluateRanking(payload, context, dataset, opened.openModel))
+  if (spec.sampledLists !== undefined)
+    parts.push(await evaluateSampled({ ...payload, sampled: spec.sampledLists }, context, { source, dataset }, opened))
   if (spec.market !== undefined)
     parts.push(await evaluateMarket({ ...payload, market: spec.market }, context, { source, dataset }, opened))
   const metrics = parts.flatMap((part) => part.metrics)

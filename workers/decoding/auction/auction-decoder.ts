@@ -48,7 +48,7 @@ export interface AllocationSettings {
 }
 
 /** Milliseconds by part of the work, added up over runs. */
-export type StepTimes = Partial<Record<'candidates' | 'tokenBids' | 'graph', number>>
+export type StepTimes = Partial<Record<'candidates' | 'tokenBids' | 'graph' | 'lists', number>>
 
 /** Requests of one size, by their places among all. */
 interface SizeGroup {

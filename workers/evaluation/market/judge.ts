@@ -64,7 +64,10 @@ export interface MarketTruth {
   }): Required<ListChances>
 }
 
-export const truthJudge = (truth: MarketTruth): Judge => ({
-  name: 'Truth',
-  chances: async (lists) => lists.map(({ user, items, creatives }) => truth.clicks({ user, items, creatives })),
-})
+/** As the truth has any list. */
+export const judgeByTruth =
+  (truth: MarketTruth): JudgeLists =>
+  async (lists) =>
+    lists.map(({ user, items, creatives }) => truth.clicks({ user, items, creatives }))
+
+export const truthJudge = (truth: MarketTruth): Judge => ({ name: 'Truth', chances: judgeByTruth(truth) })

@@ -2,10 +2,10 @@
 // have earned?
 
 import type { Exposures, Market } from '../../data/market/market.ts'
+import type { GroupMetric, MetricGroup } from '../metric-group.ts'
 import type { LoggedActions } from '../off-policy/logged-actions.ts'
 import { calibrationBins, calibrationColumns } from './calibration.ts'
 import type { JudgeLists, RankedList } from './judge.ts'
-import type { GroupMetric, MetricGroup } from './metric-group.ts'
 import { addCalibrationMetric } from './outcome-metrics.ts'
 import { judgedColumn } from './outcomes.ts'
 import type { MarketRequest } from './requests.ts'

@@ -4,9 +4,9 @@
 // that fills its lists with ads is to be seen as such. The paper does not say which impressions it counts, so the same
 // over the impressions of ads alone stands beside, as AdRPM and AdCTR.
 
+import type { GroupMetric, MeanOf, MetricGroup } from '../metric-group.ts'
 import { calibrationBins, calibrationColumns } from './calibration.ts'
 import type { JudgeName } from './judge.ts'
-import type { GroupMetric, MeanOf, MetricGroup } from './metric-group.ts'
 import { type ChanceColumn, judgedColumn } from './outcomes.ts'
 import { columnOf, type Table } from './table.ts'
 

@@ -2,8 +2,8 @@
 // close to the value, and a few such ads decide it: only winners whose utility is above a floor count, how many were
 // left out is told, and measures without that weakness stand beside it.
 
+import type { GroupMetric, MeanOf, MetricGroup } from '../metric-group.ts'
 import type { JudgeName } from './judge.ts'
-import type { GroupMetric, MeanOf, MetricGroup } from './metric-group.ts'
 import { judgedColumn } from './outcomes.ts'
 import { ratioHalfWidth } from './sampling-rule.ts'
 import { columnOf, rowCount, type Table } from './table.ts'

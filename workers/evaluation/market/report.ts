@@ -2,12 +2,12 @@
 
 import type { MarketSummary, MeasuredMetric, OffPolicySummary } from '../../../crds/jobs.ts'
 import { type Comparison, championName } from '../evaluate.ts'
+import { compareGroups, type MetricGroup, measureGroup, type ResampleOptions } from '../metric-group.ts'
 import { type Estimator, estimatePolicy } from '../off-policy/estimate-policy.ts'
 import type { SupportRule } from '../off-policy/support.ts'
 import type { JudgeName } from './judge.ts'
 import { loggedActions, loggedGroup } from './logged-lists.ts'
 import type { MarketProgress } from './measure.ts'
-import { compareGroups, type MetricGroup, measureGroup, type ResampleOptions } from './metric-group.ts'
 import { outcomeGroup } from './outcome-metrics.ts'
 import { regretGroup } from './regret-metrics.ts'
 import type { Sampled } from './sampling-rule.ts'

@@ -3,7 +3,7 @@
 import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
-import { sequenceOf } from '../../data/sequences.ts'
+import { timedHistory, timeOf } from '../../data/sequences.ts'
 import { Random } from '../../tensor/random.ts'
 
 /** An auction with what only the advertisers know. */
@@ -42,7 +42,7 @@ export interface SampledRequests {
 }
 
 export function sampleRequests(
-  dataset: Pick<Dataset, 'events' | 'offsets'>,
+  dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
   market: Market,
   options: RequestOptions,
 ): SampledRequests {
@@ -57,7 +57,7 @@ export function sampleRequests(
 }
 
 function marketRequest(
-  dataset: Pick<Dataset, 'events' | 'offsets'>,
+  dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
   market: Market,
   index: number,
   { slots, constraints, bids: source }: RequestOptions,
@@ -73,7 +73,8 @@ function marketRequest(
   const items = Uint32Array.from(marketAds, (ad) => ads.item[ad])
   const sponsored = new Set(items)
   const auction: AuctionRequest = {
-    history: user === noUser ? new Uint32Array() : sequenceOf(dataset, user).subarray(0, end),
+    ...timedHistory(dataset, user, end),
+    ...timeOf(market.requests?.time?.[index]),
     ads: items,
     bids: source === 'Truthful' ? values : Float64Array.from(loggedBids),
     advertisers: Uint32Array.from(marketAds, (ad) => ads.advertiser[ad]),
@@ -85,7 +86,7 @@ function marketRequest(
 }
 
 /** Ads of the request with their bids; where the log names none, all that have a bid of their own. */
-function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Array; bid: Float32Array } {
+export function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Array; bid: Float32Array } {
   if (requests?.ads !== undefined) {
     const { offsets, ad, bid } = requests.ads
     return {
@@ -97,7 +98,8 @@ function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Arra
   return { ad, bid: Float32Array.from(ad, (each) => ads.bid[each]) }
 }
 
-function organicItems({ requests }: Market, index: number): Uint32Array {
+/** Of the request, in their fixed order. */
+export function organicItems({ requests }: Market, index: number): Uint32Array {
   const organic = requests?.organic
   return organic === undefined
     ? new Uint32Array()

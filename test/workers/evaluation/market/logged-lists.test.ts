@@ -6,9 +6,9 @@ import {
   loggedGroup,
   loggedTable,
 } from '../../../../workers/evaluation/market/logged-lists.ts'
-import { measureGroup } from '../../../../workers/evaluation/market/metric-group.ts'
 import { appendOutcomes, outcomeTable } from '../../../../workers/evaluation/market/outcomes.ts'
 import { columnOf } from '../../../../workers/evaluation/market/table.ts'
+import { measureGroup } from '../../../../workers/evaluation/metric-group.ts'
 import { smallMarket } from '../../processors/small-market.ts'
 import { auctionOf, gsp, positionMechanism } from './position-auction.ts'
 

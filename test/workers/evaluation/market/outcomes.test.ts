@@ -2,10 +2,10 @@ import { describe, expect, test } from 'vitest'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import { noUser } from '../../../../workers/data/market/market.ts'
 import { type Judge, modelJudge, truthJudge } from '../../../../workers/evaluation/market/judge.ts'
-import { compareGroups, measureGroup } from '../../../../workers/evaluation/market/metric-group.ts'
 import { outcomeGroup } from '../../../../workers/evaluation/market/outcome-metrics.ts'
 import { appendOutcomes, clustersOf, outcomeTable } from '../../../../workers/evaluation/market/outcomes.ts'
 import { columnOf, rowCount } from '../../../../workers/evaluation/market/table.ts'
+import { compareGroups, measureGroup } from '../../../../workers/evaluation/metric-group.ts'
 import { auctionOf, firstPrice, gsp, type Pricing, positionMechanism } from './position-auction.ts'
 
 const market = { exposure: [1, 0.5, 0.25], quality: (item: number) => (item >= 100 ? 0.4 : 0.2) }

@@ -1,12 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { modelJudge } from '../../../../workers/evaluation/market/judge.ts'
-import { measureGroup } from '../../../../workers/evaluation/market/metric-group.ts'
 import { appendRegrets, regretOf, regretTable } from '../../../../workers/evaluation/market/regret.ts'
 import { psiHalfWidth, regretGroup } from '../../../../workers/evaluation/market/regret-metrics.ts'
 import type { MarketRequest } from '../../../../workers/evaluation/market/requests.ts'
 import { ratioHalfWidth } from '../../../../workers/evaluation/market/sampling-rule.ts'
 import { columnOf } from '../../../../workers/evaluation/market/table.ts'
+import { measureGroup } from '../../../../workers/evaluation/metric-group.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 import { auctionOf, firstPrice, flat, gsp, type Pricing, positionMechanism, vcg } from './position-auction.ts'
 

@@ -69,3 +69,24 @@ test('its model allocates, prices and ranks the whole catalogue', async () => {
   expect(other).toHaveLength(model.itemCount)
   expect([...short]).toEqual([...list])
 })
+
+test('its model scores given candidates by their log-probability, whatever stands beside them', async () => {
+  const { artifact } = await train(world, spec)
+  const { itemCount } = await openEgaModel(await world.store.open(artifact.digest))
+  const recommender = await openEgaRecommender(await world.store.open(artifact.digest), 1)
+  const history = Uint32Array.of(1, 2)
+  const everything = Uint32Array.from({ length: itemCount }, (_, item) => item)
+  const few = Uint32Array.of(7, 3, 1, 20)
+  const [all, some, other] = await recommender.score([
+    { history, candidates: everything },
+    { history, candidates: few },
+    { history: new Uint32Array(), candidates: few },
+  ])
+  const [list] = await recommender.recommend([history], itemCount)
+  await recommender.release()
+  expect(all.final.reduce((sum, score) => sum + Math.exp(score), 0)).toBeCloseTo(1, 4)
+  expect([...some.final]).toEqual([...few].map((item) => all.final[item]))
+  expect([...other.final]).not.toEqual([...some.final])
+  const ordered = [...list].map((item) => all.final[item])
+  expect(ordered).toEqual(ordered.toSorted((a, b) => b - a))
+})

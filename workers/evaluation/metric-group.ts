@@ -1,15 +1,15 @@
 // Metrics as functions of sums over requests, so that one set of resamples gives all of them with their intervals, and
 // two systems on the same requests are compared in pairs.
 
-import type { MeasuredMetric } from '../../../crds/jobs.ts'
+import type { MeasuredMetric } from '../../crds/jobs.ts'
 import {
   bootstrap,
   estimateStatistic,
   estimateStatisticDifference,
   estimateStatisticGain,
   type Statistic,
-} from '../bootstrap.ts'
-import type { Comparison } from '../evaluate.ts'
+} from './bootstrap.ts'
+import type { Comparison } from './evaluate.ts'
 
 export type MeanOf = (column: string) => number
 
