@@ -41,7 +41,7 @@ function evaluationLines({ metadata, status }: Evaluation): string[] {
   )
   const sizes = [
     ...(status?.cases ? [`${status.cases} cases`] : []),
-    ...(status?.sampledLists ? [`${status.sampledLists.lists} lists of ${status.sampledLists.meanListSize}`] : []),
+    ...(status?.sampledLists ? [`${status.sampledLists.lists} lists of ${status.sampledLists.listSize} at most`] : []),
     ...(status?.market ? [`${status.market.requests} auctions`] : []),
   ]
   return [

@@ -27,6 +27,8 @@ const marketGate = (metric: string, spec: Record<string, unknown>, fields: Recor
   gates: [{ name: 'gate', metric, ...fields }],
 })
 
+const atLeastBaseline = { minRelativeToBaseline: { baseline: 'PopRec', value: '0' } }
+
 const eitherTokenizer = 'give exactly one of tokenizerRef and digest'
 const steps = (...given: object[]) => ({ rollout: { steps: given } })
 const metric = (fields: Record<string, unknown>) =>
@@ -233,15 +235,34 @@ export const kindExamples: Record<string, KindExample> = {
         change: gate({ minDifferenceToChampion: '0' }),
         message: 'a gate with minDifferenceToChampion needs champion',
       },
-      { change: { ranking: 'None' }, message: 'with ranking None there must be market' },
+      { change: { ranking: 'None' }, message: 'with ranking None there must be market or sampledLists' },
       { change: { offPolicy: {} }, message: 'offPolicy needs market' },
       { change: { ranking: 'None', market: {}, ...gate({ min: '0' }) }, message: 'needs ranking Full' },
       { change: marketGate('Truth/RPM', {}), message: 'a gate on a metric of the marketplace needs market' },
       { change: marketGate('OffPolicy/DR', { market: {} }), message: 'a gate on OffPolicy needs offPolicy' },
       { change: marketGate('HeldOut/RPM', { market: {} }), message: 'a gate on HeldOut needs market.evaluator' },
       {
-        change: marketGate('Truth/RPM', { market: {} }, { minRelativeToBaseline: { baseline: 'PopRec', value: '0' } }),
+        change: marketGate('Truth/RPM', { market: {} }, atLeastBaseline),
         message: 'a gate with minRelativeToBaseline is one on Recall or NDCG',
+      },
+      { change: marketGate('Sampled/HR@5', {}), message: 'a gate on Sampled or Consistency needs sampledLists' },
+      {
+        change: marketGate('Sampled/HR@20', { sampledLists: {} }),
+        message: 'the cutoff of every gate must be among cutoffs, those of sampledLists where it is on sampled lists',
+      },
+      {
+        change: marketGate('Sampled/ECPM-Quantile-NDCG@5', { sampledLists: { graded: {} } }),
+        message: 'a gate on an NDCG by eCPM needs sampledLists.graded with its gain',
+      },
+      {
+        change: marketGate('Consistency/Overlap@5', { sampledLists: {} }, atLeastBaseline),
+        message: 'a gate with minRelativeToBaseline is one on Recall or NDCG, or on Sampled',
+      },
+      { change: { sampledLists: { negatives: 'Request' } }, message: 'negatives Request needs targets Click' },
+      { change: { sampledLists: { listSize: 10 } }, message: 'no cutoff may exceed listSize' },
+      {
+        change: { market: { evaluator: { digest } }, sampledLists: { graded: { evaluator: { digest } } } },
+        message: 'name the evaluator once',
       },
       {
         change: { market: { audit: { maxRequests: 10 } } },
@@ -255,6 +276,10 @@ export const kindExamples: Record<string, KindExample> = {
       { market: { audit: { maxRequests: 0 }, bids: 'BestResponse' }, offPolicy: { clip: '10' } },
       marketGate('HeldOut/Psi', { market: { evaluator: { digest } } }, { max: '0.027' }),
       marketGate('OffPolicy/DR', { market: {}, offPolicy: {} }),
+      { ranking: 'None', sampledLists: { targets: 'Click', negatives: 'Request', listSize: 15, lists: 1000 } },
+      marketGate('Sampled/NDCG@15', { sampledLists: {} }, atLeastBaseline),
+      marketGate('Sampled/ECPM-RankNormalised-NDCG@1', { sampledLists: { graded: { evaluator: { digest } } } }),
+      marketGate('Consistency/RankDifferenceIQR', { sampledLists: {}, ranking: 'None' }, { max: '8' }),
       { champion: { digest }, ...gate({ minDifferenceToChampion: '-0.001' }) },
       gate({ min: '-0.5', max: '-0.5' }),
       { cutoffs: [1, 1000], gates: [{ name: 'gate', metric: 'NDCG@1000', min: '0' }] },
@@ -271,6 +296,7 @@ export const kindExamples: Record<string, KindExample> = {
       bootstrapSamples: 1001,
       seed: 2,
       ranking: 'None',
+      sampledLists: {},
       market: { requests: 10 },
       offPolicy: {},
       gates: [{ name: 'gate', metric: 'Recall@10', min: '0' }],
@@ -330,6 +356,10 @@ export const kindExamples: Record<string, KindExample> = {
         },
         {
           change: difference('Recall@20', [5, 10]),
+          message: 'the cutoff of every minimum difference must be among evaluationTemplate.cutoffs',
+        },
+        {
+          change: difference('Sampled/HR@5', [5, 10]),
           message: 'the cutoff of every minimum difference must be among evaluationTemplate.cutoffs',
         },
         {

@@ -29,39 +29,60 @@ export interface BootstrapOptions {
  * @param columns values by case, each as long as `users`
  */
 export function bootstrap(users: Uint32Array, columns: readonly Float64Array[], options: BootstrapOptions): Resamples {
-  const width = columns.length
-  const { sums, counts } = sumByUser(users, columns)
-  const userCount = counts.length
+  const { sums, cases } = sumByUser(users, columns)
+  const userCount = cases.length
   const random = new Random(options.seed, 'bootstrap')
   const resampled = columns.map(() => new Float64Array(options.samples))
-  const totals = new Float64Array(width)
-  for (let sample = 0; sample < options.samples; sample++) {
-    totals.fill(0)
-    let cases = 0
-    for (let draw = 0; draw < userCount; draw++) {
-      const user = random.below(userCount)
-      cases += counts[user]
-      for (let column = 0; column < width; column++) totals[column] += sums[user * width + column]
+  // How often each user is drawn comes first, for some samples at once: columns are then read in order, and not for each
+  // sample anew.
+  const drawn = new Float64Array(userCount * lanes)
+  for (let start = 0; start < options.samples; start += lanes) {
+    const count = Math.min(lanes, options.samples - start)
+    drawn.fill(0)
+    for (let lane = 0; lane < count; lane++)
+      for (let draw = 0; draw < userCount; draw++) drawn[random.below(userCount) * lanes + lane]++
+    const totals = innerProducts(drawn, cases)
+    for (const [column, values] of sums.entries()) {
+      const products = innerProducts(drawn, values)
+      for (let lane = 0; lane < count; lane++) resampled[column][start + lane] = products[lane] / totals[lane]
     }
-    for (let column = 0; column < width; column++) resampled[column][sample] = totals[column] / cases
   }
   const means = Float64Array.from(columns, (values) => values.reduce((sum, value) => sum + value, 0) / users.length)
   return { samples: options.samples, means, resampled }
 }
 
-/** Users with cases, numbered by first appearance: sums [users, columns] and number of cases. */
+/** Samples that are summed at once. */
+const lanes = 4
+
+/** @param drawn [users, lanes] @param values [users] */
+function innerProducts(drawn: Float64Array, values: Float64Array): readonly number[] {
+  let [first, second, third, fourth] = [0, 0, 0, 0]
+  for (let user = 0, at = 0; user < values.length; user++, at += lanes) {
+    const value = values[user]
+    first += drawn[at] * value
+    second += drawn[at + 1] * value
+    third += drawn[at + 2] * value
+    fourth += drawn[at + 3] * value
+  }
+  return [first, second, third, fourth]
+}
+
+/** Users with cases, numbered by first appearance: sums [columns] of [users], and number of cases [users]. */
 function sumByUser(users: Uint32Array, columns: readonly Float64Array[]) {
   const indexOf = new Map<number, number>()
-  for (const user of users) if (!indexOf.has(user)) indexOf.set(user, indexOf.size)
-  const sums = new Float64Array(indexOf.size * columns.length)
-  const counts = new Uint32Array(indexOf.size)
-  users.forEach((user, index) => {
-    const row = indexOf.get(user) ?? 0
-    counts[row]++
-    for (let column = 0; column < columns.length; column++)
-      sums[row * columns.length + column] += columns[column][index]
+  const rows = Uint32Array.from(users, (user) => {
+    const known = indexOf.get(user) ?? indexOf.size
+    indexOf.set(user, known)
+    return known
   })
-  return { sums, counts }
+  const sumOf = (values: Float64Array | undefined): Float64Array => {
+    const sums = new Float64Array(indexOf.size)
+    rows.forEach((row, index) => {
+      sums[row] += values === undefined ? 1 : values[index]
+    })
+    return sums
+  }
+  return { sums: columns.map(sumOf), cases: sumOf(undefined) }
 }
 
 /** Value below which a share of the sorted values lies, interpolated. */

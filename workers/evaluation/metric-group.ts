@@ -4,9 +4,11 @@
 import type { MeasuredMetric } from '../../crds/jobs.ts'
 import {
   bootstrap,
+  type Estimate,
   estimateStatistic,
   estimateStatisticDifference,
   estimateStatisticGain,
+  type Resamples,
   type Statistic,
 } from './bootstrap.ts'
 import type { Comparison } from './evaluate.ts'
@@ -39,9 +41,15 @@ export interface GroupMeasures {
   readonly unmeasured: string[]
 }
 
-/** A statistic over `columns` of which that at `offset + i` has the i-th name. */
-function statisticOf({ value }: GroupMetric, names: readonly string[], offset: number): Statistic {
-  const places = new Map(names.map((name, index) => [name, offset + index]))
+/** A group whose columns are the resampled ones from `first` on. */
+interface ResampledGroup {
+  readonly group: MetricGroup
+  readonly resamples: Resamples
+  readonly first: number
+}
+
+function statisticOf({ group, first }: ResampledGroup, { value }: GroupMetric): Statistic {
+  const places = new Map(Array.from(group.columns.keys(), (name, index) => [name, first + index]))
   return (mean) =>
     value((name) => {
       const place = places.get(name)
@@ -50,19 +58,55 @@ function statisticOf({ value }: GroupMetric, names: readonly string[], offset: n
     })
 }
 
-/** @param system how it stands before the names; empty for the model under test */
-export function measureGroup(group: MetricGroup, system: string, options: ResampleOptions): GroupMeasures {
+/** Groups over the first `requests` of the same requests, in one set of resamples. */
+function resampleGroups(groups: readonly MetricGroup[], requests: number, options: ResampleOptions): ResampledGroup[] {
+  const clusters = groups[0].clusters.subarray(0, requests)
+  const columns = groups.flatMap((group) => [...group.columns.values()].map((column) => column.subarray(0, requests)))
+  const resamples = bootstrap(clusters, columns, options)
+  let first = 0
+  return groups.map((group) => {
+    const resampled = { group, resamples, first }
+    first += group.columns.size
+    return resampled
+  })
+}
+
+const hasValue = ({ mean, low, high }: Estimate): boolean => [mean, low, high].every(Number.isFinite)
+
+const namedOf = (system: string, { name }: GroupMetric): string => (system === '' ? name : `${system} ${name}`)
+
+function measure(resampled: ResampledGroup, system: string): GroupMeasures {
   const measures: GroupMeasures = { metrics: [], unmeasured: [] }
-  if (group.clusters.length === 0) return { ...measures, unmeasured: group.metrics.map(({ name }) => name) }
-  const names = [...group.columns.keys()]
-  const resamples = bootstrap(group.clusters, [...group.columns.values()], options)
-  for (const metric of group.metrics) {
-    const { mean, low, high } = estimateStatistic(resamples, statisticOf(metric, names, 0))
-    const name = system === '' ? metric.name : `${system} ${metric.name}`
-    if ([mean, low, high].every(Number.isFinite)) measures.metrics.push({ name, value: mean, low, high })
+  for (const metric of resampled.group.metrics) {
+    const estimate = estimateStatistic(resampled.resamples, statisticOf(resampled, metric))
+    const name = namedOf(system, metric)
+    const { mean: value, low, high } = estimate
+    if (hasValue(estimate)) measures.metrics.push({ name, value, low, high })
     else measures.unmeasured.push(name)
   }
   return measures
+}
+
+function compare(ours: ResampledGroup, theirs: ResampledGroup, baseline: string): Comparison[] {
+  const { resamples } = ours
+  return ours.group.metrics.flatMap((metric) => {
+    const other = theirs.group.metrics.find(({ name }) => name === metric.name)
+    if (other === undefined) return []
+    const statistic = statisticOf(ours, metric)
+    const base = statisticOf(theirs, other)
+    const difference = estimateStatisticDifference(resamples, statistic, base)
+    if (!hasValue(difference)) return []
+    const relativeGain = estimateStatisticGain(resamples, statistic, base)
+    return [{ metric: metric.name, baseline, difference, relativeGain }]
+  })
+}
+
+/** @param system how it stands before the names; empty for the model under test */
+export function measureGroup(group: MetricGroup, system: string, options: ResampleOptions): GroupMeasures {
+  const requests = group.clusters.length
+  if (requests === 0) return { metrics: [], unmeasured: group.metrics.map((metric) => namedOf(system, metric)) }
+  const [resampled] = resampleGroups([group], requests, options)
+  return measure(resampled, system)
 }
 
 /** Metrics that both have, over the requests that both have measured: the first ones, as samples are taken in one order. */
@@ -74,17 +118,47 @@ export function compareGroups(
 ): Comparison[] {
   const requests = Math.min(group.clusters.length, other.clusters.length)
   if (requests === 0) return []
-  const columns = [...group.columns.values(), ...other.columns.values()].map((column) => column.subarray(0, requests))
-  const resamples = bootstrap(group.clusters.subarray(0, requests), columns, options)
-  const [names, otherNames] = [group, other].map((one) => [...one.columns.keys()])
-  return group.metrics.flatMap((metric) => {
-    const theirs = other.metrics.find(({ name }) => name === metric.name)
-    if (theirs === undefined) return []
-    const ours = statisticOf(metric, names, 0)
-    const base = statisticOf(theirs, otherNames, names.length)
-    const difference = estimateStatisticDifference(resamples, ours, base)
-    if (![difference.mean, difference.low, difference.high].every(Number.isFinite)) return []
-    const relativeGain = estimateStatisticGain(resamples, ours, base)
-    return [{ metric: metric.name, baseline, difference, relativeGain }]
-  })
+  const [ours, theirs] = resampleGroups([group, other], requests, options)
+  return compare(ours, theirs, baseline)
+}
+
+export interface NamedGroup {
+  /** Stands before the names of its metrics; empty for the model under test. */
+  readonly name: string
+  readonly group: MetricGroup
+}
+
+/** Systems that were all measured on the very same requests, the first against every other, in one set of resamples. */
+export function measureTogether(
+  systems: readonly NamedGroup[],
+  options: ResampleOptions,
+): GroupMeasures & { readonly comparisons: readonly Comparison[] } {
+  const requests = systems[0].group.clusters.length
+  const resampled = resampleGroups(
+    systems.map(({ group }) => group),
+    requests,
+    options,
+  )
+  const measures = resampled.map((one, index) => measure(one, systems[index].name))
+  const [ours, ...others] = resampled
+  return {
+    metrics: measures.flatMap(({ metrics }) => metrics),
+    unmeasured: measures.flatMap(({ unmeasured }) => unmeasured),
+    comparisons: others.flatMap((theirs, index) => compare(ours, theirs, systems[index + 1].name)),
+  }
+}
+
+/** Each metric from the means of its columns as they are, for what is known and no sample: an interval without width. */
+export function exactMeasures({ columns, metrics, clusters }: MetricGroup, system: string): GroupMeasures {
+  const means = new Map(
+    Array.from(columns, ([name, values]) => [name, values.reduce((sum, value) => sum + value, 0) / clusters.length]),
+  )
+  const measures: GroupMeasures = { metrics: [], unmeasured: [] }
+  for (const metric of metrics) {
+    const value = metric.value((column) => means.get(column) ?? Number.NaN)
+    const name = namedOf(system, metric)
+    if (Number.isFinite(value)) measures.metrics.push({ name, value, low: value, high: value })
+    else measures.unmeasured.push(name)
+  }
+  return measures
 }

@@ -12,7 +12,7 @@ import { popularity } from '../evaluation/popularity.ts'
 import type { TrainedRecommender } from '../evaluation/recommender.ts'
 import type { CandidateScorer, CandidateScores } from '../evaluation/sampled/candidate-scorer.ts'
 import { clickCases, nextItemCases, type SampledCase } from '../evaluation/sampled/cases.ts'
-import { isGraded } from '../evaluation/sampled/list-values.ts'
+import { gradedList, isGraded } from '../evaluation/sampled/list-values.ts'
 import { longestOf, type SampledList, type SampledLists, sampleLists } from '../evaluation/sampled/lists.ts'
 import {
   type DrawNegatives,
@@ -179,7 +179,10 @@ function summaryOf(
     listSize: longestOf(lists),
     meanListSize: sizes.reduce((sum, size) => sum + size, 0) / sizes.length,
     negatives,
-    ...(grades && { judge: grades.judge, ungraded: grades.gains.filter((gains) => !isGraded(gains)).length }),
+    ...(grades && {
+      judge: grades.judge,
+      ungraded: grades.gains.filter((gains) => !isGraded(gradedList(gains))).length,
+    }),
     unmeasured: [...unmeasured],
   }
 }

@@ -41,3 +41,19 @@ test('of a marketplace a few metrics are shown, as who knows most has judged it'
     'Took 3 s.',
   ])
 })
+
+test('sampled lists are shown with their size, and each metric with its level of chance', () => {
+  const metric = (name: string) => ({ name, value: '1', low: '0', high: '2' })
+  const names = [
+    'Sampled/HR@5',
+    'Consistency/RankDifference',
+    'Chance Sampled/HR@5',
+    'Chance Consistency/RankDifference',
+  ]
+  const status = { metrics: names.map(metric), sampledLists: { lists: 90, listSize: 30 } }
+  const evaluation = { apiVersion: 'v1', kind: 'Evaluation', metadata: { name: 'ads' }, status }
+  expect(resultScreen([evaluation as unknown as ShownObject], [], 3, []).slice(1, 6)).toEqual([
+    'Evaluation ads: NOT passed, 90 lists of 30 at most, 95 % intervals',
+    ...names.map((name) => `  ${name.padEnd(33)}        1   [0, 2]`),
+  ])
+})

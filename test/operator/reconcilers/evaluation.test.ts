@@ -61,6 +61,106 @@ describe('the inputs of an Evaluation', () => {
   })
 })
 
+describe('an Evaluation on sampled lists', () => {
+  type Lists = NonNullable<Evaluation['spec']['sampledLists']>
+  const lists = (fields: object): Partial<Evaluation['spec']> => ({
+    split: 'Test',
+    sampledLists: { targets: 'NextItem', negatives: 'Popularity', ...fields } as Lists,
+  })
+  const gate = { judgedBy: 'Estimate' as const, name: 'hits', min: '0' }
+
+  test('takes its held-out judge as an input, of its own or that of the market', () => {
+    const evaluator = { digest: digestOf('e') }
+    expect(resolve(evaluationOf(lists({ graded: { evaluator } })))).toMatchObject({
+      digests: { evaluator: digestOf('e') },
+    })
+    const named = evaluationOf(lists({ graded: { evaluator: { trainingRunRef: { name: 'held-out' } } } }))
+    expect(evaluationRun.dependencies(named)).toContainEqual({ kind: 'TrainingRun', name: 'held-out' })
+    const digestWith = (name: string) =>
+      inputDigestOf(
+        evaluationRun,
+        evaluationOf(lists({ graded: { evaluator: { trainingRunRef: { name } } } })),
+        { evaluator: digestOf('e') },
+        'engine',
+      )
+    expect(digestWith('one')).toBe(digestWith('another'))
+  })
+
+  test.each<[string, Partial<Evaluation['spec']>, RegExp]>([
+    [
+      'a gate is on lists that are not sampled',
+      { gates: [{ ...gate, metric: 'Sampled/HR@5' }] },
+      /gate "hits" is on Sampled\/HR@5.*spec\.sampledLists/,
+    ],
+    [
+      'negatives are of a request and targets are not',
+      lists({ negatives: 'Request' }),
+      /sampledLists\.targets to Click/,
+    ],
+    [
+      'two evaluators are named',
+      {
+        ...lists({ graded: { evaluator: { digest: digestOf('e') } } }),
+        market: { evaluator: { digest: digestOf('f') } } as never,
+      },
+      /are both set; name it in market alone/,
+    ],
+  ])('is refused where %s', (_, spec, message) => {
+    expect(resolve(evaluationOf(spec))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+
+  test.each<[string, object, KubernetesObject, RegExp]>([
+    [
+      'bids',
+      { graded: {} },
+      datasetOf(digestOf('a'), advertisingOf(['Bids'])),
+      /no bids, but spec\.sampledLists\.graded grades/,
+    ],
+    [
+      'advertising',
+      { targets: 'Click' },
+      datasetOf(digestOf('a')),
+      /no advertising tables.*spec\.sampledLists takes its targets/,
+    ],
+    ['clicks', { targets: 'Click' }, datasetOf(digestOf('a'), advertisingOf(['Exposures'])), /no exposed lists/],
+    ['a truth', { graded: { judge: 'Truth' } }, datasetOf(digestOf('a'), advertisingOf()), /graded\.judge is Truth/],
+    [
+      'requests of the part',
+      { targets: 'Click' },
+      datasetOf(digestOf('a'), advertisingOf([], { testRequests: 0 })),
+      /no request in its test part/,
+    ],
+  ])('is refused before anything is launched where the Dataset lacks %s', (_, fields, dataset, message) => {
+    expect(resolve(evaluationOf(lists(fields)), [dataset])).toEqual({
+      state: 'Invalid',
+      message: expect.stringMatching(message),
+    })
+  })
+
+  test('needs no market for next items, and no full ranking', () => {
+    const evaluation = evaluationOf({ ...lists({}), ranking: 'None', gates: [{ ...gate, metric: 'Sampled/HR@5' }] })
+    expect(resolve(evaluation, [datasetOf(digestOf('a'))])).toMatchObject({ state: 'Ready' })
+  })
+
+  test('tells in status how the lists came out', () => {
+    const sampledLists = {
+      lists: 9,
+      skipped: 0,
+      listSize: 30,
+      meanListSize: 29.5,
+      negatives: 'Uniform',
+      unmeasured: [],
+    }
+    const metrics = [{ name: 'Sampled/HR@1', value: 0.25, low: 0.2, high: 0.3 }]
+    const summary: EvaluationSummary = { cases: 0, metrics, sampledLists, gates: [] }
+    const artifact = { digest: digestOf('e'), sizeBytes: 1, summary, reused: false }
+    expect(evaluationRun.describe(artifact as never, {} as never, 0)).toMatchObject({
+      summary: 'Sampled/HR@1 0.2500 [0.2000, 0.3000]',
+      sampledLists: { ...sampledLists, meanListSize: '29.50' },
+    })
+  })
+})
+
 describe('an Evaluation of a marketplace', () => {
   const evaluator = { trainingRunRef: { name: 'held-out' } }
   const market = { evaluator } as NonNullable<Evaluation['spec']['market']>

@@ -21,26 +21,35 @@ export const ndcg = (rank: number, cutoff: number): number => (rank <= cutoff ? 
 
 export const ndcgByChance = (size: number, cutoff: number): number => discounts(cutoff, size) / size
 
-/** Whether a list has candidates of different gains: where all are alike, every order is the best. */
-export const isGraded = (gains: Float64Array): boolean => gains.some((gain) => gain !== gains[0])
-
-/** Most that the first `cutoff` places can hold. */
-const idealGain = (gains: Float64Array, cutoff: number): number =>
-  gains
-    .toSorted()
-    .toReversed()
-    .subarray(0, cutoff)
-    .reduce((sum, gain, before) => sum + gain * discount(before + 1), 0)
-
-/** NDCG with gains by candidate, of a list that `isGraded`. */
-export function gradedNdcg(ranks: Uint32Array, gains: Float64Array, cutoff: number): number {
-  const found = ranks.reduce((sum, rank, place) => (rank <= cutoff ? sum + gains[place] * discount(rank) : sum), 0)
-  return found / idealGain(gains, cutoff)
+/** Gains of a list by candidate, and in the best order. */
+export interface GradedList {
+  readonly gains: Float64Array
+  readonly best: Float64Array
 }
 
-export function gradedNdcgByChance(gains: Float64Array, cutoff: number): number {
+export const gradedList = (gains: Float64Array): GradedList => ({ gains, best: gains.toSorted().reverse() })
+
+/** Whether a list has candidates of different gains: where all are alike, every order is the best. */
+export const isGraded = ({ best }: GradedList): boolean => best.length > 0 && best[0] !== best[best.length - 1]
+
+/** Most that the first `cutoff` places can hold. */
+function idealGain({ best }: GradedList, cutoff: number): number {
+  let sum = 0
+  for (let before = 0; before < Math.min(cutoff, best.length); before++) sum += best[before] * discount(before + 1)
+  return sum
+}
+
+/** NDCG with gains by candidate, of a list that `isGraded`. */
+export function gradedNdcg(ranks: Uint32Array, list: GradedList, cutoff: number): number {
+  const { gains } = list
+  const found = ranks.reduce((sum, rank, place) => (rank <= cutoff ? sum + gains[place] * discount(rank) : sum), 0)
+  return found / idealGain(list, cutoff)
+}
+
+export function gradedNdcgByChance(list: GradedList, cutoff: number): number {
+  const { gains } = list
   const mean = gains.reduce((sum, gain) => sum + gain, 0) / gains.length
-  return (mean * discounts(cutoff, gains.length)) / idealGain(gains, cutoff)
+  return (mean * discounts(cutoff, gains.length)) / idealGain(list, cutoff)
 }
 
 /** Share of the first `cutoff` of one order that are among the first `cutoff` of the other. */
@@ -49,7 +58,7 @@ export function overlap(ranks: Uint32Array, others: Uint32Array, cutoff: number)
   return shared / Math.min(cutoff, ranks.length)
 }
 
-export const overlapByChance = hitByChance
+export const overlapByChance = (size: number, cutoff: number): number => hitByChance(size, cutoff)
 
 /** By difference 0, 1, ..: share of the candidates whose ranks in the two orders are so far apart. */
 export function rankDifferences(ranks: Uint32Array, others: Uint32Array): Float64Array {

@@ -2,7 +2,7 @@
 
 import type { MeasuredMetric } from '../../../crds/jobs.ts'
 import type { Comparison } from '../evaluate.ts'
-import { compareGroups, measureGroup, type ResampleOptions } from '../metric-group.ts'
+import { exactMeasures, measureTogether, type ResampleOptions } from '../metric-group.ts'
 import type { CandidateScores } from './candidate-scorer.ts'
 import { chanceGroup, type Judged, sampledGroup } from './sampled-group.ts'
 
@@ -18,7 +18,7 @@ export interface ScoredSystem {
 
 export interface SampledReport {
   readonly metrics: MeasuredMetric[]
-  /** The model against every other system; not against chance, whose value on a list is no draw but an expectation. */
+  /** The model against every other system; not against chance, which is an expectation and no draw. */
   readonly comparisons: readonly Comparison[]
   readonly unmeasured: readonly string[]
 }
@@ -30,20 +30,15 @@ export function reportSampled(
   others: readonly ScoredSystem[],
   options: ResampleOptions,
 ): SampledReport {
-  const group = sampledGroup(judged, model.scores)
+  const systems = [model, ...others].map(({ name, scores }) => ({ name, group: sampledGroup(judged, scores) }))
+  const measured = measureTogether(systems, options)
+  // Chance would have two orders of any list: it stands beside what the model is measured by.
+  const wanted = new Set(systems[0].group.metrics.map(({ name }) => name))
   const chance = chanceGroup(judged)
-  // Chance knows two orders of any list; it stands beside what the model is measured by.
-  const wanted = new Set(group.metrics.map(({ name }) => name))
-  const level = { ...chance, metrics: chance.metrics.filter(({ name }) => wanted.has(name)) }
-  const rivals = others.map(({ name, scores }) => ({ name, group: sampledGroup(judged, scores) }))
-  const measures = [
-    measureGroup(group, model.name, options),
-    measureGroup(level, chanceName, options),
-    ...rivals.map((rival) => measureGroup(rival.group, rival.name, options)),
-  ]
+  const level = exactMeasures({ ...chance, metrics: chance.metrics.filter(({ name }) => wanted.has(name)) }, chanceName)
   return {
-    metrics: measures.flatMap(({ metrics }) => metrics),
-    unmeasured: measures.flatMap(({ unmeasured }) => unmeasured),
-    comparisons: rivals.flatMap((rival) => compareGroups(group, rival.group, rival.name, options)),
+    metrics: [...measured.metrics, ...level.metrics],
+    unmeasured: [...measured.unmeasured, ...level.unmeasured],
+    comparisons: measured.comparisons,
   }
 }

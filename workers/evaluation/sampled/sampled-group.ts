@@ -6,6 +6,8 @@ import { tieOrder } from '../top-items.ts'
 import type { CandidateScores } from './candidate-scorer.ts'
 import type { GainName } from './gains.ts'
 import {
+  type GradedList,
+  gradedList,
   gradedNdcg,
   gradedNdcgByChance,
   hit,
@@ -40,7 +42,7 @@ export interface Judged {
 interface ListOrder {
   hit(cutoff: number): number
   ndcg(cutoff: number): number
-  gradedNdcg(gains: Float64Array, cutoff: number): number
+  gradedNdcg(graded: GradedList, cutoff: number): number
   /** Of the orders before and after the ranking; absent of a system that has one order alone. */
   readonly steps?: { overlap(cutoff: number): number; differences(): Float64Array } | undefined
 }
@@ -62,7 +64,7 @@ function orderByScores(
   return {
     hit: (cutoff) => hit(ranks[target], cutoff),
     ndcg: (cutoff) => ndcg(ranks[target], cutoff),
-    gradedNdcg: (gains, cutoff) => gradedNdcg(ranks, gains, cutoff),
+    gradedNdcg: (graded, cutoff) => gradedNdcg(ranks, graded, cutoff),
     steps: before && {
       overlap: (cutoff) => overlap(before, ranks, cutoff),
       differences: () => rankDifferences(before, ranks),
@@ -95,14 +97,15 @@ function groupOf(
   let hasSteps = lists.length > 0
   lists.forEach((list, index) => {
     const order = orderOf(list, index)
-    const gains = graded?.gains[index]
+    const grades = graded && gradedList(graded.gains[index])
+    const counts = grades !== undefined && isGraded(grades)
     for (const cutoff of cutoffs) {
       put(`hit@${cutoff}`, index, order.hit(cutoff))
       put(`ndcg@${cutoff}`, index, order.ndcg(cutoff))
-      if (gains) put(`graded@${cutoff}`, index, isGraded(gains) ? order.gradedNdcg(gains, cutoff) : 0)
+      if (grades) put(`graded@${cutoff}`, index, counts ? order.gradedNdcg(grades, cutoff) : 0)
       if (order.steps) put(`overlap@${cutoff}`, index, order.steps.overlap(cutoff))
     }
-    if (gains) put('graded', index, Number(isGraded(gains)))
+    if (grades) put('graded', index, Number(counts))
     order.steps?.differences().forEach((share, apart) => {
       put(differenceColumn(apart), index, share)
     })

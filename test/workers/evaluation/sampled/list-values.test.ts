@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  gradedList,
   gradedNdcg,
   gradedNdcgByChance,
   hit,
@@ -26,7 +27,7 @@ const orders = (size: number): Uint32Array[] =>
       )
 
 const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length
-const gains = Float64Array.of(0, 7, 1, 3)
+const gains = gradedList(Float64Array.of(0, 7, 1, 3))
 const all = orders(4)
 
 describe('the value of a list', () => {
@@ -62,13 +63,14 @@ describe('the value of a list', () => {
     fc.assert(
       fc.property(fc.array(fc.integer({ min: 0, max: 15 }), { minLength: 2, maxLength: 9 }), (values) => {
         const given = Float64Array.from(values)
-        fc.pre(isGraded(given))
+        const graded = gradedList(given)
+        fc.pre(isGraded(graded))
         const best = [...given.keys()].sort((a, b) => given[b] - given[a])
         const ranks = Uint32Array.from(given.keys(), (place) => best.indexOf(place) + 1)
         for (const cutoff of [1, 3, 9]) {
-          expect(gradedNdcg(ranks, given, cutoff)).toBeCloseTo(1, 12)
+          expect(gradedNdcg(ranks, graded, cutoff)).toBeCloseTo(1, 12)
           const reverse = ranks.map((rank) => values.length + 1 - rank)
-          expect(gradedNdcg(reverse, given, cutoff)).toBeLessThanOrEqual(1)
+          expect(gradedNdcg(reverse, graded, cutoff)).toBeLessThanOrEqual(1)
         }
       }),
     )

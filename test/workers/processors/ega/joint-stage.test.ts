@@ -1,9 +1,14 @@
 import { rm } from 'node:fs/promises'
+import { Value } from 'typebox/value'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { JobPayload } from '../../../../crds/jobs.ts'
+import { type Evaluation, evaluation } from '../../../../crds/kinds/evaluation.ts'
 import { openEga } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaRecommender } from '../../../../workers/decoding/ega-recommender.ts'
+import { processEvaluation } from '../../../../workers/processors/evaluation.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
-import { smallWorld, type World } from '../staged/small-world.ts'
+import { inputOf } from '../../artifacts/support.ts'
+import { contextIn, smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
 
 let world: World
@@ -89,4 +94,31 @@ test('its model scores given candidates by their log-probability, whatever stand
   expect([...other.final]).not.toEqual([...some.final])
   const ordered = [...list].map((item) => all.final[item])
   expect(ordered).toEqual(ordered.toSorted((a, b) => b - a))
+})
+
+test('its model is judged on sampled lists, graded by the truth and by a held-out judge', async () => {
+  const { artifact } = await train(world, spec)
+  const judges = { Truth: {}, HeldOut: { evaluator: artifact.digest } }
+  for (const [judge, inputs] of Object.entries(judges)) {
+    const wanted = Value.Default(evaluation.spec, {
+      model: { digest: artifact.digest },
+      datasetRef: { name: 'market' },
+      ranking: 'None',
+      sampledLists: { targets: 'Click', listSize: 8, cutoffs: [3], graded: { judge, organicValue: '0.5' } },
+      bootstrapSamples: 100,
+    }) as Evaluation['spec']
+    const payload: JobPayload<Evaluation['spec']> = {
+      ...{ kind: 'Evaluation', namespace: 'ads', name: 'test', uid: 'uid', attempt: 1, engine: 'test-engine' },
+      inputDigest: inputOf(judge),
+      spec: wanted,
+      inputs: { dataset: world.inputs.dataset, model: artifact.digest, ...inputs },
+    }
+    const { summary } = await processEvaluation(payload, contextIn(world))
+    expect(summary.sampledLists).toMatchObject({ listSize: 8, judge })
+    const names = summary.metrics.map(({ name }) => name).filter((name) => !/^(PopRec|Chance)/.test(name))
+    expect(names).toEqual(['Sampled/HR@3', 'Sampled/NDCG@3', 'Sampled/ECPM-RankNormalised-NDCG@3'])
+    const graded = summary.metrics.find(({ name }) => name === names[2])
+    expect(graded?.value).toBeGreaterThan(0)
+    expect(graded?.value).toBeLessThan(1)
+  }
 })
