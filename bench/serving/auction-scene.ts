@@ -11,7 +11,7 @@ import { openEgaModel } from '../../workers/ranker/ega/ega-artifact.ts'
 import { initialParameters } from '../../workers/tensor/parameters.ts'
 import { Random } from '../../workers/tensor/random.ts'
 import { contextIn } from '../recommendation/pipeline.ts'
-import { publishRandomEga } from './random-ega.ts'
+import { publishRandomModel } from './random-model.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 
 export interface AuctionSize {
@@ -48,7 +48,7 @@ export async function openAuctionScene(
 ): Promise<AuctionScene> {
   const threads = availableParallelism()
   const context = await contextIn(folder, progress)
-  const made = await publishRandomEga(context, {
+  const made = await publishRandomModel(context, {
     dataset: {
       source: { simulation: { users, items, seed: 1 } },
       minInteractionsPerUser: 1,

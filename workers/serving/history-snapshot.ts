@@ -3,7 +3,8 @@
 import { createReadStream } from 'node:fs'
 import { createInterface } from 'node:readline'
 import type { Artifact } from '../artifacts/store.ts'
-import { readUint32File } from '../data/binary-files.ts'
+import { readFloat64File, readUint32File } from '../data/binary-files.ts'
+import { filesOf } from '../data/dataset-reader.ts'
 import { DATASET_FILES } from '../data/export-dataset.ts'
 
 export interface HistorySnapshot {
@@ -12,12 +13,17 @@ export interface HistorySnapshot {
   readonly events: Uint32Array
   /** All items of the user, oldest first, as a view; undefined for an unknown user. */
   historyOf(user: string): Uint32Array | undefined
+  /** When each was taken, milliseconds since 1970; undefined for an unknown user, and where the Dataset has no times. */
+  timesOf(user: string): Float64Array | undefined
 }
 
 /** @param artifact the opened Dataset */
 export async function openHistorySnapshot(artifact: Artifact): Promise<HistorySnapshot> {
   const offsets = await readUint32File(artifact.path(DATASET_FILES.offsets))
   const events = await readUint32File(artifact.path(DATASET_FILES.events))
+  const times = filesOf(artifact).has(DATASET_FILES.times)
+    ? await readFloat64File(artifact.path(DATASET_FILES.times))
+    : undefined
   const rows = new Map<string, number>()
   const input = createReadStream(artifact.path(DATASET_FILES.users))
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))
@@ -28,6 +34,10 @@ export async function openHistorySnapshot(artifact: Artifact): Promise<HistorySn
     historyOf: (user) => {
       const row = rows.get(user)
       return row === undefined ? undefined : events.subarray(offsets[row], offsets[row + 1])
+    },
+    timesOf: (user) => {
+      const row = rows.get(user)
+      return row === undefined ? undefined : times?.subarray(offsets[row], offsets[row + 1])
     },
   }
 }

@@ -15,6 +15,12 @@ export interface ServedModel {
   readonly firstCodes: FirstCodes
   /** Items of a known user, oldest first; undefined for an unknown one. */
   historyOf(user: string): Uint32Array | undefined
+  /** When things happen, in milliseconds since 1970, for a model that heeds it. */
+  readonly times?: {
+    /** When each item of a known user was taken; undefined where nobody knows. */
+    of(user: string): Float64Array | undefined
+    now(): number
+  }
   /** Of a model that answers with priced lists; the model is then asked by it alone. */
   readonly auction?: ServedAuction
   /** A list for each request, in their order. */

@@ -21,6 +21,9 @@ describe('a model for serving', () => {
     const dataset = await openDataset(artifact)
     const snapshot = await openHistorySnapshot(artifact)
     expect(snapshot.userCount).toBe(dataset.userCount)
+    for (const [user, id] of dataset.userIds.entries())
+      expect(snapshot.timesOf(id)).toEqual(dataset.times?.slice(dataset.offsets[user], dataset.offsets[user + 1]))
+    expect(snapshot.timesOf('nobody')).toBeUndefined()
     const model = await loadModel(tiny.digest, options())
     try {
       for (const [user, id] of dataset.userIds.entries()) expect(model.historyOf(id)).toEqual(sequenceOf(dataset, user))

@@ -24,7 +24,7 @@ export interface ResolvedAuction {
 export interface AuctionScene {
   readonly model: Pick<AuctionModel, 'limits' | 'organic'>
   readonly catalogue: AuctionCatalogue
-  readonly lookup: Pick<ServedModel, 'findItem' | 'historyOf'>
+  readonly lookup: Pick<ServedModel, 'findItem' | 'historyOf' | 'times'>
   readonly settings: AuctionSettings
   readonly pacer: Pick<BudgetPacer, 'admit'>
   /** Of the request: the same key gets the same draws of pacing. */
@@ -52,6 +52,7 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
   return {
     request: {
       history,
+      ...momentOf(request.user, history, lookup),
       ads: columns.items,
       bids: columns.bids,
       advertisers: columns.advertisers,
@@ -69,6 +70,19 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
     skipped,
     market: scene.catalogue.market,
   }
+}
+
+/** When the view and what was before it happened, as far as that is known. */
+function momentOf(
+  user: RankRequest['user'],
+  history: Uint32Array,
+  { times }: AuctionScene['lookup'],
+): Pick<AuctionRequest, 'historyTimes' | 'time'> {
+  if (times === undefined) return {}
+  const historyTimes = user?.history === undefined && user?.id !== undefined ? times.of(user.id) : undefined
+  if (historyTimes !== undefined) return { historyTimes, time: times.now() }
+  // How long after a history without times the view is, nobody knows.
+  return history.length === 0 ? { time: times.now() } : {}
 }
 
 /** In one pass: a request may have thousands of ads, and callbacks over iterators take most of the time. */

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { contextIn } from '../../../../bench/recommendation/pipeline.ts'
-import { publishRandomEga, type RandomEgaSpecs } from '../../../../bench/serving/random-ega.ts'
+import { publishRandomModel, type RandomModelSpecs } from '../../../../bench/serving/random-model.ts'
 import type { RankEntry } from '../../../../crds/rank.ts'
 import type { ProcessorContext } from '../../../../workers/processors/context.ts'
 import { loadModel } from '../../../../workers/serving/load-model.ts'
@@ -11,7 +11,7 @@ import type { ServedModel } from '../../../../workers/serving/served-model.ts'
 import { SessionThread } from '../../../../workers/tensor/session-thread.ts'
 import { modelScene, settingsText } from './scene.ts'
 
-const specs: RandomEgaSpecs = {
+const specs: RandomModelSpecs = {
   dataset: {
     source: { simulation: { users: 60, items: 60, seed: 3 } },
     minInteractionsPerUser: 1,
@@ -33,7 +33,7 @@ const specs: RandomEgaSpecs = {
 }
 
 const ega = { ...specs.training, model: (specs.training as { model: { ega: object } }).model }
-const withEga = (changes: object, stages?: object): RandomEgaSpecs => ({
+const withEga = (changes: object, stages?: object): RandomModelSpecs => ({
   ...specs,
   training: {
     ...ega,
@@ -56,8 +56,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function load(made: RandomEgaSpecs): Promise<ServedModel> {
-  const { digest } = await publishRandomEga(context, made)
+async function load(made: RandomModelSpecs): Promise<ServedModel> {
+  const { digest } = await publishRandomModel(context, made)
   const model = await loadModel(digest, { store: context.store, threads: 1, beamSize: 50, maxBatchSize: 4 })
   models.push(model)
   return model
@@ -148,7 +148,7 @@ test('a cascade answers, prices by GSP and takes no weights of tokens', async ()
 })
 
 test('a model that only judges is not served', async () => {
-  const { digest } = await publishRandomEga(context, withEga({}, { reward: {} }))
+  const { digest } = await publishRandomModel(context, withEga({}, { reward: {} }))
   const options = { store: context.store, threads: 1, beamSize: 50, maxBatchSize: 4 }
   await expect(loadModel(digest, options)).rejects.toMatchObject({
     reason: 'IncompleteModel',

@@ -2,17 +2,19 @@ import { describe, expect, it } from 'vitest'
 import type { LiveAuctionSettings } from '../../../../crds/auction-settings.ts'
 import type { RankRequest, SkippedReason } from '../../../../crds/rank.ts'
 import { indexMarket } from '../../../../workers/serving/auction/catalogue.ts'
-import { resolveAuction } from '../../../../workers/serving/auction/resolve.ts'
+import { type AuctionScene, resolveAuction } from '../../../../workers/serving/auction/resolve.ts'
 import { settingsFor } from '../../../../workers/serving/auction/settings.ts'
 import { FakePacer, fakeAuction, findItem, historyOf, itemIds, market } from './fake-auction.ts'
 
 interface SceneOptions {
+  /** Of a model that heeds times. */
+  readonly times?: AuctionScene['lookup']['times']
   readonly settings?: LiveAuctionSettings
   readonly factors?: Record<number, number>
   readonly limits?: { slots: number; ads: number; organic: number }
 }
 
-function resolve(request: RankRequest, { settings = {}, factors = {}, limits }: SceneOptions = {}) {
+function resolve(request: RankRequest, { settings = {}, factors = {}, limits, times }: SceneOptions = {}) {
   const { model } = fakeAuction(limits ? { limits } : {})
   const excluded: SkippedReason[] = []
   const pacer = new FakePacer()
@@ -20,7 +22,7 @@ function resolve(request: RankRequest, { settings = {}, factors = {}, limits }: 
   const resolved = resolveAuction(request, {
     model,
     catalogue: indexMarket(market),
-    lookup: { findItem, historyOf },
+    lookup: { findItem, historyOf, ...(times ? { times } : {}) },
     settings: settingsFor({ revision: 'r', settings, pods: 1 }, model),
     pacer,
     key: 'feed q',
@@ -190,4 +192,26 @@ it('constraints and reserves are those of the request, else of the settings, els
   expect(request.constraints).toEqual({ maxAds: 3, minGap: 1, maxPerAdvertiser: 1 })
   expect([...(request.slotReserves ?? [])]).toEqual([1, 0.5, 0, 0])
   expect([...(request.adReserves ?? [])]).toEqual([0.1, 0.1, 0.1, 0.1, 0.1])
+})
+
+describe('the moment of a request', () => {
+  const known = Float64Array.of(1000, 2000)
+  const times = { of: (user: string) => (user === 'anna' ? known : undefined), now: () => 5000 }
+  const momentOf = (user: RankRequest['user'], given: typeof times | undefined = times) => {
+    const { request } = resolve({ ...(user ? { user } : {}) }, given ? { times: given } : {})
+    return { historyTimes: request.historyTimes, time: request.time }
+  }
+
+  it('is told with the times of a known user, and with no history at all', () => {
+    expect(momentOf({ id: 'anna' })).toEqual({ historyTimes: known, time: 5000 })
+    expect(momentOf(undefined)).toEqual({ historyTimes: undefined, time: 5000 })
+  })
+
+  it('is not told where the history has no times, nor to a model that heeds none', () => {
+    const nothing = { historyTimes: undefined, time: undefined }
+    expect(momentOf({ id: 'anna', history: ['item-1'] })).toEqual(nothing)
+    expect(momentOf({ id: 'anna' }, { ...times, of: () => undefined })).toEqual(nothing)
+    const { request } = resolve({ user: { id: 'anna' } })
+    expect(request.historyTimes ?? request.time).toBeUndefined()
+  })
 })

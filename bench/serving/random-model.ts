@@ -1,0 +1,86 @@
+import { Value } from 'typebox/value'
+import type { JobPayload, TrainingSummary } from '../../crds/jobs.ts'
+import { type Dataset, dataset as datasetKind } from '../../crds/kinds/dataset.ts'
+import { type TokenizerBuild, tokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
+import { type TrainingRun, trainingRun } from '../../crds/kinds/training-run.ts'
+import { paymentLayout } from '../../workers/auction/payment-network/shape.ts'
+import { rewardLayout } from '../../workers/auction/reward-model/shape.ts'
+import type { ProcessorContext, ProcessorOutcome } from '../../workers/processors/context.ts'
+import { processDataset } from '../../workers/processors/dataset.ts'
+import { openEgaInputs } from '../../workers/processors/ega/inputs.ts'
+import { publishEga } from '../../workers/processors/ega/publish.ts'
+import { openOneRankerInputs } from '../../workers/processors/one-ranker/inputs.ts'
+import { publishOneRanker } from '../../workers/processors/one-ranker/publish.ts'
+import { processTokenizerBuild } from '../../workers/processors/tokenizer-build.ts'
+import { generatorLayout } from '../../workers/ranker/ega/generator-shape.ts'
+import { oneRankerLayout } from '../../workers/ranker/one-ranker/shape.ts'
+import { initialParameters, type ParameterLayout } from '../../workers/tensor/parameters.ts'
+import { work } from '../recommendation/pipeline.ts'
+
+export interface RandomModel {
+  /** Of the model. */
+  readonly digest: string
+  readonly dataset: string
+}
+
+/** Specs; what they leave out has its default. */
+export interface RandomModelSpecs {
+  readonly dataset: object
+  readonly tokenizer: object
+  readonly training: object
+}
+
+const defaulted = <Spec>(kind: { readonly spec: object }, spec: object): Spec =>
+  Value.Default(kind.spec as never, structuredClone(spec)) as Spec
+
+/**
+ * A model of EGA-V2 or OneRanker over a simulated marketplace with weights as they are drawn: as fast as a trained one,
+ * and as large.
+ */
+export async function publishRandomModel(context: ProcessorContext, specs: RandomModelSpecs): Promise<RandomModel> {
+  const datasetRef = { name: 'random' }
+  const asked = defaulted<Dataset['spec']>(datasetKind, specs.dataset)
+  const dataset = (await work(context, 'Dataset', processDataset, asked, {})).artifact.digest
+  const codes = defaulted<TokenizerBuild['spec']>(tokenizerBuild, { datasetRef, ...specs.tokenizer })
+  const tokenizer = (await work(context, 'TokenizerBuild', processTokenizerBuild, codes, { dataset })).artifact.digest
+  const spec = defaulted<TrainingRun['spec']>(trainingRun, {
+    ...{ datasetRef, tokenizerRef: { name: 'random' } },
+    ...specs.training,
+  })
+  const publish = spec.model.architecture === 'OneRanker' ? publishOneRankerAtRandom : publishEgaAtRandom
+  const { artifact } = await work(context, 'TrainingRun', publish, spec, { dataset, tokenizer })
+  return { digest: artifact.digest, dataset }
+}
+
+type Publish = (
+  payload: JobPayload<TrainingRun['spec']>,
+  ports: ProcessorContext,
+) => Promise<ProcessorOutcome<TrainingSummary>>
+
+/** Undefined of a network that there is none of. */
+const drawn = <Shape>(shape: Shape | null, layoutOf: (shape: Shape) => ParameterLayout, seed: number) =>
+  shape === null ? undefined : initialParameters(layoutOf(shape), seed)
+
+const publishEgaAtRandom: Publish = async (payload, ports) => {
+  const inputs = await openEgaInputs(payload, ports)
+  const { generator, reward, payment } = inputs.model.shapes
+  const { seed } = payload.spec
+  const weights = {
+    generator: drawn(generator, generatorLayout, seed),
+    reward: drawn(reward, rewardLayout, seed),
+    payment: drawn(payment, paymentLayout, seed),
+  }
+  return publishEga(payload, ports, { inputs, weights, stages: [] })
+}
+
+const publishOneRankerAtRandom: Publish = async (payload, ports) => {
+  const inputs = await openOneRankerInputs(payload, ports)
+  const { ranker, reward, payment } = inputs.model.shapes
+  const { seed } = payload.spec
+  const weights = {
+    ranker: drawn(ranker, oneRankerLayout, seed),
+    reward: drawn(reward, rewardLayout, seed),
+    payment: drawn(payment, paymentLayout, seed),
+  }
+  return publishOneRanker(payload, ports, { inputs, weights, stages: [] })
+}

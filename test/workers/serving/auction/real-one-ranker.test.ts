@@ -1,0 +1,142 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import { contextIn } from '../../../../bench/recommendation/pipeline.ts'
+import { publishRandomModel, type RandomModelSpecs } from '../../../../bench/serving/random-model.ts'
+import type { RankEntry } from '../../../../crds/rank.ts'
+import {
+  openAuctionModel,
+  openAuctionRecommender,
+  openJudge,
+} from '../../../../workers/decoding/auction/open-auction-model.ts'
+import type { ProcessorContext } from '../../../../workers/processors/context.ts'
+import { loadModel } from '../../../../workers/serving/load-model.ts'
+import type { ServedModel } from '../../../../workers/serving/served-model.ts'
+import { SessionThread } from '../../../../workers/tensor/session-thread.ts'
+import { modelScene, settingsText } from './scene.ts'
+
+const specs: RandomModelSpecs = {
+  dataset: {
+    source: { simulation: { users: 60, items: 60, seed: 3 } },
+    minInteractionsPerUser: 1,
+    advertising: { simulation: { seed: 3, sponsoredPercent: 40, adsPerRequest: 10, organicPerRequest: 10, slots: 4 } },
+  },
+  tokenizer: {
+    features: { text: { dimensions: 8 } },
+    ...{ levels: 2, codebookSize: 8 },
+    creatives: { levels: 1, codebookSize: 8 },
+  },
+  training: {
+    model: {
+      ...{ architecture: 'OneRanker', layers: 1, hiddenSize: 16, heads: 2, feedForwardSize: 16, historyLength: 4 },
+      oneRanker: {
+        ...{ listLength: 4, historyTokens: 'Summed', interestTokens: 2, fakeItems: 4, refinementLayers: 1 },
+        objective: { organic: '1' },
+        constraints: { maxAds: 3 },
+      },
+    },
+    stages: { pretrain: {}, reward: {}, ranking: {}, payment: {} },
+  },
+}
+
+let folder: string
+let context: ProcessorContext
+let digest: string
+let served: ServedModel
+
+const optionsOf = (more: object = {}) => ({ store: context.store, threads: 1, beamSize: 50, maxBatchSize: 4, ...more })
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'real-one-ranker-'))
+  context = { ...(await contextIn(folder, () => {})), threads: 1 }
+  digest = (await publishRandomModel(context, specs)).digest
+  served = await loadModel(digest, optionsOf())
+})
+
+afterAll(async () => {
+  await served?.release()
+  await rm(folder, { recursive: true, force: true })
+})
+
+const isAd = ({ ad }: RankEntry): boolean => ad !== undefined
+
+describe('a model of OneRanker', () => {
+  test('answers as a model of EGA-V2 does: priced ads and organic items, each in a creative, with reasons', async () => {
+    const { rank } = modelScene(served)
+    const { entries, auction, timings } = await rank({ slots: 4, explain: true })
+    expect(entries.map(({ position }) => position)).toEqual([1, 2, 3, 4])
+    expect(entries.filter(isAd).length).toBeGreaterThan(0)
+    expect(entries.filter(isAd).length).toBeLessThanOrEqual(3)
+    for (const { ad, item, creative, score, bid = 0, payment = 0, pCtr = 0, pCtrCreative = 0, explain } of entries) {
+      expect(creative).toContain(item)
+      expect(pCtr).toBeGreaterThan(0)
+      expect(pCtrCreative).toBeGreaterThan(0)
+      expect(score).toBeLessThan(0)
+      expect(explain?.weight).toBe(1)
+      if (ad === undefined) continue
+      for (const price of [payment, explain?.gsp, explain?.vcg]) {
+        expect(price).toBeGreaterThanOrEqual(0)
+        expect(price).toBeLessThanOrEqual(bid + 1e-9)
+      }
+      expect(explain?.rewardWithout).toBeGreaterThan(0)
+    }
+    expect(auction).toMatchObject({ paymentRule: 'PaymentNetwork', listsConsidered: 1 + entries.filter(isAd).length })
+    expect(auction?.alpha ?? auction?.beta).toBeUndefined()
+    expect(Object.keys(timings.steps ?? {}).sort()).toEqual(['graph', 'lists'])
+  })
+
+  test('prices by any rule, takes other reserves and objectives without another session, and no weights of tokens', async () => {
+    const { rank, ranker, metric } = modelScene(served)
+    await rank({ slots: 4 })
+    const created = vi.spyOn(SessionThread, 'create')
+    for (const paymentRule of ['GSP', 'VCG', 'FirstPrice', 'CriticalBid'] as const) {
+      ranker.takeAuctionSettings(settingsText({ paymentRule }))
+      const { entries, auction } = await rank({ slots: 4 })
+      expect(auction?.paymentRule).toBe(paymentRule)
+      for (const { bid = 0, payment = 0 } of entries) expect(payment).toBeLessThanOrEqual(bid)
+      if (paymentRule === 'FirstPrice') for (const { bid, payment } of entries) expect(payment).toBe(bid)
+    }
+    ranker.takeAuctionSettings(settingsText({ reward: { lambdaOrganic: '100000' } }))
+    expect((await rank({ slots: 4 })).entries.some(isAd)).toBe(false)
+    ranker.takeAuctionSettings(settingsText({ alpha: '1' }))
+    expect(await metric('adloom_auction_settings_refused')).toEqual([expect.stringContaining('NoTokenBids')])
+    expect(created).not.toHaveBeenCalled()
+    created.mockRestore()
+  })
+
+  test('answers requests of several sizes in one call, each as alone, and a known user by what was kept', async () => {
+    const { rank, post } = modelScene(served)
+    const asked = [
+      { slots: 2, user: { id: 'user-1' } },
+      { slots: 4, user: { history: ['item-1', 'item-2'] } },
+      { slots: 2, constraints: { maxAds: 0 } },
+    ]
+    const together = (await post(asked)).json<Awaited<ReturnType<typeof rank>>[]>()
+    for (const [index, request] of asked.entries()) {
+      const alone = await rank(request)
+      expect(together[index].entries.map(({ item }) => item)).toEqual(alone.entries.map(({ item }) => item))
+      expect(alone.entries[0].score).toBeCloseTo(together[index].entries[0].score, 5)
+    }
+    expect(together[2].entries.some(isAd)).toBe(false)
+  })
+
+  test('is not served with a bound on lists, which it does not search', async () => {
+    const asked = loadModel(digest, optionsOf({ auction: { candidateLists: 8 } }))
+    await expect(asked).rejects.toMatchObject({ retryable: false, message: expect.stringContaining('candidateLists') })
+  })
+
+  test('is opened by its digest for auctions, full ranking and judging alike', async () => {
+    const { store } = context
+    const opened = await openAuctionModel(digest, { store, threads: 1, maxBatch: 4 })
+    expect(opened).toMatchObject({ slots: 4, bidding: 'None', hasPaymentNetwork: true })
+    const recommender = await openAuctionRecommender(await store.open(digest), 1)
+    const [list] = await recommender.recommend([Uint32Array.of(1, 2)], 5)
+    expect(new Set(list).size).toBe(5)
+    const { scorer, datasetDigest } = await openJudge(digest, { store, threads: 1 })
+    expect(datasetDigest).toBe(opened.datasetDigest)
+    const isShown = { history: Uint32Array.of(1), items: Uint32Array.of(2), isAd: Uint8Array.of(1) }
+    expect((await scorer.score([isShown]))[0].pCtr).toHaveLength(1)
+    for (const each of [opened, recommender, scorer]) await each.release()
+  })
+})
