@@ -66,6 +66,13 @@ export function chosenOf(study: Study, names: readonly string[]): Study {
   return { ...study, evaluations, trainings: new Map([...study.trainings].filter(([name]) => needed.has(name))) }
 }
 
+/** What is measured on sampled lists. */
+export const ofSampledLists = (study: Study): Study =>
+  chosenOf(
+    study,
+    [...study.evaluations].flatMap(([name, { sampledLists }]) => (sampledLists === undefined ? [] : [name])),
+  )
+
 /** The same runs with another seed; judges keep theirs, so that they judge all seeds alike. */
 export function withSeed({ trainings, ...study }: Study, seed: number): Study {
   const judges = judgesOf(study)

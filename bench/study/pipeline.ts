@@ -1,9 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { JobKind, JobPayload, TrainingSummary } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 import { digestOf } from '../../workers/artifacts/digest.ts'
+import { openFileStore } from '../../workers/artifacts/file-store.ts'
 import type { Artifact, ArtifactStore, JsonObject } from '../../workers/artifacts/store.ts'
 import type { ProcessorContext } from '../../workers/processors/context.ts'
 import { processors } from '../../workers/processors/processors.ts'
@@ -45,15 +45,22 @@ export interface Pipeline {
 
 type Inputs = Readonly<Record<string, string>>
 
+export interface PipelineFolders {
+  /** Of what is to stay. */
+  readonly store: string
+  /** Of what is not. */
+  readonly work: string
+}
+
 /** @param engine version of the sources: artifacts of others are not taken for theirs */
 export async function openPipeline(
-  folder: string,
+  folders: PipelineFolders,
   engine: string,
   progress: (line: string) => void,
 ): Promise<Pipeline> {
-  await rm(join(folder, 'scratch'), { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
-  const context = await contextIn(folder, progress)
+  await rm(folders.work, { recursive: true, force: true })
+  await mkdir(folders.work, { recursive: true })
+  const context = { ...(await contextIn(folders.work, progress)), store: openFileStore(folders.store) }
   const run = (kind: JobKind, spec: object, inputs: Inputs): Promise<string> =>
     runOnce(context, { kind, spec, inputs, engine })
   return {

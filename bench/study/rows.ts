@@ -1,5 +1,5 @@
 import type { Row } from '../harness/benchmark.ts'
-import { type MeasuredRow, measuresOf, type PairedMeasure, pairedMeasures } from './measures.ts'
+import { measuresOf, type PairedMeasure, pairedMeasures } from './measures.ts'
 import type { SeedOutcome, StudyOutcome } from './run-study.ts'
 
 const bootstrapOptions = { samples: 1000, seed: 1 }
@@ -28,46 +28,34 @@ function metricRows({ rows, seeds }: StudyOutcome, terms: StudyTerms): Row[] {
   return rows.flatMap((row) => {
     const peer = rows.find(({ name }) => name === terms.referenceOf(row.name))
     const paired = peer === undefined || peer === row ? [] : pairedMeasures(row, peer, bootstrapOptions)
-    const compared = peer && { name: peer.name, paired }
-    const { audited } = row
-    return [
-      ...measuredRows(row, seeds, terms.metrics, ({ metric }) => differenceRows(row.name, metric, compared, terms)),
-      ...(audited.some((count) => count > 0)
-        ? [{ row: row.name, metric: 'audited requests', value: meanOf(audited), unit: '', seeds: [...seeds] }]
-        : []),
-    ].map((each) => ({ ...each, seeds: [...seeds] }))
+    const { name, audited } = row
+    const told = measuresOf(row, bootstrapOptions)
+      .filter(({ metric }) => terms.metrics.includes(metric))
+      .flatMap(({ metric, mean, low, high }): Row[] => [
+        { row: name, metric, value: mean, low, high, unit: '' },
+        ...differenceRows(
+          name,
+          paired.find((each) => each.metric === metric),
+          terms,
+        ),
+      ])
+    const audits = audited.some((count) => count > 0)
+      ? [{ row: name, metric: 'audited requests', value: meanOf(audited), unit: '' }]
+      : []
+    return [...told, ...audits].map((each) => ({ ...each, seeds: [...seeds] }))
   })
 }
 
-/** Those of the metrics that the row has, each with what goes along with it. */
-export const measuredRows = (
-  row: Pick<MeasuredRow, 'name' | 'groups'>,
-  seeds: readonly number[],
-  wanted: readonly string[],
-  along: (measured: { readonly metric: string }) => Row[] = () => [],
-): Row[] =>
-  measuresOf(row, bootstrapOptions)
-    .filter(({ metric }) => wanted.includes(metric))
-    .flatMap(({ metric, mean, low, high }): Row[] => [
-      { row: row.name, metric, value: mean, low, high, unit: '', seeds: [...seeds] },
-      ...along({ metric }),
-    ])
-
-function differenceRows(
-  row: string,
-  metric: string,
-  compared: { readonly name: string; readonly paired: readonly PairedMeasure[] } | undefined,
-  terms: StudyTerms,
-): Row[] {
-  const found = compared?.paired.find((each) => each.metric === metric)
-  if (found === undefined || compared === undefined) return []
+function differenceRows(row: string, found: PairedMeasure | undefined, terms: StudyTerms): Row[] {
+  if (found === undefined) return []
+  const { metric } = found
   const isGain = terms.isGain(metric)
   const { mean, low, high } = isGain ? found.gain : found.difference
   const published = terms.publishedDifference(row, metric)
   return [
     {
       row,
-      metric: `${metric}, ${isGain ? 'relative to' : 'less that of'} ${compared.name}`,
+      metric: `${metric}, ${isGain ? 'relative to' : 'less that of'} ${terms.referenceOf(row)}`,
       ...{ value: mean, low, high, unit: '' },
       ...(published === undefined ? {} : { peer: terms.source, peerValue: published }),
     },
