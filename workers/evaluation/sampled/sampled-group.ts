@@ -29,8 +29,11 @@ export interface Graded {
   readonly gains: readonly Float64Array[]
 }
 
+/** What of a list its metrics are made of. */
+export type JudgedList = Pick<SampledList, 'candidates' | 'target' | 'cluster'>
+
 export interface Judged {
-  readonly lists: readonly SampledList[]
+  readonly lists: readonly JudgedList[]
   readonly cutoffs: readonly number[]
   /** Absent: nothing is graded. */
   readonly graded?: Graded | undefined
@@ -55,7 +58,7 @@ export const sampledGroup = (judged: Judged, scores: readonly CandidateScores[])
 export const chanceGroup = (judged: Judged): MetricGroup => groupOf(judged, orderByChance)
 
 function orderByScores(
-  { candidates, target }: SampledList,
+  { candidates, target }: JudgedList,
   { final, generator }: CandidateScores,
   seed: number,
 ): ListOrder {
@@ -72,7 +75,7 @@ function orderByScores(
   }
 }
 
-function orderByChance({ candidates: { length } }: SampledList): ListOrder {
+function orderByChance({ candidates: { length } }: JudgedList): ListOrder {
   return {
     hit: (cutoff) => hitByChance(length, cutoff),
     ndcg: (cutoff) => ndcgByChance(length, cutoff),
@@ -86,7 +89,7 @@ function orderByChance({ candidates: { length } }: SampledList): ListOrder {
 
 function groupOf(
   { lists, cutoffs, graded }: Judged,
-  orderOf: (list: SampledList, index: number) => ListOrder,
+  orderOf: (list: JudgedList, index: number) => ListOrder,
 ): MetricGroup {
   const columns = new Map<string, Float64Array>()
   const put = (name: string, index: number, value: number): void => {

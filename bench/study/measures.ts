@@ -1,7 +1,4 @@
 import type { Estimate } from '../../workers/evaluation/bootstrap.ts'
-import type { StoredMarkets } from '../../workers/evaluation/market/market-files.ts'
-import { outcomeGroup } from '../../workers/evaluation/market/outcome-metrics.ts'
-import { regretGroup } from '../../workers/evaluation/market/regret-metrics.ts'
 import {
   compareGroups,
   type MetricGroup,
@@ -9,11 +6,19 @@ import {
   type ResampleOptions,
 } from '../../workers/evaluation/metric-group.ts'
 
+/** What one way of measuring says of an evaluation. */
+export const groupKinds = ['outcomes', 'audits', 'sampled', 'ranking'] as const
+export type GroupKind = (typeof groupKinds)[number]
+
+/** One evaluation with one seed. */
+export type MeasuredGroups = Readonly<Partial<Record<GroupKind, MetricGroup>>>
+
 /** One evaluation, trained and measured with each seed on the same requests. */
 export interface MeasuredRow {
   readonly name: string
-  readonly groups: readonly MetricGroup[]
-  /** Requests that were audited, by seed. */
+  /** Means over seeds. */
+  readonly groups: MeasuredGroups
+  /** Requests that were audited, by seed; none where nothing is. */
   readonly audited: readonly number[]
 }
 
@@ -21,22 +26,15 @@ export interface Measure extends Estimate {
   readonly metric: string
 }
 
-export function measuredRow(name: string, seeds: readonly StoredMarkets[], utilityFloor: number): MeasuredRow {
-  const systems = seeds.map(({ systems, ...markets }) => {
-    const model = systems.get('model')
-    if (model === undefined) throw new Error(`The evaluation ${name} holds no model`)
-    return { ...markets, ...model }
+export function measuredRow(name: string, seeds: readonly MeasuredGroups[]): MeasuredRow {
+  const groups = groupKinds.flatMap((kind) => {
+    const all = seeds.flatMap(({ [kind]: group }) => group ?? [])
+    return all.length === 0 ? [] : [[kind, overSeeds(all)] as const]
   })
-  const outcomes = systems.map(({ progress, clusters, judges }) => outcomeGroup(progress.outcomes, clusters, judges))
-  const audits = systems
-    .filter(({ progress }) => progress.audited > 0)
-    .map(({ progress, clusters, judges }) =>
-      regretGroup(progress.regrets, clusters.subarray(0, progress.audited), judges, { utilityFloor, searched: false }),
-    )
   return {
     name,
-    groups: [outcomes, audits].filter(({ length }) => length > 0).map(overSeeds),
-    audited: systems.map(({ progress }) => progress.audited),
+    groups: Object.fromEntries(groups),
+    audited: seeds.flatMap(({ outcomes, audits }) => (outcomes === undefined ? [] : (audits?.clusters.length ?? 0))),
   }
 }
 
@@ -57,8 +55,8 @@ export function overSeeds(seeds: readonly MetricGroup[]): MetricGroup {
   }
 }
 
-export const measuresOf = ({ groups }: MeasuredRow, options: ResampleOptions): Measure[] =>
-  groups.flatMap((group) =>
+export const measuresOf = ({ groups }: Pick<MeasuredRow, 'groups'>, options: ResampleOptions): Measure[] =>
+  Object.values(groups).flatMap((group) =>
     measureGroup(group, '', options).metrics.map(({ name, value, low, high }) => ({
       metric: name,
       mean: value,
@@ -77,10 +75,11 @@ export interface PairedMeasure {
 
 /** In pairs by request. */
 export const pairedMeasures = (row: MeasuredRow, other: MeasuredRow, options: ResampleOptions): PairedMeasure[] =>
-  row.groups.flatMap((group, index) => {
-    const theirs = other.groups[index]
-    if (theirs === undefined) return []
-    return compareGroups(group, theirs, other.name, options).map(({ metric, difference, relativeGain }) => ({
+  groupKinds.flatMap((kind) => {
+    const ours = row.groups[kind]
+    const theirs = other.groups[kind]
+    if (ours === undefined || theirs === undefined) return []
+    return compareGroups(ours, theirs, other.name, options).map(({ metric, difference, relativeGain }) => ({
       metric,
       difference,
       gain: relativeGain,

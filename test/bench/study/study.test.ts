@@ -1,10 +1,11 @@
 import { expect, test } from 'vitest'
-import { readStudy, shortened, withSeed } from '../../../bench/ega/manifests.ts'
-import { overSeeds } from '../../../bench/ega/measures.ts'
 import { publishedDifference } from '../../../bench/ega/published.ts'
+import { readStudy, withSeed } from '../../../bench/study/manifests.ts'
+import { overSeeds } from '../../../bench/study/measures.ts'
+import { shortened } from '../../../bench/study/shortened.ts'
 
 test('every evaluation of the study measures a run of the study, by a judge of the study that learned from other users', () => {
-  const { trainings, evaluations } = readStudy('/data')
+  const { trainings, evaluations } = readStudy('/data', ['market-beauty'])
   expect(evaluations.size).toBeGreaterThan(8)
   for (const { model, market } of evaluations.values()) {
     const run = trainings.get(model.trainingRunRef?.name ?? '')
@@ -16,7 +17,7 @@ test('every evaluation of the study measures a run of the study, by a judge of t
 })
 
 test('the sizes of the study are those that were set', () => {
-  const { dataset, trainings, evaluations } = readStudy('/data')
+  const { dataset, trainings, evaluations } = readStudy('/data', ['market-beauty'])
   const simulation = dataset.advertising?.simulation
   expect(simulation?.maxUsers).toBeGreaterThanOrEqual(5000)
   expect(simulation).toMatchObject({ adsPerRequest: 200, organicPerRequest: 200, slots: 10 })
@@ -25,7 +26,7 @@ test('the sizes of the study are those that were set', () => {
 })
 
 test('a seed is that of every run but the judge, and a look keeps the rows', () => {
-  const study = readStudy('/data')
+  const study = readStudy('/data', ['market-beauty'])
   const seeded = withSeed(study, 7)
   for (const [name, { seed }] of seeded.trainings)
     expect(seed).toBe(name === 'held-out-judge' ? study.trainings.get(name)?.seed : 7)

@@ -1,16 +1,12 @@
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { JobKind, JobPayload, TrainingSummary } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 import { digestOf } from '../../workers/artifacts/digest.ts'
-import type { JsonObject } from '../../workers/artifacts/store.ts'
-import { readMarkets, type StoredMarkets } from '../../workers/evaluation/market/market-files.ts'
-import type { Processor, ProcessorContext } from '../../workers/processors/context.ts'
-import { processDataset } from '../../workers/processors/dataset.ts'
-import { processEgaTrainingRun } from '../../workers/processors/ega/training-run.ts'
-import { processEvaluation } from '../../workers/processors/evaluation.ts'
-import { processTokenizerBuild } from '../../workers/processors/tokenizer-build.ts'
+import { openFileStore } from '../../workers/artifacts/file-store.ts'
+import type { Artifact, ArtifactStore, JsonObject } from '../../workers/artifacts/store.ts'
+import type { ProcessorContext } from '../../workers/processors/context.ts'
+import { processors } from '../../workers/processors/processors.ts'
 import { contextIn } from '../recommendation/pipeline.ts'
 import type { Study } from './manifests.ts'
 
@@ -32,74 +28,81 @@ export interface Measured {
   readonly cpuSeconds: number
 }
 
+/** Digests of dataset and tokenizer. */
+export interface Prepared {
+  readonly dataset: string
+  readonly tokenizer: string
+}
+
 /** Runs jobs over a store that stays: what an interrupted run left is found, stages are shared, audits are taken up. */
 export interface Pipeline {
-  prepare(study: Study): Promise<{ readonly dataset: string; readonly tokenizer: string }>
+  readonly store: ArtifactStore
+  prepare(study: Study): Promise<Prepared>
   train(spec: TrainingRun['spec'], inputs: Inputs): Promise<Trained>
   evaluate(spec: Evaluation['spec'], inputs: Inputs): Promise<Measured>
-  markets(digest: string): Promise<StoredMarkets>
+  open(digest: string): Promise<Artifact>
 }
 
 type Inputs = Readonly<Record<string, string>>
 
+export interface PipelineFolders {
+  /** Of what is to stay. */
+  readonly store: string
+  /** Of what is not. */
+  readonly work: string
+}
+
 /** @param engine version of the sources: artifacts of others are not taken for theirs */
 export async function openPipeline(
-  folder: string,
+  folders: PipelineFolders,
   engine: string,
   progress: (line: string) => void,
 ): Promise<Pipeline> {
-  await rm(join(folder, 'scratch'), { recursive: true, force: true })
-  await mkdir(folder, { recursive: true })
-  const context = await contextIn(folder, progress)
-  const run = <Spec, Summary>(
-    kind: JobKind,
-    processor: Processor<Spec, Summary>,
-    spec: Spec,
-    inputs: Inputs,
-  ): Promise<string> => runOnce(context, engine, { kind, processor, spec, inputs })
+  await rm(folders.work, { recursive: true, force: true })
+  await mkdir(folders.work, { recursive: true })
+  const context = { ...(await contextIn(folders.work, progress)), store: openFileStore(folders.store) }
+  const run = (kind: JobKind, spec: object, inputs: Inputs): Promise<string> =>
+    runOnce(context, { kind, spec, inputs, engine })
   return {
+    store: context.store,
     async prepare({ dataset: ofDataset, tokenizer: ofTokenizer }) {
-      const dataset = await run('Dataset', processDataset, ofDataset, {})
-      return { dataset, tokenizer: await run('TokenizerBuild', processTokenizerBuild, ofTokenizer, { dataset }) }
+      const dataset = await run('Dataset', ofDataset, {})
+      return { dataset, tokenizer: await run('TokenizerBuild', ofTokenizer, { dataset }) }
     },
     async train(spec, inputs) {
       const before = cpuSeconds()
-      const digest = await run('TrainingRun', processEgaTrainingRun, spec, inputs)
+      const digest = await run('TrainingRun', spec, inputs)
       const { manifest } = await context.store.open(digest)
       const { stages = [] } = manifest.metadata.summary as unknown as TrainingSummary
       return { digest, stages: stages.map(({ name, digest }) => ({ name, digest })), cpuSeconds: cpuSeconds() - before }
     },
     async evaluate(spec, inputs) {
       const before = cpuSeconds()
-      return { digest: await run('Evaluation', processEvaluation, spec, inputs), cpuSeconds: cpuSeconds() - before }
+      return { digest: await run('Evaluation', spec, inputs), cpuSeconds: cpuSeconds() - before }
     },
-    markets: async (digest) => readMarkets(await context.store.open(digest)),
+    open: (digest) => context.store.open(digest),
   }
 }
 
-interface Job<Spec, Summary> {
+interface Job {
   readonly kind: JobKind
-  readonly processor: Processor<Spec, Summary>
-  readonly spec: Spec
+  readonly spec: object
   readonly inputs: Inputs
+  readonly engine: string
 }
 
 /** The digest of the job's artifact, found or made. */
-async function runOnce<Spec, Summary>(
-  context: ProcessorContext,
-  engine: string,
-  { kind, processor, spec, inputs }: Job<Spec, Summary>,
-): Promise<string> {
+async function runOnce(context: ProcessorContext, { kind, spec, inputs, engine }: Job): Promise<string> {
   const { store } = context
   const namespace = 'bench'
   const inputDigest = digestOf({ kind, spec: spec as JsonObject, inputs, engine })
   const found = await store.findByInput(namespace, inputDigest)
   if (found !== undefined) return found.digest
-  const payload: JobPayload<Spec> = {
+  const payload: JobPayload<object> = {
     ...{ kind, namespace, name: kind.toLowerCase(), uid: kind, attempt: 1, engine },
     ...{ inputDigest, spec, inputs: { ...inputs } },
   }
-  const { artifact } = await processor(payload, context)
+  const { artifact } = await processors[kind](payload as JobPayload<never>, context)
   await store.recordInput(namespace, inputDigest, artifact.digest)
   return artifact.digest
 }

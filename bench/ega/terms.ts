@@ -1,0 +1,46 @@
+import { judgedColumn } from '../../workers/evaluation/market/outcomes.ts'
+import type { StudyTerms } from '../study/rows.ts'
+import type { TableLayout } from '../study/table.ts'
+import { publishedDifference } from './published.ts'
+
+/** What all others are compared with. */
+const reference = 'ega-v2'
+/** Under bids that answer the mechanism, likewise. */
+const answered = '-best-response'
+/** Allocations under bids that weigh codes in other ways; each is the reference of its own other prices. */
+const otherBids = ['ega-own-bids', 'ega-list-bids']
+const judges = ['Model', 'HeldOut', 'Truth'] as const
+const judgedMetrics = ['RPM', 'CTR', 'CreativeCTR', 'Psi', 'PsiDropped', 'RelativeRegret', 'MonotonicityViolations']
+const facts = ['AdsPerList', 'IRViolations']
+
+const nameOf = (metric: string): string => metric.split('/').at(-1) ?? metric
+
+export const egaTerms: StudyTerms = {
+  /** The mechanism under the same bids: another price is compared with the network's price of the same allocation. */
+  referenceOf(row) {
+    if (row.endsWith(answered)) return `${reference}${answered}`
+    return otherBids.find((each) => row.startsWith(`${each}-`)) ?? reference
+  },
+  metrics: [...judges.flatMap((judge) => judgedMetrics.map((metric) => judgedColumn(judge, metric))), ...facts],
+  isGain: (metric) => ['RPM', 'CTR', 'CreativeCTR'].includes(nameOf(metric)),
+  publishedDifference: (row, metric) => publishedDifference(row, nameOf(metric)),
+  source: 'EGA-V2 as published (arXiv 2505.17549v3)',
+}
+
+const titles: readonly (readonly [metric: string, title: string])[] = [
+  ['RPM', 'RPM'],
+  ['CTR', 'CTR-poi'],
+  ['CreativeCTR', 'CTR-img'],
+  ['Psi', 'Psi'],
+]
+
+/** One a judge. */
+export const egaTables: readonly TableLayout[] = judges.toReversed().map((judge) => ({
+  title: `As ${judge} judges, with 95 % intervals over requests`,
+  columns: [
+    ...titles.map(([metric, title]) => ({ metric: judgedColumn(judge, metric), title, to: 'to EGA-V2' })),
+    { metric: 'AdsPerList', title: 'ads a list', plain: true },
+    { metric: 'IRViolations', title: 'IR violations', plain: true },
+    { metric: 'audited requests', title: 'audited', plain: true },
+  ],
+}))

@@ -1,0 +1,73 @@
+// What an Evaluation published, as groups of metrics that can be measured together with those of other seeds.
+
+import { readFile } from 'node:fs/promises'
+import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import type { Artifact } from '../../workers/artifacts/store.ts'
+import { readMarkets, type StoredMarkets } from '../../workers/evaluation/market/market-files.ts'
+import { outcomeGroup } from '../../workers/evaluation/market/outcome-metrics.ts'
+import { regretGroup } from '../../workers/evaluation/market/regret-metrics.ts'
+import type { MetricGroup } from '../../workers/evaluation/metric-group.ts'
+import { metricName, metricsAt, metricValues } from '../../workers/evaluation/metrics.ts'
+import { quantileGains, rankNormalisedGains } from '../../workers/evaluation/sampled/gains.ts'
+import { readSampled } from '../../workers/evaluation/sampled/sampled-files.ts'
+import { chanceGroup, type Judged, sampledGroup } from '../../workers/evaluation/sampled/sampled-group.ts'
+import type { MeasuredGroups } from './measures.ts'
+
+type Spec = Evaluation['spec']
+type SampledSpec = NonNullable<Spec['sampledLists']>
+
+/** Of the model under test. */
+export async function readGroups(spec: Spec, artifact: Artifact): Promise<MeasuredGroups> {
+  const { market, sampledLists, ranking, cutoffs } = spec
+  return {
+    ...(market && marketGroups(await readMarkets(artifact), Number(market.utilityFloor))),
+    ...(sampledLists && { sampled: await readSampledGroup(sampledLists, artifact) }),
+    ...(ranking !== 'None' && { ranking: await readRankingGroup(cutoffs, artifact) }),
+  }
+}
+
+function marketGroups({ systems, clusters, judges }: StoredMarkets, utilityFloor: number): MeasuredGroups {
+  const model = systems.get('model')
+  if (model === undefined) throw new Error('The evaluation holds no model')
+  const { outcomes, audited, regrets } = model.progress
+  return {
+    outcomes: outcomeGroup(outcomes, clusters, judges),
+    ...(audited > 0 && {
+      audits: regretGroup(regrets, clusters.subarray(0, audited), judges, { utilityFloor, searched: false }),
+    }),
+  }
+}
+
+async function readJudged({ graded, cutoffs, seed }: SampledSpec, artifact: Artifact) {
+  const { lists, ecpm, systems } = await readSampled(artifact)
+  const judged: Judged = {
+    ...{ lists, cutoffs, seed },
+    ...(graded && ecpm && { graded: { gain: graded.gain, gains: gainsOf(graded)(ecpm) } }),
+  }
+  return { judged, systems }
+}
+
+const gainsOf = ({ gain, levels }: NonNullable<SampledSpec['graded']>) =>
+  gain === 'Quantile' ? quantileGains(levels) : rankNormalisedGains
+
+async function readSampledGroup(spec: SampledSpec, artifact: Artifact): Promise<MetricGroup> {
+  const { judged, systems } = await readJudged(spec, artifact)
+  return sampledGroup(judged, systems[0].scores)
+}
+
+/** By chance on the very lists of an evaluation. */
+export const readChance = async (spec: SampledSpec, artifact: Artifact): Promise<MetricGroup> =>
+  chanceGroup((await readJudged(spec, artifact)).judged)
+
+async function readRankingGroup(cutoffs: readonly number[], artifact: Artifact): Promise<MetricGroup> {
+  const numbers = async (file: string) => new Uint32Array(new Uint8Array(await readFile(artifact.path(file))).buffer)
+  const users = await numbers('users.u32')
+  // The model is the first of the systems.
+  const ranks = (await numbers('ranks.u32')).subarray(0, users.length)
+  const metrics = metricsAt(cutoffs)
+  return {
+    clusters: users,
+    columns: new Map(metrics.map((metric) => [metricName(metric), metricValues(metric, ranks)])),
+    metrics: metrics.map((metric) => ({ name: metricName(metric), value: (mean) => mean(metricName(metric)) })),
+  }
+}
