@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { noUser } from '../../../../workers/data/market/market.ts'
-import { catalogueTensors } from '../../../../workers/ranker/ega/pretraining.ts'
+import { catalogueTensors } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import type { CandidatePool } from '../../../../workers/ranker/one-ranker/candidate-sets.ts'
 import { OwnCandidates } from '../../../../workers/ranker/one-ranker/own-candidates.ts'
 import { candidateTensors, sampleTensors, streamHistory } from '../../../../workers/ranker/one-ranker/sample-tensors.ts'
