@@ -71,6 +71,11 @@ export const oneRankerModel = object(
         'Weight of the semantic id of a target beside its item in the loss of step 2; 0: ids are not learned.',
       default: '1',
     }),
+    sampledItems: integer(0, 10_000_000, {
+      description:
+        'Items that are drawn for each step to tell the targets of step 2 from, where the catalogue is large; 0: the whole catalogue.',
+      default: 0,
+    }),
     ranking: boolean({ description: 'Whether a ranking decoder orders the candidates (step 3).', default: true }),
     rankerLayers: integer(1, 12, { description: 'Layers of the ranking decoder.', default: 1 }),
     rankerMemory: enumeration(['Both', 'StepOne'], {
@@ -95,6 +100,10 @@ export const oneRankerModel = object(
   {
     description: 'Of OneRanker; only with that architecture.',
     rules: [
+      {
+        rule: 'self.sampledItems == 0 || self.refinement',
+        message: 'sampledItems are of the loss of step 2; set it to 0 where refinement is false',
+      },
       {
         rule: "self.candidateRoute != 'SemanticIds' || !self.refinement || double(self.semanticIdWeight) > 0.0",
         message: 'candidateRoute SemanticIds needs ids that are learned: set semanticIdWeight above 0',
