@@ -62,6 +62,11 @@ const refinementFields = {
     description: 'Weight of the semantic id of a target beside its item in the loss of step 2; 0: ids are not learned.',
     default: '1',
   }),
+  sampledItems: integer(0, 10_000_000, {
+    description:
+      'Items that are drawn for each step to tell the targets of step 2 from, where the catalogue is large; 0: the whole catalogue.',
+    default: 0,
+  }),
 }
 
 /** What step 3 alone reads. */
@@ -113,6 +118,10 @@ export const oneRankerModel = object(
       idleUnless('self.ranking', rankingFields, 'ranking false leaves step 3 out'),
       idleUnless('self.fakeItems > 0', { centres, fakeItemsSee }, 'fakeItems 0 leaves no fake items'),
       idleUnless("self.selfMask == 'Heterogeneous'", { fakeItemsSee }, 'selfMask Full lets all tokens see all'),
+      {
+        rule: 'self.sampledItems == 0 || self.refinement',
+        message: 'sampledItems are of the loss of step 2; set it to 0 where refinement is false',
+      },
       {
         rule: "self.candidateRoute != 'SemanticIds' || !self.refinement || double(self.semanticIdWeight) > 0.0",
         message: 'candidateRoute SemanticIds needs ids that are learned: set semanticIdWeight above 0',

@@ -29,6 +29,8 @@ function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages):
 }
 
 function faultOfOneRanker(model: OneRanker, stages: Stages): string | undefined {
+  if (model.refinement === false && model.sampledItems > 0)
+    return 'model.oneRanker.sampledItems are of the loss of step 2; set it to 0 where refinement is false'
   return faultOfOrder(stages) ?? faultOfRanking(model, stages)
 }
 

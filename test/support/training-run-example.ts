@@ -118,6 +118,10 @@ const refusedOneRankers: KindExample['refused'] = [
     message: 'organic must be at least 0.01: items are ranked by the logarithm of their value',
   },
   {
+    change: oneRanker(onGenerator, { refinement: false, sampledItems: 1 }),
+    message: 'sampledItems are of the loss of step 2; set it to 0 where refinement is false',
+  },
+  {
     change: oneRanker(phases, { candidateRoute: 'SemanticIds', semanticIdWeight: '0' }),
     message: 'candidateRoute SemanticIds needs ids that are learned: set semanticIdWeight above 0',
   },

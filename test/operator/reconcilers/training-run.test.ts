@@ -161,6 +161,7 @@ describe('a TrainingRun of OneRanker', () => {
     ['a ranker that is not there', run(all, { ranking: false }), /set model\.oneRanker\.ranking to true/],
     ['a ranker that is not trained', run({ pretrain: {} }), /set model\.oneRanker\.ranking to false/],
     ['no labels', run({ pretrain: {}, ranking: {} }), /needs stages\.reward before it, or labels Logged/],
+    ['samples of no loss', run(all, { refinement: false, sampledItems: 9 }), /sampledItems.*set it to 0/],
     [
       'nobody to propose candidates',
       run({ ...all, ranking: { consistencyWeight: '0', ownCandidates: 1 } }, { refinement: false }),

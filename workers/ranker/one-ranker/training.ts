@@ -18,14 +18,23 @@ import {
 } from '../stage-training.ts'
 import type { Regularization } from '../training-model.ts'
 import { type Behaviours, sampleTensors } from './sample-tensors.ts'
+import { sampledTensors } from './sampled-items.ts'
 import type { OneRankerShape } from './shape.ts'
 import { type TargetSamples, type ValueTargets, valueTargets } from './target-samples.ts'
-import { oneRankerTrainingModel, type RankingLosses, trainingPlaces } from './training-model.ts'
+import {
+  headCount,
+  oneRankerTrainingModel,
+  type RankingLosses,
+  targetInputs,
+  trainingPlaces,
+} from './training-model.ts'
 
 export interface OneRankerTrainingOptions {
   readonly shape: OneRankerShape
   readonly regularization: Regularization
   readonly semanticIdWeight: number
+  /** Items that are drawn for each step in place of the whole catalogue; 0: the whole of it. */
+  readonly sampledItems: number
   readonly schedule: { readonly kind: Schedule['kind']; readonly peak: number; readonly warmupSteps: number }
   readonly weightDecay: number
   /** 0: not clipped. */
@@ -85,9 +94,11 @@ export async function trainOneRanker(
     batch: batchSize,
     regularization,
     semanticIdWeight: options.semanticIdWeight,
+    sampledItems: shape.refinement ? options.sampledItems : 0,
     ...(addition === undefined ? {} : { ranking: addition.losses }),
   }
-  const still = { ...modelOptions, regularization: { dropout: 0, labelSmoothing: 0 } }
+  // Judged by the whole catalogue, and without noise.
+  const still = { ...modelOptions, sampledItems: 0, regularization: { dropout: 0, labelSmoothing: 0 } }
   const optimizer = stageOptimizer(options.weightDecay, options.clipNorm)
   const model = oneRankerTrainingModel(shape, items, modelOptions)
   const session = await Session.create(trainingStep(model, { optimizer }), { threads })
@@ -105,6 +116,12 @@ export async function trainOneRanker(
     rows,
     tensors: { ...constants, ...sampleTensors(shape, data, samples, values, { rows, batch: batchSize }) },
   })
+  const sampled = ({ tensors }: SampleBatch, step: number): Tensors => {
+    if (modelOptions.sampledItems === 0) return {}
+    const random = new Random(seed, 'sampled items', step)
+    const targets = tensors[targetInputs.items].data as Int32Array
+    return sampledTensors(targets, headCount(shape), modelOptions.sampledItems, items.itemCount, random)
+  }
   const { schedule } = options
   const validated = validationOf(data.validation, seed, batchSize, async (samples, values, rows, parameters) => {
     const batch = batchOf(samples, values, rows)
@@ -132,7 +149,8 @@ export async function trainOneRanker(
           const { samples, values } = samplesOf(epoch)
           const batch = batchOf(samples, values, rowsOf(epoch, index))
           const added = (await addition?.step(context, batch)) ?? {}
-          return { session, batch: { ...batch.tensors, ...added, ...masks(epoch, step) } }
+          const drawn = sampled(batch, step)
+          return { session, batch: { ...batch.tensors, ...drawn, ...added, ...masks(epoch, step) } }
         },
         epochEnded: (_epoch, parameters) => validated(parameters),
       },

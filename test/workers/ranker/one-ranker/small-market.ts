@@ -141,6 +141,7 @@ export const optionsOf = (changes: Partial<RankingOptions> = {}): RankingOptions
   shape: smallOneRanker(itemCount, { layers: 1, interestTokens: 2, refinementLayers: 1 }),
   regularization: { dropout: 0.1, labelSmoothing: 0 },
   semanticIdWeight: 0.5,
+  sampledItems: 0,
   schedule: { kind: 'constant', peak: 0.01, warmupSteps: 2 },
   weightDecay: 0.01,
   clipNorm: 1,

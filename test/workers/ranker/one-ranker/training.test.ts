@@ -47,11 +47,12 @@ describe('pre-training', () => {
     expect(last(history).codeLoss).toBeLessThan(history[0].codeLoss)
   })
 
-  test('goes on from a checkpoint to the same bytes, dropout and all', async () => {
+  test('goes on from a checkpoint to the same bytes, dropout, drawn items and all', async () => {
     const { targets } = smallData(2)
+    const drawing = { ...options, epochs: 2, batchSize: 2, sampledItems: 3 }
     const saved: StageProgress[] = []
-    const whole = await pretrainOneRanker({ ...options, epochs: 2 }, targets, await startOf(options), keeping(saved))
-    const resumed = await pretrainOneRanker({ ...options, epochs: 2 }, targets, structuredClone(saved[2]), silent)
+    const whole = await pretrainOneRanker(drawing, targets, await startOf(options), keeping(saved))
+    const resumed = await pretrainOneRanker(drawing, targets, structuredClone(saved[2]), silent)
     expect(resumed.parameters).toEqual(whole.parameters)
     expect(resumed.history).toEqual(whole.history)
   })
