@@ -35,6 +35,34 @@ export const collaborativeFeatures = optional(
 
 export const embeddingFeatures = optional(object({ weight }, { description: 'The embedding column of the Dataset.' }))
 
+interface NetworkDefaults {
+  readonly hidden: readonly number[]
+  readonly commitment: string
+  readonly learningRate: string
+  readonly epochs: number
+  readonly batchSize: number
+  readonly resetEpochs: number
+}
+
+/** What every algorithm with a network is told. */
+const networkFields = (defaults: NetworkDefaults) => ({
+  hidden: atomicList(Type.Integer({ minimum: 1, maximum: 4096, format: 'int32' }), 8, {
+    description: "Widths of the encoder's hidden layers, from features to latent vectors; the decoder mirrors them.",
+    default: [...defaults.hidden],
+  }),
+  commitment: decimal({
+    description: 'Weight of the commitment loss, which keeps latent vectors near their entries.',
+    default: defaults.commitment,
+  }),
+  learningRate: decimal({ description: 'Learning rate of AdamW.', default: defaults.learningRate }),
+  epochs: integer(1, 100_000, { description: 'Passes over what is coded.', default: defaults.epochs }),
+  batchSize: integer(1, 65_536, { description: 'Items of a step.', default: defaults.batchSize }),
+  resetEpochs: integer(0, 100_000, {
+    description: 'Every so many epochs entries that nothing uses are put where there is something; 0: never.',
+    default: defaults.resetEpochs,
+  }),
+})
+
 /** Also what a worker takes where `rqvae` is absent. */
 export const rqVaeDefaults = {
   hidden: [512, 256, 128],
@@ -49,24 +77,10 @@ export const rqVaeDefaults = {
 
 const rqvae = object(
   {
-    hidden: atomicList(Type.Integer({ minimum: 1, maximum: 4096, format: 'int32' }), 8, {
-      description: "Widths of the encoder's hidden layers, from features to latent vectors; the decoder mirrors them.",
-      default: [...rqVaeDefaults.hidden],
-    }),
+    ...networkFields(rqVaeDefaults),
     latentDimensions: integer(1, 1024, {
       description: 'Dimensions of the latent vectors that are coded.',
       default: rqVaeDefaults.latentDimensions,
-    }),
-    commitment: decimal({
-      description: 'Weight of the commitment loss, which keeps latent vectors near their entries.',
-      default: rqVaeDefaults.commitment,
-    }),
-    learningRate: decimal({ description: 'Learning rate of AdamW.', default: rqVaeDefaults.learningRate }),
-    epochs: integer(1, 100_000, { description: 'Passes over what is coded.', default: rqVaeDefaults.epochs }),
-    batchSize: integer(1, 65_536, { description: 'Items of a step.', default: rqVaeDefaults.batchSize }),
-    resetEpochs: integer(0, 100_000, {
-      description: 'Every so many epochs entries that nothing uses are put where there is something; 0: never.',
-      default: rqVaeDefaults.resetEpochs,
     }),
     standardize: boolean({
       description:
@@ -77,14 +91,30 @@ const rqvae = object(
   { description: 'Settings of RQVAE; absent: the defaults. Not for other algorithms.' },
 )
 
+/** Also what a worker takes where `rqKMeansPlus` is absent. */
+export const rqKMeansPlusDefaults = {
+  hidden: [512, 256],
+  commitment: '0.25',
+  learningRate: '0.001',
+  epochs: 100,
+  batchSize: 256,
+  resetEpochs: 5,
+} as const
+
+const rqKMeansPlus = object(networkFields(rqKMeansPlusDefaults), {
+  description:
+    'Settings of RQKMeansPlus; absent: the defaults. Not for other algorithms. Latent vectors have the dimensions of the features, which the network sees as they are.',
+})
+
 /** How features become codes: what items and creatives have in common. */
 export const quantizer = (of: 'item' | 'creative', defaults: { levels: number; codebookSize: number }) => ({
-  algorithm: enumeration(['ResidualKMeans', 'RQVAE'], {
+  algorithm: enumeration(['ResidualKMeans', 'RQVAE', 'RQKMeansPlus'], {
     description:
-      'ResidualKMeans: each level clusters what the levels before left over. RQVAE: a network learns vectors to code, their codes, and the way back, together.',
+      'ResidualKMeans: each level clusters what the levels before left over. RQVAE: a network learns vectors to code, their codes, and the way back, together. RQKMeansPlus: residual k-means first, whose codebooks are then learned on together with a network that moves the features, at first by nothing.',
     default: 'ResidualKMeans',
   }),
   rqvae: optional(rqvae),
+  rqKMeansPlus: optional(rqKMeansPlus),
   levels: integer(1, 8, {
     description: `Codes of ${of === 'item' ? 'an item' : 'a creative'} (C).`,
     default: defaults.levels,
@@ -92,10 +122,16 @@ export const quantizer = (of: 'item' | 'creative', defaults: { levels: number; c
   codebookSize: integer(2, 4096, { description: 'Entries of each code (W).', default: defaults.codebookSize }),
 })
 
-export const quantizerRule: Rule = {
-  rule: "!has(self.rqvae) || self.algorithm == 'RQVAE'",
-  message: 'rqvae goes with algorithm RQVAE only',
-}
+/** Settings stand beside the algorithm that they are of. */
+export const quantizerRules: Rule[] = (
+  [
+    ['rqvae', 'RQVAE'],
+    ['rqKMeansPlus', 'RQKMeansPlus'],
+  ] as const
+).map(([field, algorithm]) => ({
+  rule: `!has(self.${field}) || self.algorithm == '${algorithm}'`,
+  message: `${field} goes with algorithm ${algorithm} only`,
+}))
 
 /** How well codes stand for features. */
 export const codeQuality = {

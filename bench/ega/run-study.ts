@@ -11,8 +11,8 @@ const bootstrapOptions = { samples: 1000, seed: 1 }
 const reference = 'ega-v2'
 /** Under bids that answer the mechanism, likewise. */
 const answered = '-best-response'
-/** The allocation by bids that only choose lists, the reference of its other prices. */
-const listBids = 'ega-list-bids'
+/** Allocations under bids that weigh codes in other ways; each is the reference of its own other prices. */
+const otherBids = ['ega-own-bids', 'ega-list-bids']
 const judgedMetrics = ['RPM', 'CTR', 'CreativeCTR', 'Psi', 'PsiDropped', 'RelativeRegret', 'MonotonicityViolations']
 const facts = ['AdsPerList', 'IRViolations']
 
@@ -112,7 +112,7 @@ function metricRows(rows: readonly MeasuredRow[], seeds: number[]): Row[] {
 /** The mechanism under the same bids: another price is compared with the network's price of the same allocation. */
 function referenceOf(row: string): string {
   if (row.endsWith(answered)) return `${reference}${answered}`
-  return row.startsWith(`${listBids}-`) ? listBids : reference
+  return otherBids.find((each) => row.startsWith(`${each}-`)) ?? reference
 }
 
 function differenceRows(

@@ -1,18 +1,13 @@
 import { availableParallelism } from 'node:os'
 import type { AuctionRequest } from '../../workers/auction/auction.ts'
 import { auctionGraph, judgeHistory } from '../../workers/decoding/auction/auction-graph.ts'
+import { type BidOptions, rowTensors, searchTensors } from '../../workers/decoding/auction/bid-tensors.ts'
 import { auctionParts, judgeOf } from '../../workers/decoding/auction/ega-decoder.ts'
-import {
-  type BidOptions,
-  bidTensors,
-  candidateTensors,
-  capacityFor,
-  prepareRequest,
-} from '../../workers/decoding/auction/request-tensors.ts'
+import { candidateTensors, capacityFor, prepareRequest } from '../../workers/decoding/auction/request-tensors.ts'
 import { objectiveInputs } from '../../workers/decoding/auction/reward-judge.ts'
 import type { EgaModel } from '../../workers/ranker/ega/ega-artifact.ts'
 import { generatorLayout } from '../../workers/ranker/ega/generator-shape.ts'
-import { historyTensors } from '../../workers/ranker/ega/pretraining.ts'
+import { historyTensors } from '../../workers/ranker/ega/history-tensors.ts'
 import { writeModel } from '../../workers/tensor/onnx-writer.ts'
 import { constantParameters } from '../../workers/tensor/parameters.ts'
 import { float32, int32, Session, type Tensors } from '../../workers/tensor/session.ts'
@@ -42,7 +37,7 @@ export async function timeParts(model: EgaModel, request: AuctionRequest, beams:
   const tensors = least(runs, () => candidateTensors(prepared.value, capacity, parts.creativesByItem))
   const rows = [{ request: 0, bids: request.bids }]
   const options: BidOptions = model.auction
-  const bids = least(runs, () => bidTensors(prepared.value, rows, capacity, options, items))
+  const bids = least(runs, () => searchTensors(prepared.value, rows, capacity, options, items))
   const history = new Int32Array(parts.shape.historyLength)
   history.set(request.history.subarray(-history.length))
   const { generator } = model.weights
@@ -61,6 +56,7 @@ export async function timeParts(model: EgaModel, request: AuctionRequest, beams:
     [judgeHistory]: int32([1, history.length], history),
     ...tensors.value,
     ...bids.value,
+    ...rowTensors(rows, Int32Array.of(0), capacity, options.bidUnit),
     [objectiveInputs.conversion]: float32([1], [0]),
     [objectiveInputs.organic]: float32([1], [0]),
   }
@@ -108,5 +104,5 @@ export function timeBids(model: EgaModel, request: AuctionRequest, beams: number
   const prepared = [prepareRequest(request, items)]
   const capacity = capacityFor([request], beams, items)
   const rows = [{ request: 0, bids: request.bids }]
-  return least(runs, () => bidTensors(prepared, rows, capacity, model.auction, items)).milliseconds
+  return least(runs, () => searchTensors(prepared, rows, capacity, model.auction, items)).milliseconds
 }

@@ -280,8 +280,8 @@ export const rankerPipeline = defineKind({
           message: 'the cutoff of every minimum difference must be among evaluationTemplate.cutoffs',
         },
         {
-          rule: "self.warmStart == 'None' || self.trainingTemplate.model.architecture != 'EGAV2'",
-          message: 'architecture EGAV2 starts from its own stages; set warmStart to None',
+          rule: "self.warmStart == 'None' || self.trainingTemplate.model.architecture == 'DecoderOnly'",
+          message: 'architectures EGAV2 and OneRanker start from their own stages; set warmStart to None',
         },
       ],
     },

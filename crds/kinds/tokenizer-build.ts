@@ -4,7 +4,7 @@ import {
   collaborativeFeatures,
   embeddingFeatures,
   quantizer,
-  quantizerRule,
+  quantizerRules,
   textFeatures,
 } from '../quantizer.ts'
 import {
@@ -47,7 +47,7 @@ export const tokenizerBuild = defineKind({
       ),
       ...quantizer('item', { levels: 4, codebookSize: 256 }),
       iterations: integer(1, 1000, {
-        description: 'Iterations of k-means at most, also of that which an RQVAE starts from.',
+        description: 'Iterations of k-means at most, also of that which RQVAE and RQKMeansPlus start from.',
         default: 30,
       }),
       collisions: enumeration(['Reassign', 'AppendLevel'], {
@@ -73,7 +73,7 @@ export const tokenizerBuild = defineKind({
           {
             description:
               'Codes the creatives of the Dataset too, by codebooks of their own. Those of one item with equal codes are told apart by the nearest free codes.',
-            rules: [quantizerRule],
+            rules: quantizerRules,
           },
         ),
       ),
@@ -104,7 +104,7 @@ export const tokenizerBuild = defineKind({
       ...runPolicy,
       ttlSecondsAfterFinished,
     },
-    { description: 'What is wanted.', rules: [quantizerRule] },
+    { description: 'What is wanted.', rules: quantizerRules },
   ),
   status: runStatus({
     items: optional(integer(0, Number.MAX_SAFE_INTEGER, { description: 'Items coded.' })),

@@ -1,6 +1,7 @@
-import { egaModel, egaStages } from '../ega.ts'
+import { egaModel } from '../ega.ts'
 import { defineKind, type ObjectOf } from '../kind.ts'
 import { modelReference } from '../model-reference.ts'
+import { oneRankerModel } from '../one-ranker.ts'
 import {
   messageColumn,
   progressColumn,
@@ -22,6 +23,7 @@ import {
   reference,
   text,
 } from '../schema.ts'
+import { stageRules, trainingStages } from '../stages.ts'
 
 /** Trains a ranker on the sequences of a Dataset in the codes of a tokenizer. */
 export const trainingRun = defineKind({
@@ -42,9 +44,9 @@ export const trainingRun = defineKind({
       ),
       model: object(
         {
-          architecture: enumeration(['DecoderOnly', 'EGAV2'], {
+          architecture: enumeration(['DecoderOnly', 'EGAV2', 'OneRanker'], {
             description:
-              'DecoderOnly: a causal transformer over semantic ids that learns all positions of a sequence at once. EGAV2: encoder, item decoder and creatives, allocation and prices of ads; it needs a Dataset with advertising tables.',
+              'DecoderOnly: a causal transformer over semantic ids that learns all positions of a sequence at once. EGAV2: encoder, item decoder and creatives, allocation and prices of ads. OneRanker: a causal backbone, task tokens that refine it, and a decoder that ranks candidates by value. The latter two need a Dataset with advertising tables.',
             default: 'DecoderOnly',
           }),
           layers: integer(1, 48, { description: 'Transformer blocks.', default: 2 }),
@@ -64,6 +66,7 @@ export const trainingRun = defineKind({
           }),
           dropout: decimal({ description: 'Share of activations dropped in training.', default: '0.2' }),
           ega: optional(egaModel),
+          oneRanker: optional(oneRankerModel),
         },
         {
           description: 'Architecture and sizes.',
@@ -75,10 +78,14 @@ export const trainingRun = defineKind({
               rule: "(self.architecture == 'EGAV2') == has(self.ega)",
               message: 'ega is needed with architecture EGAV2, and goes with it only',
             },
+            {
+              rule: "(self.architecture == 'OneRanker') == has(self.oneRanker)",
+              message: 'oneRanker is needed with architecture OneRanker, and goes with it only',
+            },
           ],
         },
       ),
-      stages: optional(egaStages),
+      stages: optional(trainingStages),
       optimizer: object(
         {
           learningRate: decimal({ description: 'Highest learning rate of AdamW.', default: '0.001' }),
@@ -126,13 +133,10 @@ export const trainingRun = defineKind({
     {
       description: 'What is wanted.',
       rules: [
+        ...stageRules,
         {
-          rule: "(self.model.architecture == 'EGAV2') == has(self.stages)",
-          message: 'stages are needed with architecture EGAV2, and go with it only',
-        },
-        {
-          rule: "self.model.architecture != 'EGAV2' || !has(self.warmStart)",
-          message: 'a run of architecture EGAV2 starts from its own stages; leave out warmStart',
+          rule: "self.model.architecture == 'DecoderOnly' || !has(self.warmStart)",
+          message: 'a run of architecture EGAV2 or OneRanker starts from its own stages; leave out warmStart',
         },
       ],
     },

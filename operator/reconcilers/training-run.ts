@@ -7,6 +7,7 @@ import { decimal } from './decimal.ts'
 import { chosenArtifact, finishedProducer, waitsForItself } from './run/inputs.ts'
 import type { InputState } from './run/observation.ts'
 import type { Lookup, RunKind } from './run/run-kind.ts'
+import { faultOf } from './stage-faults.ts'
 
 export const trainingRunRun: RunKind<TrainingRun> = {
   definition: trainingRun,
@@ -40,6 +41,7 @@ export const trainingRunRun: RunKind<TrainingRun> = {
   },
 }
 
+type Stages = TrainingRun['spec']['stages']
 type StageSummary = NonNullable<TrainingSummary['stages']>[number]
 
 /** The longest summary that status takes. */
@@ -82,33 +84,19 @@ function resolve(run: TrainingRun, lookup: Lookup): InputState {
   return { state: 'Ready', digests: parent.ready === undefined ? digests : { ...digests, parent: parent.ready } }
 }
 
-/** What a real API server refuses by a rule; the embedded one leaves it to us. */
-function faultOf({ model, stages, warmStart }: TrainingRun['spec']): string | undefined {
-  if (model?.architecture !== 'EGAV2') return undefined
-  if (model.ega === undefined || stages === undefined)
-    return 'architecture EGAV2 needs model.ega and stages; give both, empty where the defaults do'
-  if (warmStart !== undefined) return 'a run of architecture EGAV2 starts from its own stages; leave out warmStart'
-  const { pretrain, reward, allocation, payment } = stages
-  if (pretrain === undefined && reward === undefined)
-    return 'stages gives neither pretrain nor reward; give one of them'
-  if ((allocation ?? payment) !== undefined && (pretrain === undefined || reward === undefined))
-    return `stages.${allocation === undefined ? 'payment' : 'allocation'} needs stages.pretrain and stages.reward before it; give them`
-  return undefined
-}
-
 /** Why the revision that is learned does not do for a stage, as far as the Dataset's status tells of it. */
 function unmetOf({ datasetRef, stages }: TrainingRun['spec'], revision: string, dataset: Dataset | undefined) {
   if (stages === undefined || !tellsOf(dataset, revision)) return undefined
   const { advertising } = dataset.status ?? {}
   const unmet = unmetNeed(datasetRef.name, advertising, needsOf(stages))
   if (unmet !== undefined) return unmet
-  const { reward, allocation, payment } = stages
-  const first = Object.entries({ reward, allocation, payment }).find(([, stage]) => stage !== undefined)
+  const { reward, allocation, ranking, payment } = stages
+  const first = Object.entries({ reward, allocation, ranking, payment }).find(([, stage]) => stage !== undefined)
   if (first === undefined || advertising === undefined || advertising.trainingRequests > 0) return undefined
   return `Dataset "${datasetRef.name}" has no request in its training part, but stages.${first[0]} learns from them; give earlier requests, or another split of the Dataset`
 }
 
-function needsOf({ pretrain, reward, allocation, payment }: NonNullable<TrainingRun['spec']['stages']>): Need[] {
+function needsOf({ pretrain, reward, allocation, ranking, payment }: NonNullable<Stages>): Need[] {
   const auction = (stage: string): Need[] => [
     { told: 'EligibleAds', by: `stages.${stage} holds auctions over` },
     { told: 'Bids', by: `stages.${stage} holds auctions by` },
@@ -119,6 +107,10 @@ function needsOf({ pretrain, reward, allocation, payment }: NonNullable<Training
       : []),
     ...(reward === undefined ? [] : [{ told: 'Exposures' as const, by: 'stages.reward learns from' }]),
     ...(allocation === undefined ? [] : auction('allocation')),
+    ...(ranking === undefined ? [] : auction('ranking')),
+    ...(ranking?.labels === 'Logged'
+      ? [{ told: 'Exposures' as const, by: 'stages.ranking with labels Logged learns from' }]
+      : []),
     ...(payment === undefined ? [] : auction('payment')),
   ]
 }

@@ -1,5 +1,5 @@
 import { digest, type KindExample, refusedModelsIn } from './kind-example.ts'
-import { ega, trainingRunExample } from './training-run-example.ts'
+import { ega, oneRanker, trainingRunExample } from './training-run-example.ts'
 
 const file = { file: { path: '/data' } }
 const s3 = { s3: { uri: 's3://logs/ads/v1=2' } }
@@ -175,6 +175,14 @@ export const kindExamples: Record<string, KindExample> = {
       { change: { features: {} }, message: 'give at least one of text, collaborative and embedding' },
       { change: { rqvae: {} }, message: 'rqvae goes with algorithm RQVAE only' },
       { change: { creatives: { rqvae: {} } }, message: 'rqvae goes with algorithm RQVAE only' },
+      {
+        change: { algorithm: 'RQVAE', rqKMeansPlus: {} },
+        message: 'rqKMeansPlus goes with algorithm RQKMeansPlus only',
+      },
+      {
+        change: { creatives: { rqKMeansPlus: {} } },
+        message: 'rqKMeansPlus goes with algorithm RQKMeansPlus only',
+      },
       { change: { creatives: { features: {} } }, message: 'give at least one of text and embedding' },
       { change: { reuse: {} }, message: eitherTokenizer },
       { change: { reuse: { tokenizerRef: { name: 'earlier' }, digest } }, message: eitherTokenizer },
@@ -184,7 +192,10 @@ export const kindExamples: Record<string, KindExample> = {
       { features: { text: {}, collaborative: {}, embedding: {} } },
       { algorithm: 'RQVAE' },
       { algorithm: 'RQVAE', rqvae: { hidden: [], commitment: '0', standardize: false } },
+      { algorithm: 'RQKMeansPlus' },
+      { algorithm: 'RQKMeansPlus', rqKMeansPlus: { hidden: [], commitment: '0', resetEpochs: 0 } },
       { creatives: {} },
+      { creatives: { algorithm: 'RQKMeansPlus', rqKMeansPlus: { epochs: 10 } } },
       { creatives: { features: { embedding: {} }, algorithm: 'RQVAE', rqvae: { epochs: 10 } } },
       { reuse: { tokenizerRef: { name: 'earlier' } } },
       { reuse: { digest, maxUnseenItemsPercent: 0 } },
@@ -194,6 +205,7 @@ export const kindExamples: Record<string, KindExample> = {
       features: { embedding: {} },
       algorithm: 'RQVAE',
       rqvae: {},
+      rqKMeansPlus: {},
       creatives: {},
       levels: 3,
       codebookSize: 64,
@@ -357,7 +369,11 @@ export const kindExamples: Record<string, KindExample> = {
         },
         {
           change: { warmStart: 'Champion', trainingTemplate: ega({ pretrain: {}, reward: {} }) },
-          message: 'architecture EGAV2 starts from its own stages; set warmStart to None',
+          message: 'architectures EGAV2 and OneRanker start from their own stages; set warmStart to None',
+        },
+        {
+          change: { trainingTemplate: oneRanker({ reward: {}, ranking: {} }) },
+          message: 'ranking needs pretrain before it, or order Joint',
         },
       ]
     },
@@ -373,6 +389,7 @@ export const kindExamples: Record<string, KindExample> = {
       difference('Truth/RPM', [20]),
       { warmStart: 'Champion', tokenizer: { policy: 'ReuseChampion', maxUnseenItemsPercent: 0 } },
       { trainingTemplate: ega({ pretrain: {}, reward: {}, payment: {} }) },
+      { trainingTemplate: oneRanker({ pretrain: {}, reward: {}, ranking: {}, payment: {} }) },
     ],
   },
 }

@@ -3,6 +3,88 @@ import { digest, type KindExample, refusedModelsIn } from './kind-example.ts'
 /** A run of EGA-V2 that has these stages, and these parts of its model. */
 export const ega = (stages: object, parts: object = {}) => ({ model: { architecture: 'EGAV2', ega: parts }, stages })
 
+/** A run of OneRanker, likewise. */
+export const oneRanker = (stages: object, parts: object = {}) => ({
+  model: { architecture: 'OneRanker', oneRanker: parts },
+  stages,
+})
+
+const phases = { pretrain: {}, reward: {}, ranking: {} }
+const onGenerator = { pretrain: {}, reward: {}, ranking: { consistencyWeight: '0.0' } }
+
+/** What a run of OneRanker is refused for. */
+const refusedOneRankers: KindExample['refused'] = [
+  {
+    change: { model: { oneRanker: {} } },
+    message: 'oneRanker is needed with architecture OneRanker, and goes with it only',
+  },
+  {
+    change: { model: { architecture: 'OneRanker' }, stages: phases },
+    message: 'oneRanker is needed with architecture OneRanker, and goes with it only',
+  },
+  {
+    change: { ...oneRanker({}), stages: undefined },
+    message: 'stages are needed with architectures EGAV2 and OneRanker, and go with them only',
+  },
+  {
+    change: { ...oneRanker(phases), warmStart: { digest } },
+    message: 'a run of architecture EGAV2 or OneRanker starts from its own stages; leave out warmStart',
+  },
+  { change: oneRanker({}), message: 'give at least one of pretrain, reward and ranking' },
+  {
+    change: oneRanker({ ...phases, allocation: {} }),
+    message: 'allocation is a stage of architecture EGAV2 only; leave it out',
+  },
+  {
+    change: ega({ pretrain: {}, reward: {}, ranking: {} }),
+    message: 'ranking is a stage of architecture OneRanker only; leave it out',
+  },
+  { change: oneRanker({ reward: {}, ranking: {} }), message: 'ranking needs pretrain before it, or order Joint' },
+  { change: oneRanker({ pretrain: {}, ranking: {} }), message: 'ranking needs reward before it, or labels Logged' },
+  {
+    change: oneRanker({ reward: {}, payment: {} }),
+    message: 'payment needs reward and a generator (pretrain, or ranking of order Joint) before it',
+  },
+  {
+    change: oneRanker({ ...phases, order: 'Joint' }),
+    message: 'order Joint of OneRanker needs ranking, which learns all losses from the start; leave out pretrain',
+  },
+  {
+    change: oneRanker({ reward: {}, order: 'Joint' }),
+    message: 'order Joint of OneRanker needs ranking, which learns all losses from the start; leave out pretrain',
+  },
+  {
+    change: oneRanker({ pretrain: {}, reward: {} }),
+    message: 'the ranking decoder is trained in stage ranking; give it, or set model.oneRanker.ranking to false',
+  },
+  {
+    change: oneRanker(phases, { ranking: false }),
+    message: 'stage ranking trains the ranking decoder; leave it out, or set model.oneRanker.ranking to true',
+  },
+  {
+    change: oneRanker(phases, { refinement: false }),
+    message:
+      'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false',
+  },
+  {
+    change: oneRanker({ ...phases, ranking: { ownCandidates: 30 } }),
+    message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
+  },
+  { change: oneRanker({ ...phases, ranking: { temperature: '0.0' } }), message: 'temperature must be above 0' },
+  {
+    change: oneRanker({ ...phases, ranking: { multiTokenWeight: '0', rankWeight: '0' } }),
+    message: 'multiTokenWeight and rankWeight must not both be 0',
+  },
+  {
+    change: oneRanker(phases, { objective: { organic: '0' } }),
+    message: 'organic must be at least 0.01: items are ranked by the logarithm of their value',
+  },
+  {
+    change: oneRanker(phases, { candidateRoute: 'SemanticIds', semanticIdWeight: '0' }),
+    message: 'candidateRoute SemanticIds needs ids that are learned: set semanticIdWeight above 0',
+  },
+]
+
 export const trainingRunExample: KindExample = {
   spec: { datasetRef: { name: 'dataset' }, tokenizerRef: { name: 'tokenizer' } },
   refused: [
@@ -14,21 +96,27 @@ export const trainingRunExample: KindExample = {
       change: { model: { architecture: 'EGAV2' }, stages: { reward: {} } },
       message: 'ega is needed with architecture EGAV2, and goes with it only',
     },
-    { change: { stages: { reward: {} } }, message: 'stages are needed with architecture EGAV2, and go with it only' },
+    {
+      change: { stages: { reward: {} } },
+      message: 'stages are needed with architectures EGAV2 and OneRanker, and go with them only',
+    },
     {
       change: { ...ega({}), stages: undefined },
-      message: 'stages are needed with architecture EGAV2, and go with it only',
+      message: 'stages are needed with architectures EGAV2 and OneRanker, and go with them only',
     },
     {
       change: { ...ega({ pretrain: {}, reward: {} }), warmStart: { digest } },
-      message: 'a run of architecture EGAV2 starts from its own stages; leave out warmStart',
+      message: 'a run of architecture EGAV2 or OneRanker starts from its own stages; leave out warmStart',
     },
-    { change: ega({}), message: 'give at least one of pretrain and reward' },
+    { change: ega({}), message: 'give at least one of pretrain, reward and ranking' },
     { change: ega({ pretrain: {}, allocation: {} }), message: 'allocation needs pretrain and reward before it' },
-    { change: ega({ reward: {}, payment: {} }), message: 'payment needs pretrain and reward before it' },
+    {
+      change: ega({ reward: {}, payment: {} }),
+      message: 'payment needs reward and a generator (pretrain, or ranking of order Joint) before it',
+    },
     {
       change: ega({ pretrain: {}, reward: {}, order: 'Joint' }),
-      message: 'order Joint needs pretrain, reward and payment',
+      message: 'order Joint of EGAV2 needs pretrain, reward and payment',
     },
     {
       change: ega({ reward: {} }, { bidding: { alpha: '0.0', beta: '0' } }),
@@ -38,6 +126,7 @@ export const trainingRunExample: KindExample = {
       change: ega({ reward: {} }, { reward: { hiddenSize: 30, heads: 4 } }),
       message: 'hiddenSize must be a multiple of heads',
     },
+    ...refusedOneRankers,
     ...refusedModelsIn('warmStart'),
   ],
   accepted: [
@@ -49,6 +138,12 @@ export const trainingRunExample: KindExample = {
     ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
     ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full' }, payment: {} }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),
+    oneRanker({ ...phases, payment: {} }),
+    oneRanker({ ...phases, reward: undefined, ranking: { labels: 'Logged', ownCandidates: 29 } }),
+    oneRanker({ order: 'Joint', reward: {}, ranking: {}, payment: {} }, { fakeItems: 0, selfMask: 'Full' }),
+    oneRanker({ pretrain: { targets: ['NextItems'] } }, { refinement: false, ranking: false, interestTokens: 1 }),
+    oneRanker(onGenerator, { refinement: false, objective: { organic: '0.01' } }),
+    oneRanker({ reward: {} }),
   ],
   other: {
     datasetRef: { name: 'other' },

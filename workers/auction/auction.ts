@@ -3,6 +3,10 @@
 export interface AuctionRequest {
   /** Items that the user took, oldest first. */
   readonly history: Uint32Array
+  /** Milliseconds since 1970 of each item of the history; absent where they are not known. */
+  readonly historyTimes?: Float64Array
+  /** Milliseconds since 1970 of the page view; absent where it is not known. */
+  readonly time?: number
   /** Item of each eligible ad; no item twice. */
   readonly ads: Uint32Array
   /** Per click, of each ad, in the unit of money. */
@@ -65,6 +69,19 @@ export interface Allocation {
   readonly chosen: number
   /** Rate p/b of the payment network by slot of the chosen list (Eq. 25); absent where the model has no such network. */
   readonly paymentRate?: Float32Array
+  /** Where ads are ranked one by one; prices that ask for them else search. */
+  readonly leastBids?: LeastBids
+}
+
+/**
+ * Per click, by slot of the chosen list, 0 for organic items: the least that the ad there could bid, all others as they
+ * are. Not below its reserve.
+ */
+export interface LeastBids {
+  /** And keep its slot. */
+  readonly ofSlot: Float64Array
+  /** And be in the list, at whatever slot. */
+  readonly ofListing: Float64Array
 }
 
 /** The allocation rule of a mechanism. Equal requests get equal allocations, whatever else is in the batch. */

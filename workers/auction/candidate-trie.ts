@@ -41,3 +41,18 @@ export function candidateTrie(
     return { entry: Int32Array.from(entry), parent: Int32Array.from(parent), path }
   })
 }
+
+/** Entries of a level that share their parent with others, and which of them do: `family` counts from the first of each. */
+export interface Siblings {
+  readonly place: Int32Array
+  readonly family: Int32Array
+}
+
+export function siblingsOf({ parent }: Pick<TrieLevel, 'parent'>): Siblings {
+  const children = new Map<number, number>()
+  for (const each of parent) children.set(each, (children.get(each) ?? 0) + 1)
+  const place = Array.from(parent.keys()).filter((each) => (children.get(parent[each]) ?? 0) > 1)
+  const firstOf = new Map<number, number>()
+  for (const [index, each] of place.entries()) if (!firstOf.has(parent[each])) firstOf.set(parent[each], index)
+  return { place: Int32Array.from(place), family: Int32Array.from(place, (each) => firstOf.get(parent[each]) ?? 0) }
+}

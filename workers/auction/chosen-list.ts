@@ -39,8 +39,11 @@ export function slotOf({ candidate, slots }: CandidateLists, row: number, ad: nu
 export const isListed = ({ lists, chosen }: Allocation, ad: number): boolean => slotOf(lists, chosen, ad) >= 0
 
 /** Least price per click of the ad at the slot. */
-export const reserveOf = ({ slotReserves, adReserves }: AuctionRequest, slot: number, ad: number): number =>
-  Math.max(slotReserves?.[slot] ?? 0, adReserves?.[ad] ?? 0)
+export const reserveOf = (
+  { slotReserves, adReserves }: Pick<AuctionRequest, 'slotReserves' | 'adReserves'>,
+  slot: number,
+  ad: number,
+): number => Math.max(slotReserves?.[slot] ?? 0, adReserves?.[ad] ?? 0)
 
 /**
  * The price within reserve and bid. The bid comes last: whatever a rule or a broken allocation says, nobody pays more

@@ -15,6 +15,11 @@ export interface TokenBidding {
    * level, whatever the codes before it (as Eq. 21 is printed).
    */
   readonly scope: 'Prefix' | 'Unconditional'
+  /**
+   * Request, or absent: the bids of the request. Expected: the mean logged bid of each ad; what lists there are to choose
+   * from then does not move with any bid, and a price can be truthful on them.
+   */
+  readonly bids?: 'Request' | 'Expected'
 }
 
 /** Weight of what has none: log of it is far below any difference of logits, and finite (0^0 counts as 0). */

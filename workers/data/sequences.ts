@@ -1,6 +1,7 @@
 /** Views of users' sequences: windows to train on, cases to evaluate, and the tie check. */
 import { Random } from '../tensor/random.ts'
 import type { Dataset } from './dataset-reader.ts'
+import { noUser } from './market/market.ts'
 
 type Sequences = Pick<Dataset, 'events' | 'offsets' | 'trainEnd' | 'userCount'>
 
@@ -113,6 +114,29 @@ export function historyOf(
   const position = cases.position[index]
   return sequenceOf(dataset, cases.user[index]).subarray(Math.max(0, position - limit), position)
 }
+
+/** What a user did before some position of its sequence, as views; nothing of `noUser`. */
+export interface TimedHistory {
+  readonly history: Uint32Array
+  /** Milliseconds since 1970 of each item; absent where the Dataset has no times. */
+  readonly historyTimes?: Float64Array
+}
+
+export function timedHistory(
+  dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
+  user: number,
+  position: number,
+): TimedHistory {
+  if (user === noUser) return { history: new Uint32Array() }
+  const history = sequenceOf(dataset, user).subarray(0, position)
+  const first = dataset.offsets[user]
+  const { times } = dataset
+  return times === undefined ? { history } : { history, historyTimes: times.subarray(first, first + position) }
+}
+
+/** The time of a request or a target, where it is known. */
+export const timeOf = (time: number | undefined): { readonly time?: number } =>
+  time === undefined || Number.isNaN(time) ? {} : { time }
 
 export interface TieOptions {
   seed: number

@@ -9,10 +9,9 @@ import { decodeLists, decoderMemory } from '../ranker/ega/decoder.ts'
 import { openEgaModel } from '../ranker/ega/ega-artifact.ts'
 import { encodeHistory } from '../ranker/ega/encoder.ts'
 import { type GeneratorShape, generatorLayout, generatorNames } from '../ranker/ega/generator-shape.ts'
-import { type CandidateLevel, itemHead } from '../ranker/ega/item-head.ts'
-import { historyTensors } from '../ranker/ega/pretraining.ts'
-import { historyInputs } from '../ranker/ega/pretraining-model.ts'
+import { historyInputs, historyTensors } from '../ranker/ega/history-tensors.ts'
 import { constantTable, itemsAt } from '../ranker/ega/token-vectors.ts'
+import { catalogueHead } from '../ranker/ega/whole-catalogue.ts'
 import { Graph, type Value } from '../tensor/graph.ts'
 import { writeModel } from '../tensor/onnx-writer.ts'
 import * as op from '../tensor/operators.ts'
@@ -33,25 +32,6 @@ export interface EgaRecommender extends CandidateScorer {
   release(): Promise<void>
 }
 
-/** All entries of the catalogue's trie as one group of candidates, which are the leaves in their order. */
-const wholeCatalogue = (graph: Graph, { trie, levels }: Catalogue): CandidateLevel[] =>
-  Array.from({ length: levels }, (_, level) => {
-    const first = trie.levelStart[level + 1]
-    const count = trie.levelStart[level + 2] - first
-    const parent = new Int32Array(count)
-    for (let node = trie.levelStart[level]; node < trie.levelStart[level + 1]; node++)
-      parent.fill(node - trie.levelStart[level], trie.start[node] + 1 - first, trie.start[node + 1] + 1 - first)
-    return {
-      entry: graph.constant(
-        'int32',
-        [1, count],
-        Int32Array.from({ length: count }, (_each, place) => first + place - 1),
-      ),
-      parent: level === 0 ? undefined : graph.constant('int32', [1, count], parent),
-      logWeight: graph.filled([1, count], 0),
-    }
-  })
-
 /** Inputs: those of `historyInputs`. Output: logZ [B, items] by leaf of the trie. */
 const rankingGraph = (shape: GeneratorShape, items: Catalogue, flat: Float32Array): Graph => {
   const graph = new Graph()
@@ -68,15 +48,7 @@ const rankingGraph = (shape: GeneratorShape, items: Catalogue, flat: Float32Arra
   const encoded = encodeHistory(parameters, shape, { items: read, ...unknown, length }, keep)
   const memory = decoderMemory(parameters, shape, encoded)
   const states = decodeLists(parameters, shape, undefined, { groups: 'B', lists: 1, positions: 1 }, memory, keep)
-  const head = itemHead(
-    parameters,
-    shape,
-    {
-      token: graph.constant('int32', [items.tokens.length], items.tokens),
-      content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
-    },
-    wholeCatalogue(graph, items),
-  )
+  const head = catalogueHead(graph, parameters, shape, items)
   const logZ = head(op.reshape(states, [1, 'B', shape.hiddenSize]))
   graph.output('logZ', op.reshape(logZ, ['B', items.itemCount]))
   return graph

@@ -25,6 +25,7 @@ export async function rankTargets(
     const lists = await recommender.recommend(
       batch.map(({ history }) => history),
       cutoff,
+      batch,
     )
     batch.forEach(({ target, history }, index) => {
       ranks[start + index] = rankOfTarget(lists[index], target, history)

@@ -1,3 +1,4 @@
+import type { HistoryTimes } from './history-times.ts'
 import type { Recommender } from './recommender.ts'
 import type { CandidateList, CandidateScorer } from './sampled/candidate-scorer.ts'
 
@@ -22,15 +23,16 @@ export function translateItems(recommender: Recommender, own: ItemIds, measured:
   const inward = indicesIn(measured, own)
   const outward = indicesIn(own, measured)
   /** Asks for longer lists while items that only the model knows take up places. */
-  const listsOf = async (histories: readonly Uint32Array[], count: number, asked: number): Promise<Uint32Array[]> => {
-    const lists = await recommender.recommend(histories, asked)
+  const listsOf = async (asked: readonly Asked[], count: number, length: number): Promise<Uint32Array[]> => {
+    const histories = asked.map(({ history }) => history)
+    const lists = await recommender.recommend(histories, length, asked)
     const translated: Uint32Array[] = lists.map((list) => translate(list, outward).slice(0, count))
     const short = lists.flatMap((list, index) =>
-      list.length === asked && translated[index].length < count ? [index] : [],
+      list.length === length && translated[index].length < count ? [index] : [],
     )
     if (short.length === 0) return translated
-    const again = short.map((index) => histories[index])
-    const longer = await listsOf(again, count, asked * 2)
+    const again = short.map((index) => asked[index])
+    const longer = await listsOf(again, count, length * 2)
     short.forEach((index, place) => {
       translated[index] = longer[place]
     })
@@ -38,9 +40,9 @@ export function translateItems(recommender: Recommender, own: ItemIds, measured:
   }
   return {
     name: recommender.name,
-    recommend: (histories, count) =>
+    recommend: (histories, count, times) =>
       listsOf(
-        histories.map((history) => translate(history, inward)),
+        histories.map((history, index) => translateHistory({ history, ...times?.[index] }, inward)),
         count,
         count,
       ),
@@ -69,14 +71,24 @@ export function translateScorer(scorer: CandidateScorer, own: ItemIds, measured:
   }
 }
 
-function translateList({ history, historyTimes, candidates, bids, ...rest }: CandidateList, indices: Int32Array) {
+interface Asked extends HistoryTimes {
+  readonly history: Uint32Array
+}
+
+function translateHistory({ history, historyTimes, time }: Asked, indices: Int32Array): Asked {
   const isRemembered = (_: number, place: number): boolean => indices[history[place]] >= 0
+  return {
+    history: translate(history, indices),
+    ...(historyTimes && { historyTimes: historyTimes.filter(isRemembered) }),
+    ...(time === undefined ? {} : { time }),
+  }
+}
+
+function translateList({ candidates, bids, ...asked }: CandidateList, indices: Int32Array): CandidateList {
   const isCandidate = (_: number, place: number): boolean => indices[candidates[place]] >= 0
   return {
-    ...rest,
-    history: translate(history, indices),
+    ...translateHistory(asked, indices),
     candidates: translate(candidates, indices),
-    ...(historyTimes && { historyTimes: historyTimes.filter(isRemembered) }),
     ...(bids && { bids: bids.filter(isCandidate) }),
   }
 }

@@ -3,7 +3,7 @@
 import type { JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
-import { openEgaRecommender } from '../decoding/ega-recommender.ts'
+import { hasAuction, openAuctionRecommender } from '../decoding/auction/open-auction-model.ts'
 import { openRecommender } from '../decoding/recommender.ts'
 import { championName } from '../evaluation/evaluate.ts'
 import type { TrainedRecommender } from '../evaluation/recommender.ts'
@@ -17,7 +17,7 @@ export type OpenModel = (
 
 export const openTrained: OpenModel = async (digest, options) => {
   const artifact = await options.store.open(digest)
-  if (artifact.manifest.metadata.architecture === 'EGAV2') return openEgaRecommender(artifact, options.threads)
+  if (hasAuction(artifact)) return openAuctionRecommender(artifact, options.threads)
   const { name, model, datasetDigest, recommend, score, release } = await openRecommender(digest, options)
   return { name, datasetDigest, itemIds: model.itemIds, recommend, score, release }
 }

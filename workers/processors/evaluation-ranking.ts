@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
-import { evaluationCases, historyOf } from '../data/sequences.ts'
+import { evaluationCases, timedHistory, timeOf } from '../data/sequences.ts'
 import { compare, type Ranked, rankTargets } from '../evaluation/evaluate.ts'
 import { itemCf } from '../evaluation/item-cf.ts'
 import { translateItems } from '../evaluation/item-translation.ts'
@@ -46,11 +46,15 @@ function casesOf(dataset: Dataset, split: Spec['split']): EvaluationCase[] {
     const message = `The ${split.toLowerCase()} part of the Dataset holds no interaction; change the split of the Dataset or spec.split.`
     throw new JobError('NoCases', message, { retryable: false })
   }
-  return Array.from({ length: columns.count }, (_, index) => ({
-    user: columns.user[index],
-    target: columns.target[index],
-    history: historyOf(dataset, columns, index),
-  }))
+  return Array.from({ length: columns.count }, (_, index) => {
+    const [user, position] = [columns.user[index], columns.position[index]]
+    return {
+      ...timedHistory(dataset, user, position),
+      ...timeOf(dataset.times?.[dataset.offsets[user] + position]),
+      user,
+      target: columns.target[index],
+    }
+  })
 }
 
 interface Task {
@@ -82,7 +86,7 @@ async function rankAll(payload: JobPayload<Spec>, context: ProcessorContext, tas
 
 /** A model of another revision of the data is translated by item ids. */
 function onItemsOf(dataset: Dataset, model: TrainedRecommender, name: string): Recommender {
-  const named: Recommender = { name, recommend: (histories, count) => model.recommend(histories, count) }
+  const named: Recommender = { name, recommend: (...asked) => model.recommend(...asked) }
   if (model.datasetDigest === dataset.digest) return named
   checkSharesItems(dataset, model, name)
   return translateItems(named, model.itemIds, dataset.itemIds)

@@ -7,7 +7,7 @@ import { openDataset } from '../data/dataset-reader.ts'
 import { type Comparison, championName, measurementsOf } from '../evaluation/evaluate.ts'
 import { judgeGates } from '../evaluation/gates.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
-import { egaMarketPorts } from './evaluation-ega.ts'
+import { auctionMarketPorts } from './evaluation-auction.ts'
 import { evaluateMarket } from './evaluation-market.ts'
 import { type OpenModel, openTrained } from './evaluation-models.ts'
 import type { EvaluationPart } from './evaluation-part.ts'
@@ -22,7 +22,7 @@ export interface EvaluationPorts extends MarketPorts {
   readonly openModel: OpenModel
 }
 
-const openAll: EvaluationPorts = { ...egaMarketPorts, openModel: openTrained }
+const openAll: EvaluationPorts = { ...auctionMarketPorts, openModel: openTrained }
 
 /** Measures a model, the champion and the baselines on one split, judges the gates, and publishes every number and every row. */
 export async function processEvaluation(

@@ -1,8 +1,8 @@
 import type { TokenizerBuild } from '../../crds/kinds/tokenizer-build.ts'
-import { rqVaeDefaults } from '../../crds/quantizer.ts'
+import { rqKMeansPlusDefaults, rqVaeDefaults } from '../../crds/quantizer.ts'
 import type { BuildOptions } from '../tokenizer/build.ts'
 import type { CreativeOptions } from '../tokenizer/creatives.ts'
-import type { RqVaeOptions } from '../tokenizer/rq-vae.ts'
+import type { LearningOptions } from '../tokenizer/quantizer.ts'
 
 type Spec = TokenizerBuild['spec']
 
@@ -19,7 +19,7 @@ export function buildOptions(spec: Spec): BuildOptions {
     iterations,
     collisions,
     seed,
-    rqvae: rqVaeOptions(spec),
+    ...networkOptions(spec),
   }
 }
 
@@ -27,7 +27,14 @@ export function buildOptions(spec: Spec): BuildOptions {
 export function creativeOptions({ creatives, iterations, seed }: Spec): CreativeOptions | undefined {
   if (creatives === undefined) return undefined
   const { features, levels, codebookSize } = creatives
-  return { features: contentOptions(features), levels, codebookSize, iterations, seed, rqvae: rqVaeOptions(creatives) }
+  return {
+    features: contentOptions(features),
+    levels,
+    codebookSize,
+    iterations,
+    seed,
+    ...networkOptions(creatives),
+  }
 }
 
 function contentOptions({ text, embedding }: Pick<Spec['features'], 'text' | 'embedding'>) {
@@ -37,8 +44,17 @@ function contentOptions({ text, embedding }: Pick<Spec['features'], 'text' | 'em
   }
 }
 
-function rqVaeOptions({ algorithm, rqvae }: Pick<Spec, 'algorithm' | 'rqvae'>): RqVaeOptions | undefined {
-  if (algorithm !== 'RQVAE') return undefined
-  const { commitment, learningRate, ...numbers } = { ...rqVaeDefaults, ...rqvae }
-  return { ...numbers, commitment: Number(commitment), learningRate: Number(learningRate) }
+/** Settings of the algorithm that has a network, if it has one. */
+function networkOptions({
+  algorithm,
+  rqvae,
+  rqKMeansPlus,
+}: Pick<Spec, 'algorithm' | 'rqvae' | 'rqKMeansPlus'>): Pick<LearningOptions, 'rqvae' | 'rqKMeansPlus'> {
+  if (algorithm === 'RQVAE') return { rqvae: withNumbers({ ...rqVaeDefaults, ...rqvae }) }
+  if (algorithm === 'RQKMeansPlus') return { rqKMeansPlus: withNumbers({ ...rqKMeansPlusDefaults, ...rqKMeansPlus }) }
+  return {}
 }
+
+const withNumbers = <Settings extends { readonly commitment: string; readonly learningRate: string }>(
+  settings: Settings,
+) => ({ ...settings, commitment: Number(settings.commitment), learningRate: Number(settings.learningRate) })

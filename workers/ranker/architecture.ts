@@ -1,6 +1,7 @@
 // Sizes of a ranker and the parameters that follow from them.
 
 import { type ParameterLayout, type ParameterSpec, parameterLayout } from '../tensor/parameters.ts'
+import { codeVectors, deviation, feedForward, norm, part, projection } from './layout-parts.ts'
 
 export interface RankerShape {
   /** Transformer blocks. */
@@ -45,76 +46,65 @@ export const meaningOf = (name: string): 'items' | 'vocabulary' | undefined => {
   return isOfVocabulary ? 'vocabulary' : undefined
 }
 
-/** Small enough that tied output logits start near zero, as in GPT-2. */
-const embeddingDeviation = 0.02
-
-const norm = (name: (part: string) => string, size: number): ParameterSpec[] => [
-  { name: name('scale'), shape: [size], initial: 'ones' },
-  { name: name('bias'), shape: [size], initial: 'zeros' },
-]
-
-const projection = (name: (part: string) => string, input: number, output: number): ParameterSpec[] => [
-  { name: name('weight'), shape: [input, output], initial: 'xavier' },
-  { name: name('bias'), shape: [output], initial: 'zeros' },
-]
-
-const feedForward = (name: (part: string) => string, hidden: number, inner: number): ParameterSpec[] => [
-  ...norm((part) => name(`norm.${part}`), hidden),
-  ...projection((part) => name(`inner.${part}`), hidden, inner),
-  ...projection((part) => name(`outer.${part}`), inner, hidden),
-]
-
-const blockParameters = (shape: RankerShape, layer: number): ParameterSpec[] => {
-  const { hiddenSize, heads, feedForwardSize } = shape
-  const name = (part: string) => names.block(layer, part)
+/** What item vectors are made of. */
+export const itemVectorSpecs = (shape: RankerShape): ParameterSpec[] => {
+  const { hiddenSize, codebookSizes, featureDimensions, itemEmbeddings } = shape
   return [
-    ...norm((part) => name(`attention.norm.${part}`), hiddenSize),
-    ...projection((part) => name(`attention.input.${part}`), hiddenSize, 3 * hiddenSize),
-    ...projection((part) => name(`attention.output.${part}`), hiddenSize, hiddenSize),
-    { name: name('attention.distance'), shape: [heads, positionsOf(shape)], initial: 'zeros', decay: false },
-    ...feedForward((part) => name(`feedForward.${part}`), hiddenSize, feedForwardSize),
-  ]
-}
-
-/** A level's output part; all but the last also lead on to the next level, given the code that was chosen. */
-const levelParameters = (shape: RankerShape, level: number): ParameterSpec[] => {
-  const { hiddenSize, feedForwardSize, codebookSizes, contentDimensions } = shape
-  const name = (part: string) => names.level(level, part)
-  const output = [
-    ...norm((part) => name(`norm.${part}`), hiddenSize),
-    { name: name('bias'), shape: [codebookSizes[level]], initial: 'zeros' } as const,
-    ...(contentDimensions === 0
-      ? []
-      : [{ name: name('content'), shape: [hiddenSize, contentDimensions], initial: { normal: embeddingDeviation } }]),
-  ]
-  if (level === codebookSizes.length - 1) return output
-  return [
-    ...output,
-    { name: name('chosen'), shape: [codebookSizes[level], hiddenSize], initial: { normal: embeddingDeviation } },
-    ...feedForward((part) => name(`next.${part}`), hiddenSize, feedForwardSize),
-  ]
-}
-
-/** Every parameter of a ranker of this shape, in the order of the flat vector. */
-export const rankerLayout = (shape: RankerShape): ParameterLayout => {
-  const { hiddenSize, layers, featureDimensions, codebookSizes, itemEmbeddings } = shape
-  const codes = codebookSizes.map(
-    (size, level): ParameterSpec => ({
-      name: names.code(level),
-      shape: [size, hiddenSize],
-      initial: { normal: embeddingDeviation },
-    }),
-  )
-  return parameterLayout([
-    { name: names.start, shape: [hiddenSize], initial: { normal: embeddingDeviation } },
-    ...codes,
+    ...codeVectors(names.code, codebookSizes, hiddenSize),
     { name: names.featureWeight, shape: [featureDimensions, hiddenSize], initial: 'xavier' },
     // From zero: an item that training never meets stays what its codes and features say.
     ...(itemEmbeddings === 0
       ? []
       : [{ name: names.embedding, shape: [itemEmbeddings, hiddenSize], initial: 'zeros' } as const]),
+  ]
+}
+
+/** What the codes of a level, and the content below them, are scored by. */
+export const levelScorer = (shape: RankerShape, level: number): ParameterSpec[] => {
+  const { hiddenSize, codebookSizes, contentDimensions } = shape
+  const name = (part: string) => names.level(level, part)
+  return [
+    ...norm(part(name, 'norm'), hiddenSize),
+    { name: name('bias'), shape: [codebookSizes[level]], initial: 'zeros' },
+    ...(contentDimensions === 0
+      ? []
+      : [{ name: name('content'), shape: [hiddenSize, contentDimensions], initial: deviation } as const]),
+  ]
+}
+
+const blockParameters = (shape: RankerShape, layer: number): ParameterSpec[] => {
+  const { hiddenSize, heads, feedForwardSize } = shape
+  const name = (part: string) => names.block(layer, part)
+  return [
+    ...norm(part(name, 'attention.norm'), hiddenSize),
+    ...projection(part(name, 'attention.input'), hiddenSize, 3 * hiddenSize),
+    ...projection(part(name, 'attention.output'), hiddenSize, hiddenSize),
+    { name: name('attention.distance'), shape: [heads, positionsOf(shape)], initial: 'zeros', decay: false },
+    ...feedForward(part(name, 'feedForward'), hiddenSize, feedForwardSize),
+  ]
+}
+
+/** A level's output part; all but the last also lead on to the next level, given the code that was chosen. */
+const levelParameters = (shape: RankerShape, level: number): ParameterSpec[] => {
+  const { hiddenSize, feedForwardSize, codebookSizes } = shape
+  const name = (part: string) => names.level(level, part)
+  const output = levelScorer(shape, level)
+  if (level === codebookSizes.length - 1) return output
+  return [
+    ...output,
+    { name: name('chosen'), shape: [codebookSizes[level], hiddenSize], initial: deviation },
+    ...feedForward(part(name, 'next'), hiddenSize, feedForwardSize),
+  ]
+}
+
+/** Every parameter of a ranker of this shape, in the order of the flat vector. */
+export const rankerLayout = (shape: RankerShape): ParameterLayout => {
+  const { hiddenSize, layers, codebookSizes } = shape
+  return parameterLayout([
+    { name: names.start, shape: [hiddenSize], initial: deviation },
+    ...itemVectorSpecs(shape),
     ...Array.from({ length: layers }, (_, layer) => blockParameters(shape, layer)).flat(),
-    ...norm((part) => names.finalNorm(part as 'scale' | 'bias'), hiddenSize),
+    ...norm((inner) => names.finalNorm(inner as 'scale' | 'bias'), hiddenSize),
     ...codebookSizes.flatMap((_, level) => levelParameters(shape, level)),
   ])
 }

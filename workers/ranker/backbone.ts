@@ -14,8 +14,8 @@ export const excluded = -1e9
 
 /** What `itemVectors` reads of n items. */
 export interface ItemInputs {
-  /** Index of each item [n]; read only where items have embeddings. */
-  readonly index: Value
+  /** Index of each item [n], read only where items have embeddings; undefined: all items in their order. */
+  readonly index: Value | undefined
   /** By level, [n] integers. */
   readonly codes: readonly Value[]
   /** [n, featureDimensions]. */
@@ -31,7 +31,9 @@ export const itemVectors = (
   // Features have unit variance; scaled so, their sum does not grow with their number.
   const alpha = 1 / Math.sqrt(shape.featureDimensions)
   const mapped = op.gemm(features, parameters(names.featureWeight), undefined, { alpha })
-  const own = shape.itemEmbeddings === 0 ? mapped : op.add(mapped, op.gather(parameters(names.embedding), index))
+  const embeddings = () =>
+    index === undefined ? parameters(names.embedding) : op.gather(parameters(names.embedding), index)
+  const own = shape.itemEmbeddings === 0 ? mapped : op.add(mapped, embeddings())
   return codes.reduce((sum, code, level) => op.add(sum, op.gather(parameters(names.code(level)), code)), own)
 }
 

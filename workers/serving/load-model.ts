@@ -1,3 +1,4 @@
+import { hasAuction } from '../decoding/auction/open-auction-model.ts'
 import type { DecodeRequest } from '../decoding/decoder.ts'
 import { openRecommender } from '../decoding/recommender.ts'
 import { loadAuctionModel } from './auction/load-auction-model.ts'
@@ -11,9 +12,7 @@ import type { LoadOptions, ServedModel } from './served-model.ts'
  */
 export async function loadModel(digest: string, options: LoadOptions): Promise<ServedModel> {
   const known = await options.store.stat(digest)
-  return known?.manifest.metadata.architecture === 'EGAV2'
-    ? loadAuctionModel(digest, options)
-    : loadRecommender(digest, options)
+  return known !== undefined && hasAuction(known) ? loadAuctionModel(digest, options) : loadRecommender(digest, options)
 }
 
 /** Opens model and history snapshot, both verified, and decodes once at each size of batch that is a power of two. */

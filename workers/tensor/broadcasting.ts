@@ -3,11 +3,16 @@
 import type { Value } from './graph.ts'
 import { axisOf, broadcast, product, quotient, repeatedAxes, type Shape, sameShape, show, sizeOf } from './shapes.ts'
 
-/** A target shape as ONNX wants it: the one symbolic dimension becomes -1. */
-const reshapeTarget = (shape: Shape): number[] => {
-  if (shape.filter((dimension) => typeof dimension === 'string').length > 1)
-    throw new Error(`Reshape to ${show(shape)}: only one dimension may be symbolic`)
-  return shape.map((dimension) => (typeof dimension === 'string' ? -1 : dimension))
+/** A target shape as ONNX wants it: 0 for a symbolic dimension that stays in its place, -1 for the one other. */
+const reshapeTarget = (from: Shape, shape: Shape): number[] => {
+  const symbolic = shape.filter((dimension) => typeof dimension === 'string').length
+  const stays = (axis: number): boolean => symbolic > 1 && shape[axis] === from[axis]
+  if (shape.filter((dimension, axis) => typeof dimension === 'string' && !stays(axis)).length > 1)
+    throw new Error(`Reshape to ${show(shape)}: only one dimension may be symbolic; use reshapeLike`)
+  return shape.map((dimension, axis) => {
+    if (typeof dimension === 'number') return dimension
+    return stays(axis) ? 0 : -1
+  })
 }
 
 const inferred = (from: Shape, to: Shape): Shape => {
@@ -23,10 +28,22 @@ const inferred = (from: Shape, to: Shape): Shape => {
 export const reshape = (input: Value, to: Shape): Value => {
   const shape = inferred(input.shape, to)
   if (sameShape(input.shape, shape)) return input
-  const target = input.graph.constant('int64', [shape.length], reshapeTarget(shape))
+  const target = input.graph.constant('int64', [shape.length], reshapeTarget(input.shape, shape))
   const [output] = input.graph.emit('Reshape', [input, target], [{ type: input.type, shape }])
   output.graph.record('Reshape', [input], [output], ([gradient]) =>
     gradient === undefined ? [] : [reshape(gradient, input.shape)],
+  )
+  return output
+}
+
+/** In the shape of `like`, of which several dimensions may be known only at run time. */
+export const reshapeLike = (input: Value, like: Value): Value => {
+  if (product(input.shape) !== product(like.shape))
+    throw new Error(`Cannot reshape ${show(input.shape)} to ${show(like.shape)}`)
+  const [dimensions] = like.graph.emit('Shape', [like], [{ type: 'int64', shape: [like.shape.length] }])
+  const [output] = input.graph.emit('Reshape', [input, dimensions], [{ type: input.type, shape: like.shape }])
+  output.graph.record('Reshape', [input], [output], ([gradient]) =>
+    gradient === undefined ? [] : [reshapeLike(gradient, input)],
   )
   return output
 }

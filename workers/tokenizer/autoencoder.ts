@@ -1,6 +1,7 @@
-// The network of an RQ-VAE: an encoder from features to latent vectors, and its mirror image back.
+// The network of an RQ-VAE: an encoder from features to latent vectors, and its mirror image back. That of RQ-k-means+
+// only moves what it is given.
 
-import { relu } from '../tensor/elementwise.ts'
+import { add, relu } from '../tensor/elementwise.ts'
 import type { Value } from '../tensor/graph.ts'
 import { linear } from '../tensor/linear.ts'
 import { type ParameterLayout, type ParameterSpec, type Parameters, parameterLayout } from '../tensor/parameters.ts'
@@ -12,6 +13,11 @@ export interface AutoencoderShape {
   /** Widths of the encoder's hidden layers; the decoder has them in reverse. */
   readonly hidden: readonly number[]
   readonly latentDimensions: number
+  /**
+   * Whether either half adds its input to what it makes, and starts by making nothing: latent vectors start as the
+   * features, of whose dimensions they must be. The encoder: GPR (arXiv 2511.10138); the decoder: [ours].
+   */
+  readonly residual?: boolean | undefined
 }
 
 /** A learned network with what its inputs are scaled by. */
@@ -32,8 +38,13 @@ const widthsOf = ({ dimensions, hidden, latentDimensions }: AutoencoderShape, pa
 export const autoencoderParameters = (shape: AutoencoderShape): ParameterSpec[] =>
   (['encoder', 'decoder'] as const).flatMap((part) => {
     const widths = widthsOf(shape, part)
+    const last = widths.length - 2
     return widths.slice(1).flatMap((width, layer): ParameterSpec[] => [
-      { name: `${part}.${layer}.weight`, shape: [widths[layer], width], initial: 'xavier' },
+      {
+        name: `${part}.${layer}.weight`,
+        shape: [widths[layer], width],
+        initial: shape.residual && layer === last ? 'zeros' : 'xavier',
+      },
       { name: `${part}.${layer}.bias`, shape: [width], initial: 'zeros' },
     ])
   })
@@ -41,7 +52,10 @@ export const autoencoderParameters = (shape: AutoencoderShape): ParameterSpec[] 
 export const autoencoderLayout = (shape: AutoencoderShape): ParameterLayout =>
   parameterLayout(autoencoderParameters(shape))
 
-/** A multilayer perceptron: [n, dimensions] to [n, latentDimensions], or back. ReLU between layers, none at the end. */
+/**
+ * One half: a multilayer perceptron from [n, dimensions] to [n, latentDimensions], or back. ReLU between layers, none at
+ * the end.
+ */
 export const perceptron = (part: Part, shape: AutoencoderShape, parameters: Parameters, input: Value): Value => {
   const layers = widthsOf(shape, part).length - 1
   let output = input
@@ -49,5 +63,5 @@ export const perceptron = (part: Part, shape: AutoencoderShape, parameters: Para
     const sums = linear(output, parameters(`${part}.${layer}.weight`), parameters(`${part}.${layer}.bias`))
     output = layer < layers - 1 ? relu(sums) : sums
   }
-  return output
+  return shape.residual ? add(input, output) : output
 }

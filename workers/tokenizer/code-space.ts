@@ -1,5 +1,5 @@
 // From features to the space in which codebooks lie, and back. Residual k-means clusters the features themselves; an
-// RQ-VAE what its encoder makes of them. Everything that compares features with codebooks goes through here.
+// RQ-VAE and RQ-k-means+ what their encoder makes of them. Everything that compares features with codebooks goes through here.
 
 import { Graph } from '../tensor/graph.ts'
 import { writeModel } from '../tensor/onnx-writer.ts'

@@ -9,6 +9,9 @@ export interface ColumnBlock {
   readonly dimensions: number
 }
 
+export const columnsOf = (blocks: readonly ColumnBlock[]): number =>
+  blocks.reduce((sum, { dimensions }) => sum + dimensions, 0)
+
 /** The features as they are. */
 export const unscaled = (dimensions: number): InputScale => ({
   center: new Float32Array(dimensions),
@@ -21,7 +24,7 @@ export const unscaled = (dimensions: number): InputScale => ({
  * @param features [points, dimensions]
  */
 export function standardizedByBlock(features: Float32Array, blocks: readonly ColumnBlock[]): InputScale {
-  const dimensions = blocks.reduce((sum, block) => sum + block.dimensions, 0)
+  const dimensions = columnsOf(blocks)
   const { mean, variance } = momentsOf(features, dimensions)
   const factor = new Float32Array(dimensions)
   let start = 0

@@ -1,26 +1,23 @@
 // The codebooks of an RQ-VAE while it learns: where they start, and what becomes of entries that fall out of use.
 
 import type { ParameterLayout } from '../tensor/parameters.ts'
-import { Random } from '../tensor/random.ts'
+import type { Random } from '../tensor/random.ts'
 import { TrainingState } from '../tensor/training-state.ts'
 import { autoencoderLayout } from './autoencoder.ts'
 import { openHalf } from './code-space.ts'
 import { moveDeadCodes } from './dead-codes.ts'
 import { createNearestCentroids, type NearestCentroids } from './nearest.ts'
 import { type Codebooks, encodeNearest, quantizeResiduals } from './residual-quantizer.ts'
-import { pickRows } from './rows.ts'
+import { sampleRows } from './rows.ts'
 import { codebookName, type RqVaeShape } from './rq-vae-loss.ts'
 
 export interface StartTask {
   /** Of k-means. */
   readonly iterations: number
   readonly seed: number
-  readonly batchSize: number
   readonly onStartIteration?: (level: number, iteration: number) => Promise<void>
 }
 
-/** Points an entry that the start looks at, where a batch has fewer. */
-const startPerEntry = 16
 /** Points that are looked at for entries in use. */
 const mostUsagePoints = 65_536
 
@@ -33,17 +30,11 @@ export async function openLatentCodebooks(shape: RqVaeShape, layout: ParameterLa
     nearest ??= await createNearestCentroids(shape.latentDimensions)
     return nearest
   }
-  const sample = (inputs: Float32Array, random: Random, most: number): Float32Array => {
-    const order = random.permutation(inputs.length / shape.dimensions)
-    return pickRows(inputs, order.subarray(0, most), shape.dimensions)
-  }
   return {
-    /** Residual k-means on the latent vectors of a first batch. */
+    /** Residual k-means on the latent vectors of these inputs. */
     async start(parameters: Float32Array, inputs: Float32Array, task: StartTask): Promise<void> {
-      const { iterations, seed, batchSize, onStartIteration } = task
-      const most = Math.max(batchSize, startPerEntry * shape.codebookSize)
-      const first = sample(inputs, new Random(seed, 'rq-vae start'), most)
-      const latent = await encoder.apply(parameters.subarray(0, size), first)
+      const { iterations, seed, onStartIteration } = task
+      const latent = await encoder.apply(parameters.subarray(0, size), inputs)
       const { codebooks } = await quantizeResiduals(latent, {
         dimensions: shape.latentDimensions,
         levels: shape.levels,
@@ -57,7 +48,8 @@ export async function openLatentCodebooks(shape: RqVaeShape, layout: ParameterLa
     },
     /** A state in which dead entries lie on residuals of points, without momentum. */
     async revive(state: TrainingState, inputs: Float32Array, random: Random): Promise<TrainingState> {
-      const points = await encoder.apply(state.parameters.subarray(0, size), sample(inputs, random, mostUsagePoints))
+      const sample = sampleRows(inputs, random, mostUsagePoints, shape.dimensions)
+      const points = await encoder.apply(state.parameters.subarray(0, size), sample)
       const codebooks = codebooksIn(state.parameters, shape, layout)
       const codes = await encodeNearest(points, codebooks, await opened())
       const moved = moveDeadCodes(codebooks, points, codes, random)

@@ -1,20 +1,23 @@
-// One interface for the ways to make codes: residual k-means on the features, or an RQ-VAE.
+// One interface for the ways to make codes: residual k-means on the features, an RQ-VAE, or RQ-k-means+.
 
 import type { Autoencoder } from './autoencoder.ts'
 import { fromCodeSpace, toCodeSpace } from './code-space.ts'
-import type { ColumnBlock } from './input-scale.ts'
+import { type ColumnBlock, columnsOf } from './input-scale.ts'
 import { createNearestCentroids } from './nearest.ts'
 import { type Codebooks, errorShare, quantize, quantizeResiduals, sumOfEntries } from './residual-quantizer.ts'
+import { learnRqKMeansPlus } from './rq-k-means-plus.ts'
 import { learnRqVae, type RqVaeOptions } from './rq-vae.ts'
+import type { NetworkOptions } from './rq-vae-training.ts'
 
 export interface LearningOptions {
   readonly levels: number
   readonly codebookSize: number
-  /** Of k-means, also of that which an RQ-VAE starts from. */
+  /** Of k-means, also of that which the others start from. */
   readonly iterations: number
   readonly seed: number
-  /** Learns an RQ-VAE where given, else residual k-means. */
+  /** Learns an RQ-VAE where given, RQ-k-means+ where that is, else residual k-means. */
   readonly rqvae?: RqVaeOptions | undefined
+  readonly rqKMeansPlus?: NetworkOptions | undefined
 }
 
 /** What makes codes of features. */
@@ -41,13 +44,13 @@ export interface LearningRun {
 }
 
 /** Iterations of k-means by level, then epochs. */
-export const learningSteps = ({ levels, iterations, rqvae }: LearningOptions): number =>
-  levels * iterations + (rqvae?.epochs ?? 0)
+export const learningSteps = ({ levels, iterations, rqvae, rqKMeansPlus }: LearningOptions): number =>
+  levels * iterations + ((rqvae ?? rqKMeansPlus)?.epochs ?? 0)
 
 /**
  * Learns codes of features [points, dimensions] with mean zero.
  * @param blocks kinds of features, in the order of the columns
- * @throws TokenizerSpecError when an RQ-VAE diverges
+ * @throws TokenizerSpecError when a network diverges
  */
 export async function learnQuantizer(
   features: Float32Array,
@@ -55,21 +58,15 @@ export async function learnQuantizer(
   options: LearningOptions,
   { threads, onStep }: LearningRun,
 ): Promise<Quantizer & QuantizedFeatures> {
-  const { levels, iterations, rqvae } = options
+  const { levels, iterations, rqvae, rqKMeansPlus } = options
   const onIteration = (level: number, iteration: number) => onStep(level * iterations + iteration + 1)
-  if (rqvae !== undefined) {
-    const onEpoch = (epochs: number) => onStep(levels * iterations + epochs)
-    const learned = await learnRqVae(features, {
-      ...options,
-      rqvae,
-      blocks,
-      threads,
-      onStep: onEpoch,
-      onStartIteration: onIteration,
-    })
-    return { ...learned, ...(await applyQuantizer(features, learned)) }
-  }
-  const dimensions = blocks.reduce((sum, block) => sum + block.dimensions, 0)
+  const onEpoch = (epochs: number) => onStep(levels * iterations + epochs)
+  const task = { ...options, blocks, threads, onStep: onEpoch, onStartIteration: onIteration }
+  const network =
+    (rqvae && (await learnRqVae(features, rqvae, task))) ??
+    (rqKMeansPlus && (await learnRqKMeansPlus(features, rqKMeansPlus, task)))
+  if (network !== undefined) return { ...network, ...(await applyQuantizer(features, network)) }
+  const dimensions = columnsOf(blocks)
   const nearest = await createNearestCentroids(dimensions)
   try {
     const learned = await quantizeResiduals(features, { ...options, dimensions, nearest, onIteration })

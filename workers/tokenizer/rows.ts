@@ -1,5 +1,7 @@
 // Rows of matrices that lie row by row in one array.
 
+import type { Random } from '../tensor/random.ts'
+
 type RowArray = Uint16Array | Float32Array
 
 /** Writes the rows of `rows` into those places of `target`. */
@@ -24,3 +26,7 @@ export function pickRows<Rows extends RowArray>(rows: Rows, places: ArrayLike<nu
   }
   return picked
 }
+
+/** At most so many rows, drawn without putting back. */
+export const sampleRows = (rows: Float32Array, random: Random, most: number, width: number): Float32Array =>
+  pickRows(rows, random.permutation(rows.length / width).subarray(0, most), width)

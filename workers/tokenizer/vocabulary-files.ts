@@ -14,8 +14,8 @@ export interface VocabularyDescription {
   readonly scale: number
   readonly text?: { readonly dimensions: number; readonly ngrams: number; readonly buckets: number } | undefined
   readonly ridge?: { readonly inputs: number; readonly outputs: number } | undefined
-  /** Only of an RQ-VAE. */
-  readonly autoencoder?: { readonly hidden: readonly number[]; readonly latentDimensions: number } | undefined
+  /** Only of an RQ-VAE or RQ-k-means+. */
+  readonly autoencoder?: Pick<Autoencoder, 'hidden' | 'latentDimensions' | 'residual'> | undefined
 }
 
 interface Vocabulary extends Quantizer {
@@ -45,7 +45,11 @@ export function describeVocabulary(vocabulary: Vocabulary): VocabularyDescriptio
     scale,
     text: text && { dimensions: text.dimensions, ngrams: text.ngrams, buckets: text.buckets },
     ridge: ridge && { inputs: ridge.inputs, outputs: ridge.outputs },
-    autoencoder: autoencoder && { hidden: autoencoder.hidden, latentDimensions: autoencoder.latentDimensions },
+    autoencoder: autoencoder && {
+      hidden: autoencoder.hidden,
+      latentDimensions: autoencoder.latentDimensions,
+      residual: autoencoder.residual,
+    },
   }
 }
 

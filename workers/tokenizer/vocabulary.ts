@@ -18,6 +18,7 @@ export function vocabularyOf(
     codebooks: digestOfNumbers(codebooks.data),
     autoencoder: autoencoder && {
       hidden: autoencoder.hidden,
+      residual: autoencoder.residual,
       center: digestOfNumbers(autoencoder.scale.center),
       factor: digestOfNumbers(autoencoder.scale.factor),
       weights: digestOfNumbers(autoencoder.weights),

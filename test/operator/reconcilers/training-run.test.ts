@@ -113,8 +113,57 @@ describe('a TrainingRun in stages', () => {
     ['allocation without a reward model', { pretrain: {}, allocation: {} }, {}, /stages\.allocation needs/],
     ['payment without a generator', { reward: {}, payment: {} }, {}, /stages\.payment needs/],
     ['a warm start', all, { warmStart: { digest: digestOf('c') } }, /leave out warmStart/],
+    ["OneRanker's stage", { ...all, ranking: {} }, {}, /stages\.ranking is of architecture OneRanker/],
   ])('is refused by the operator too with %s: the embedded server knows no rules', (_, stages, more, message) => {
     expect(refusal(staged(stages, more))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+})
+
+describe('a TrainingRun of OneRanker', () => {
+  const run = (stages: object | undefined, oneRanker: object | undefined = {}, more: object = {}): TrainingRun =>
+    objectOf('TrainingRun', 'ads', {
+      datasetRef: { name: 'logs' },
+      tokenizerRef: { name: 'tokens' },
+      model: { architecture: 'OneRanker', oneRanker },
+      stages,
+      ...more,
+    })
+  const all = { pretrain: { targets: ['NextItems'] }, reward: {}, ranking: {}, payment: {} }
+
+  test('starts with what its stages need, in phases or in one', () => {
+    for (const stages of [all, { order: 'Joint', reward: {}, ranking: {} }, { reward: {} }])
+      expect(resolve(run(stages), [datasetOf(digestOf('a'), advertisingOf())])).toMatchObject({ state: 'Ready' })
+  })
+
+  test.each<[string, object, string[], RegExp]>([
+    ['eligible ads', { ...all, payment: undefined }, ['EligibleAds'], /no eligible ads.*stages\.ranking.*columns\.ads/],
+    ['bids', { ...all, payment: undefined }, ['Bids'], /no bids, but stages\.ranking/],
+    [
+      'exposures',
+      { ...all, reward: undefined, payment: undefined, ranking: { labels: 'Logged' } },
+      ['Exposures'],
+      /no exposed lists, but stages\.ranking with labels Logged/,
+    ],
+  ])('is refused where the Dataset lacks %s', (_, stages, lacking, message) => {
+    const found = resolve(run(stages), [datasetOf(digestOf('a'), advertisingOf(lacking as never))])
+    expect(found).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+
+  test.each<[string, TrainingRun, RegExp]>([
+    ['no stages', run(undefined), /needs model\.oneRanker and stages/],
+    ['no sizes of its own', run(all, undefined, { model: { architecture: 'OneRanker' } }), /needs model\.oneRanker/],
+    ['a warm start', run(all, {}, { warmStart: { digest: digestOf('c') } }), /OneRanker.*leave out warmStart/],
+    ["EGA-V2's stage", run({ ...all, allocation: {} }), /stages\.allocation is of architecture EGAV2/],
+    ['nothing to train', run({}), /none of pretrain, reward and ranking/],
+    ['a joint stage after another', run({ ...all, order: 'Joint' }), /leave out stages\.pretrain/],
+    ['no generator to rank for', run({ reward: {}, ranking: {} }), /needs stages\.pretrain before it/],
+    ['prices of no generator', run({ reward: {}, payment: {} }), /stages\.payment needs/],
+    ['a ranker that is not there', run(all, { ranking: false }), /set model\.oneRanker\.ranking to true/],
+    ['a ranker that is not trained', run({ pretrain: {} }), /set model\.oneRanker\.ranking to false/],
+    ['no labels', run({ pretrain: {}, ranking: {} }), /needs stages\.reward before it, or labels Logged/],
+    ['nothing to draw to the ranker', run(all, { refinement: false }), /consistencyWeight.*set it to "0"/],
+  ])('is refused by the operator too with %s', (_, spec, message) => {
+    expect(resolve(spec, [])).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
   })
 })
 

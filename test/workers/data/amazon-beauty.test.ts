@@ -1,23 +1,10 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { evaluationCases, sequenceOf, trainingWindows } from '../../../workers/data/sequences.ts'
+import { amazonBeauty } from './amazon-beauty.ts'
 import { ingest } from './support.ts'
 
-const folder = join(process.env.ADLOOM_DATA ?? resolve(import.meta.dirname, '../../../../shared/data'), 'amazon-beauty')
-
 test('Amazon Beauty has the published counts', async (context) => {
-  if (!existsSync(folder)) context.skip(`no data in ${folder}; set ADLOOM_DATA to the folder that holds amazon-beauty`)
-  const { dataset, metadata } = await ingest({
-    source: { file: { path: folder } },
-    interactions: { path: 'sequences.txt', format: 'SequenceLines' },
-    items: {
-      path: 'items.jsonl',
-      format: 'JSONLines',
-      columns: { id: 'id', text: ['text'], attributes: ['attributes'] },
-    },
-    split: { strategy: 'LeaveOneOut' },
-  })
+  const { dataset, metadata } = await ingest(amazonBeauty(context))
   expect(metadata).toMatchObject({
     summary: { users: 22_363, items: 12_101, interactions: 198_502, badRows: 0 },
     itemsOutsideCatalogue: 0,

@@ -1,26 +1,13 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { evaluationCases, historyOf } from '../../../workers/data/sequences.ts'
 import { compare, rankTargets } from '../../../workers/evaluation/evaluate.ts'
 import { itemCf } from '../../../workers/evaluation/item-cf.ts'
 import { popularity } from '../../../workers/evaluation/popularity.ts'
+import { amazonBeauty } from '../data/amazon-beauty.ts'
 import { ingest } from '../data/support.ts'
 
-const folder = join(process.env.ADLOOM_DATA ?? resolve(import.meta.dirname, '../../../../shared/data'), 'amazon-beauty')
-
 test('baselines on Amazon Beauty have the figures of an independent computation', async (context) => {
-  if (!existsSync(folder)) context.skip(`no data in ${folder}; set ADLOOM_DATA to the folder that holds amazon-beauty`)
-  const { dataset } = await ingest({
-    source: { file: { path: folder } },
-    interactions: { path: 'sequences.txt', format: 'SequenceLines' },
-    items: {
-      path: 'items.jsonl',
-      format: 'JSONLines',
-      columns: { id: 'id', text: ['text'], attributes: ['attributes'] },
-    },
-    split: { strategy: 'LeaveOneOut' },
-  })
+  const { dataset } = await ingest(amazonBeauty(context))
   const columns = evaluationCases(dataset, 'test')
   const cases = Array.from({ length: columns.count }, (_, index) => ({
     user: columns.user[index],

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { TokenizerBuild } from '../../../crds/kinds/tokenizer-build.ts'
-import { rqVaeDefaults } from '../../../crds/quantizer.ts'
+import { rqKMeansPlusDefaults, rqVaeDefaults } from '../../../crds/quantizer.ts'
 import type { Creatives, Market } from '../../../workers/data/market/market.ts'
 import { toJobFailure } from '../../../workers/processors/job-error.ts'
 import { processTokenizerBuild } from '../../../workers/processors/tokenizer-build.ts'
@@ -112,32 +112,52 @@ describe('a TokenizerBuild', () => {
   })
 })
 
-describe('a TokenizerBuild with RQVAE', () => {
-  const rqvae = { ...rqVaeDefaults, hidden: [8], latentDimensions: 4, epochs: 2, batchSize: 8 }
-
+describe.each<[string, Partial<TokenizerBuild['spec']>, object]>([
+  [
+    'RQVAE',
+    { algorithm: 'RQVAE', rqvae: { ...rqVaeDefaults, hidden: [8], latentDimensions: 4, epochs: 2, batchSize: 8 } },
+    { hidden: [8], latentDimensions: 4 },
+  ],
+  [
+    'RQKMeansPlus',
+    { algorithm: 'RQKMeansPlus', rqKMeansPlus: { ...rqKMeansPlusDefaults, hidden: [8], epochs: 2, batchSize: 8 } },
+    { hidden: [8], residual: true },
+  ],
+])('a TokenizerBuild with %s', (_, changed, network) => {
   test('learns a network, counts its epochs as steps, and gives the same artifact with any number of threads', async () => {
     const digests = []
     for (const threads of [1, 2]) {
       const context = await testContext({ threads })
-      const { outcome } = await build(context, { algorithm: 'RQVAE', rqvae })
+      const { outcome } = await build(context, changed)
       digests.push(outcome.artifact.digest)
       const tokenizer = await openTokenizer(await context.store.open(outcome.artifact.digest))
-      expect(tokenizer.autoencoder).toMatchObject({ hidden: [8], latentDimensions: 4 })
+      expect(tokenizer.autoencoder).toMatchObject(network)
       expect(context.updates.at(-1)).toEqual({ phase: 'Collisions', step: 22, totalSteps: 22 })
     }
     expect(digests[1]).toBe(digests[0])
   })
 
-  test('takes the defaults where rqvae is absent', () => {
-    const { rqvae: taken } = buildOptions({ ...spec, algorithm: 'RQVAE' })
-    expect(taken).toMatchObject({
-      hidden: [512, 256, 128],
-      latentDimensions: 32,
-      commitment: 0.25,
-      learningRate: 0.001,
-    })
-    expect(buildOptions(spec).rqvae).toBeUndefined()
+  test('that was ended in the middle gives the same artifact when it starts over', async () => {
+    const context = await testContext()
+    const killed = await testContext()
+    const progress: TestContext['progress'] = async ({ step }) => {
+      if (step === 21) throw new Error('killed')
+    }
+    await expect(build({ ...killed, progress }, changed)).rejects.toThrow('killed')
+    const { outcome } = await build(killed, changed)
+    expect(outcome.artifact.digest).toBe((await build(context, changed)).outcome.artifact.digest)
   })
+})
+
+test('a TokenizerBuild takes the defaults where settings of its algorithm are absent, and no other settings', () => {
+  expect(buildOptions({ ...spec, algorithm: 'RQVAE' })).toMatchObject({
+    rqvae: { hidden: [512, 256, 128], latentDimensions: 32, commitment: 0.25, learningRate: 0.001 },
+  })
+  const plus = buildOptions({ ...spec, algorithm: 'RQKMeansPlus' })
+  expect(plus.rqKMeansPlus).toMatchObject({ commitment: 0.25, batchSize: 256, resetEpochs: 5 })
+  expect(plus).not.toHaveProperty('rqvae')
+  expect(buildOptions(spec)).not.toHaveProperty('rqvae')
+  expect(buildOptions(spec)).not.toHaveProperty('rqKMeansPlus')
 })
 
 describe('a TokenizerBuild that asks for creatives', () => {

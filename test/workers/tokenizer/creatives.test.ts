@@ -15,7 +15,7 @@ import {
 } from '../../../workers/tokenizer/creatives.ts'
 import { planReuse } from '../../../workers/tokenizer/reuse-plan.ts'
 import { openEarlierTokenizer, openTokenizer, writeTokenizer } from '../../../workers/tokenizer/tokenizer.ts'
-import { groupedDataset, normals, smallBuild } from './support.ts'
+import { groupedDataset, normals, smallBuild, smallNetwork, smallRqVae } from './support.ts'
 
 interface Rendering {
   readonly item: number
@@ -96,18 +96,20 @@ describe('codes of creatives', () => {
     expectUniqueWithinItems(alike)
   })
 
-  test('can come from embeddings, or from an RQ-VAE', async () => {
+  test('can come from embeddings, from an RQ-VAE or from RQ-k-means+', async () => {
     const embeddings = { dim: 5, data: normals(400, 'creatives') }
     const byEmbedding = await buildCreatives(
       { ...twenty, embeddings },
       { ...options, features: { embedding: { weight: 1 } } },
     )
     expect(byEmbedding.featureDimensions).toBe(5)
-    const rqvae = { hidden: [8], latentDimensions: 2, commitment: 0.25, learningRate: 0.01 }
-    const learning = { epochs: 3, batchSize: 40, resetEpochs: 0, standardize: true }
-    const byNetwork = await buildCreatives(twenty, { ...options, rqvae: { ...rqvae, ...learning } })
-    expect(byNetwork.autoencoder?.latentDimensions).toBe(2)
-    expectUniqueWithinItems(byNetwork)
+    const byRqVae = await buildCreatives(twenty, { ...options, rqvae: { ...smallRqVae, latentDimensions: 2 } })
+    expect(byRqVae.autoencoder?.latentDimensions).toBe(2)
+    expectUniqueWithinItems(byRqVae)
+    const byRqKMeansPlus = await buildCreatives(twenty, { ...options, rqKMeansPlus: smallNetwork })
+    expect(byRqKMeansPlus.autoencoder?.residual).toBe(true)
+    expectUniqueWithinItems(byRqKMeansPlus)
+    expect(byRqKMeansPlus.vocabulary).not.toBe((await buildCreatives(twenty, options)).vocabulary)
   })
 
   test('are the same bytes when they are made again', async () => {

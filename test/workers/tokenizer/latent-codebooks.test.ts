@@ -15,7 +15,7 @@ async function opened() {
   const latentCodebooks = await openLatentCodebooks(shape, layout)
   onTestFinished(() => latentCodebooks.release())
   const parameters = initialParameters(layout, 1)
-  await latentCodebooks.start(parameters, inputs, { iterations: 10, seed: 1, batchSize: 64 })
+  await latentCodebooks.start(parameters, inputs, { iterations: 10, seed: 1 })
   return { latentCodebooks, parameters }
 }
 

@@ -2,6 +2,9 @@ import type { TrainingSequences } from '../../../workers/data/co-occurrence.ts'
 import { Random } from '../../../workers/tensor/random.ts'
 import type { BuildOptions } from '../../../workers/tokenizer/build.ts'
 import type { Catalogue } from '../../../workers/tokenizer/catalogue.ts'
+import type { LearningRun } from '../../../workers/tokenizer/quantizer.ts'
+import type { RqVaeOptions } from '../../../workers/tokenizer/rq-vae.ts'
+import type { NetworkOptions } from '../../../workers/tokenizer/rq-vae-training.ts'
 
 export type TestDataset = Catalogue & TrainingSequences
 
@@ -59,6 +62,38 @@ export const smallBuild: BuildOptions = {
   collisions: 'Reassign',
   seed: 7,
 }
+
+/** Points [count, 6] around centres that are four far corners plus four near ones each; mean zero. */
+export function clusteredPoints(count: number): Float32Array {
+  const dimensions = 6
+  const random = new Random('clusters')
+  const points = new Float32Array(count * dimensions)
+  for (let point = 0; point < count; point++) {
+    const far = point % 4
+    const near = Math.floor(point / 4) % 4
+    for (let column = 0; column < dimensions; column++) {
+      const outer = column < 2 ? 3 * (((far >> column) & 1) * 2 - 1) : 0
+      const inner = column >= 2 && column < 4 ? ((near >> (column - 2)) & 1) * 2 - 1 : 0
+      points[point * dimensions + column] = outer + inner + 0.05 * random.normal()
+    }
+  }
+  return points
+}
+
+/** One thread, and nobody listens. */
+export const quietly: LearningRun = { threads: 1, onStep: async () => {} }
+
+/** A network small enough to learn in a moment. */
+export const smallNetwork: NetworkOptions = {
+  hidden: [16],
+  commitment: 0.25,
+  learningRate: 0.01,
+  epochs: 10,
+  batchSize: 64,
+  resetEpochs: 5,
+}
+
+export const smallRqVae: RqVaeOptions = { ...smallNetwork, latentDimensions: 4, standardize: true }
 
 /** A matrix of standard normal numbers. */
 export const normals = (length: number, ...labels: (string | number)[]): Float32Array => {

@@ -12,9 +12,20 @@ import { PaymentError, type PaymentInput, type PaymentOptions, payers } from './
  * Where it is not, the answer is one of the thresholds at or below the bid, not always the lowest: still no more than the
  * bid, but no truthful price exists there (Myerson). The price is the truthful one only where a click is worth as many
  * clicks at every slot; that a higher bid also moves an ad to a better slot, it does not charge for.
+ *
+ * An allocation that knows the thresholds is not asked.
  * @throws PaymentError without an allocator
  */
-export async function criticalBids(
+export async function criticalBids(inputs: readonly PaymentInput[], options: PaymentOptions): Promise<number[][]> {
+  const unknown = inputs.filter(({ allocation }) => allocation.leastBids === undefined)
+  const found = unknown.length === 0 ? [] : await bisected(unknown, options)
+  const searched = new Map(unknown.map((input, index) => [input, found[index]]))
+  return inputs.map(
+    (input) => searched.get(input) ?? payers(input).map(({ slot }) => input.allocation.leastBids?.ofListing[slot] ?? 0),
+  )
+}
+
+async function bisected(
   inputs: readonly PaymentInput[],
   { allocator, bisections = 20 }: PaymentOptions,
 ): Promise<number[][]> {

@@ -10,9 +10,12 @@ import type { PaymentInput, PaymentOptions } from './payment-rule.ts'
  *
  * Behind the last ad of the list comes the unlisted ad with the highest b q in the other candidate lists; without any,
  * nothing, and the last ad pays its reserve.
+ *
+ * An allocation that ranks ads one by one, against organic items too, says itself what keeps a slot, by the q of its own.
  */
 export function gspPrice(input: PaymentInput, listed: ListedAd, { exposure }: PaymentOptions): number {
   const { request, allocation } = input
+  if (allocation.leastBids !== undefined) return allocation.leastBids.ofSlot[listed.slot]
   const qualityOf = ({ slot, pCtr }: ListedAd) => pCtr / (exposure?.[slot] ?? 1)
   const scoreOf = (other: ListedAd) => request.bids[other.ad] * qualityOf(other)
   const score = scoreOf(listed)

@@ -38,6 +38,8 @@ export interface RewardScorerOptions {
   readonly items: CodedTable
   readonly creatives?: CodedTable
   readonly threads: number
+  /** Slots of the longest list that is asked for, where it is shorter than the model's: work goes by it. */
+  readonly slots?: number
 }
 
 /** Lists of one run; bounds the memory of keys and values. */
@@ -56,8 +58,8 @@ const vectorsGraph = (shape: RewardShape, tables: Tensors): Graph => {
   return graph
 }
 
-const scoresGraph = (shape: RewardShape, itemCount: number, creativeCount: number): Graph => {
-  const { hiddenSize, historyLength, listLength } = shape
+const scoresGraph = (shape: RewardShape, itemCount: number, creativeCount: number, slots: number): Graph => {
+  const { hiddenSize, historyLength } = shape
   const graph = new Graph()
   const layout = rewardLayout(shape)
   const parameters = parametersOf(graph.input('parameters', 'float32', [layout.size]), layout)
@@ -65,14 +67,14 @@ const scoresGraph = (shape: RewardShape, itemCount: number, creativeCount: numbe
   const history = graph.input('history', 'int32', ['U', historyLength])
   const length = graph.input('length', 'int32', ['U'])
   const of = graph.input('of', 'int32', ['N'])
-  const items = graph.input('items', 'int32', ['N', listLength])
-  const isAd = graph.input('isAd', 'float32', ['N', listLength])
+  const items = graph.input('items', 'int32', ['N', slots])
+  const isAd = graph.input('isAd', 'float32', ['N', slots])
   const user = userRows(rewardUser(parameters, shape, { history: op.gather(itemVectors, history), length }), of)
   const ofItems = op.gather(itemVectors, lookUp(items))
   let lists = listValues(shape, { items, isAd }, { items: ofItems })
   if (shape.creativeCodebooks.length > 0) {
     const creativeVectors = graph.input('creativeVectors', 'float32', [creativeCount, hiddenSize])
-    const creatives = graph.input('creatives', 'int32', ['N', listLength])
+    const creatives = graph.input('creatives', 'int32', ['N', slots])
     const shown = { items: ofItems, creatives: op.gather(creativeVectors, lookUp(creatives)) }
     lists = listValues(shape, { items, creatives, isAd }, shown)
   }
@@ -80,8 +82,8 @@ const scoresGraph = (shape: RewardShape, itemCount: number, creativeCount: numbe
   return graph
 }
 
-const listTensors = (shape: RewardShape, lists: readonly RewardList[]): Tensors => {
-  const { historyLength, listLength } = shape
+const listTensors = (shape: RewardShape, lists: readonly RewardList[], slots: number): Tensors => {
+  const { historyLength } = shape
   const users = new Map<Uint32Array, number>()
   for (const { history } of lists) if (!users.has(history)) users.set(history, users.size)
   const history = new Int32Array(users.size * historyLength)
@@ -91,17 +93,17 @@ const listTensors = (shape: RewardShape, lists: readonly RewardList[]): Tensors 
     history.set(recent, user * historyLength)
     length[user] = recent.length
   }
-  const items = new Int32Array(lists.length * listLength).fill(-1)
-  const creatives = new Int32Array(lists.length * listLength).fill(-1)
-  const isAd = new Float32Array(lists.length * listLength)
+  const items = new Int32Array(lists.length * slots).fill(-1)
+  const creatives = new Int32Array(lists.length * slots).fill(-1)
+  const isAd = new Float32Array(lists.length * slots)
   for (const [row, list] of lists.entries()) {
-    if (list.items.length > listLength)
-      throw new Error(`A list of ${list.items.length} items, where the model has ${listLength} slots`)
-    items.set(list.items, row * listLength)
-    if (list.creatives !== undefined) creatives.set(list.creatives, row * listLength)
-    isAd.set(list.isAd, row * listLength)
+    if (list.items.length > slots)
+      throw new Error(`A list of ${list.items.length} items, where the model has ${slots} slots`)
+    items.set(list.items, row * slots)
+    if (list.creatives !== undefined) creatives.set(list.creatives, row * slots)
+    isAd.set(list.isAd, row * slots)
   }
-  const shown = [lists.length, listLength]
+  const shown = [lists.length, slots]
   return {
     history: int32([users.size, historyLength], history),
     length: int32([users.size], length),
@@ -119,28 +121,31 @@ const probabilities = (logits: Float32Array): Float32Array => logits.map(sigmoid
 
 export class RewardScorer {
   readonly #shape: RewardShape
+  readonly #slots: number
   readonly #tables: Tensors
   readonly #vectors: Session
   readonly #scores: Session
   #weights: Tensors | undefined
 
-  private constructor(shape: RewardShape, tables: Tensors, vectors: Session, scores: Session) {
+  private constructor(shape: RewardShape, slots: number, tables: Tensors, vectors: Session, scores: Session) {
     this.#shape = shape
+    this.#slots = slots
     this.#tables = tables
     this.#vectors = vectors
     this.#scores = scores
   }
 
-  static async create({ shape, items, creatives, threads }: RewardScorerOptions): Promise<RewardScorer> {
+  static async create({ shape, items, creatives, threads, slots }: RewardScorerOptions): Promise<RewardScorer> {
+    const most = slots ?? shape.listLength
     const tables = {
       ...tableTensors('item', items),
       ...(creatives === undefined || shape.creativeCodebooks.length === 0 ? {} : tableTensors('creative', creatives)),
     }
     const vectors = await Session.create(writeModel(vectorsGraph(shape, tables)), { threads })
     try {
-      const graph = scoresGraph(shape, items.count, creatives?.count ?? 0)
+      const graph = scoresGraph(shape, items.count, creatives?.count ?? 0, most)
       const scores = await Session.create(writeModel(graph), { threads })
-      return new RewardScorer(shape, tables, vectors, scores)
+      return new RewardScorer(shape, most, tables, vectors, scores)
     } catch (error) {
       await vectors.release()
       throw error
@@ -156,13 +161,13 @@ export class RewardScorer {
   /** Calibrated logits by list and reward, as long as the list. */
   async logits(lists: readonly RewardList[]): Promise<Record<Reward, Float32Array | undefined>[]> {
     if (this.#weights === undefined) throw new Error('setParameters comes before the first list')
-    const { listLength } = this.#shape
+    const slots = this.#slots
     const results: Record<Reward, Float32Array | undefined>[] = []
     for (let from = 0; from < lists.length; from += listsOfRun) {
       const batch = lists.slice(from, from + listsOfRun)
-      const outputs = await this.#scores.run({ ...this.#weights, ...listTensors(this.#shape, batch) })
+      const outputs = await this.#scores.run({ ...this.#weights, ...listTensors(this.#shape, batch, slots) })
       for (const [row, { items }] of batch.entries()) {
-        const start = row * listLength
+        const start = row * slots
         const of = (reward: Reward) =>
           (outputs[reward]?.data as Float32Array | undefined)?.slice(start, start + items.length)
         results.push({ ctr: of('ctr'), ctrCreative: of('ctrCreative'), cvr: of('cvr') })

@@ -28,6 +28,8 @@ interface Sizes {
   /** Lists of each user. */
   readonly each: number
   readonly rows: Dimension
+  /** Of these lists; at most `listLength`. */
+  readonly slots: number
 }
 
 const sizesOf = ({ summary }: RewardUser, { items }: ListValues): Sizes => {
@@ -35,7 +37,7 @@ const sizesOf = ({ summary }: RewardUser, { items }: ListValues): Sizes => {
   const [users] = summary.shape
   const each = quotient(lists, users)
   if (typeof each === 'string') throw new Error(`${lists} lists of ${users} users: how many each must be a number`)
-  return { lists, users, each, rows: product([lists, slots]) }
+  return { lists, users, each, rows: product([lists, slots]), slots: Number(slots) }
 }
 
 /** Entries before they see each other [N·K, hiddenSize], each with what it finds in the user's history. */
@@ -44,40 +46,42 @@ const entriesOf = (
   { hiddenSize, heads, listLength, positions }: RewardShape,
   user: RewardUser,
   { items, creatives, isAd }: ListValues,
-  { users, each, rows, lists }: Sizes,
+  { users, each, rows, lists, slots }: Sizes,
 ): Value => {
   const named = (part: string) => parameters(names.entry(part))
   const shown = creatives === undefined ? items : op.add(items, creatives)
   const marks = op.mul(op.reshape(isAd, [rows, 1]), op.reshape(parameters(names.ad), [1, hiddenSize]))
   const entry = op.add(op.reshape(shown, [rows, hiddenSize]), marks)
   const query = op.linear(entry, named('query.weight'), named('query.bias'))
-  const byUser = [users, each * listLength, heads, hiddenSize / heads]
+  const byUser = [users, each * slots, heads, hiddenSize / heads]
   const read = readUser(user, op.transpose(op.reshape(query, byUser), [0, 2, 1, 3]))
   const context = op.reshape(op.transpose(read, [0, 2, 1, 3]), [rows, hiddenSize])
   const joined = op.concat([entry, context, op.mul(entry, context)], 1)
   const result = op.linear(joined, named('joined.weight'), named('joined.bias'))
   if (!positions) return result
-  const placed = op.add(op.reshape(result, [lists, listLength, hiddenSize]), parameters(names.position))
+  const all = parameters(names.position)
+  const position = slots === listLength ? all : op.slice(all, 0, 0, slots)
+  const placed = op.add(op.reshape(result, [lists, slots, hiddenSize]), position)
   return op.reshape(placed, [rows, hiddenSize])
 }
 
 /** What the entries of a list tell each other (Eq. 19), [N·K, hiddenSize]. */
 const attended = (
   parameters: Parameters,
-  { hiddenSize, heads, listLength }: RewardShape,
+  { hiddenSize, heads }: RewardShape,
   entries: Value,
   present: Value,
-  { lists, rows }: Sizes,
+  { lists, rows, slots }: Sizes,
 ): Value => {
   const named = (part: string) => parameters(names.list(part))
   const width = hiddenSize / heads
   const normal = op.layerNorm(entries, named('norm.scale'), named('norm.bias'))
   const projected = op.linear(normal, named('input.weight'), named('input.bias'))
-  const parted = op.transpose(op.reshape(projected, [lists, listLength, 3, heads, width]), [2, 0, 3, 1, 4])
+  const parted = op.transpose(op.reshape(projected, [lists, slots, 3, heads, width]), [2, 0, 3, 1, 4])
   const [query, key, value] = op
     .split(parted, 0, [1, 1, 1])
-    .map((piece) => op.reshape(piece, [lists, heads, listLength, width]))
-  const absent = op.reshape(op.scale(op.sub(1, present), excluded), [lists, 1, 1, listLength])
+    .map((piece) => op.reshape(piece, [lists, heads, slots, width]))
+  const absent = op.reshape(op.scale(op.sub(1, present), excluded), [lists, 1, 1, slots])
   const scores = op.matmul(query, key, { transposeB: true, alpha: 1 / Math.sqrt(width) })
   const mixed = op.matmul(op.softmax(op.add(scores, absent)), value)
   const rowsOf = op.reshape(op.transpose(mixed, [0, 2, 1, 3]), [rows, hiddenSize])
@@ -91,20 +95,20 @@ const firstLayer = (
   { summary }: RewardUser,
   states: Value,
   present: Value,
-  { lists, users, each, rows }: Sizes,
+  { lists, users, each, rows, slots }: Sizes,
 ): Value => {
   const named = (part: string) => parameters(names.tower(0, part))
   const [towers, , width] = named('entry').shape
   const ofUser = op.add(op.matmul(summary, named('user')), named('bias'))
   const byUser = op.reshape(ofUser, [towers, users, 1, width])
-  const own = op.reshape(op.matmul(states, named('entry')), [towers, lists, listLength, width])
+  const own = op.reshape(op.matmul(states, named('entry')), [towers, lists, slots, width])
   if (context === 'Pointwise') {
-    const spread = op.reshape(own, [towers, users, each * listLength, width])
-    return op.reshape(op.add(spread, byUser), [towers, lists, listLength, width])
+    const spread = op.reshape(own, [towers, users, each * slots, width])
+    return op.reshape(op.add(spread, byUser), [towers, lists, slots, width])
   }
-  // A mean over all slots: the sum, of a size that does not grow with K.
+  // A mean over all slots of a full list: the sum, of a size that does not grow with K.
   const kept = op.scale(op.mul(states, op.reshape(present, [rows, 1])), 1 / listLength)
-  const sum = op.reduceSum(op.reshape(kept, [lists, listLength, hiddenSize]), [1])
+  const sum = op.reduceSum(op.reshape(kept, [lists, slots, hiddenSize]), [1])
   const ofList = op.reshape(op.matmul(sum, named('list')), [towers, users, each, width])
   return op.add(own, op.reshape(op.add(ofList, byUser), [towers, lists, 1, width]))
 }
@@ -117,7 +121,7 @@ export const stackedLogits = (
   lists: ListValues,
   drop: Dropout = noDropout,
 ): Value => {
-  const { listLength, towers, context } = shape
+  const { towers, context } = shape
   const sizes = sizesOf(user, lists)
   const entries = drop('entries', entriesOf(parameters, shape, user, lists, sizes))
   const mixed =
@@ -130,7 +134,7 @@ export const stackedLogits = (
     const named = (part: string) => parameters(names.tower(index, part))
     layer = op.add(op.matmul(active, named('weight')), named('bias'))
   }
-  const logits = op.reshape(layer, [layer.shape[0], sizes.lists, listLength])
+  const logits = op.reshape(layer, [layer.shape[0], sizes.lists, sizes.slots])
   return op.add(op.mul(logits, parameters(names.slope)), parameters(names.intercept))
 }
 

@@ -2,7 +2,7 @@
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
-import { historyTensors } from '../../ranker/ega/pretraining.ts'
+import { historyTensors } from '../../ranker/ega/history-tensors.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
@@ -11,9 +11,8 @@ import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
 import { SessionThread } from '../../tensor/session-thread.ts'
 import { allocationsOf } from './allocations.ts'
 import { type AuctionModelParts, auctionGraph, judgeHistory, type ListJudge } from './auction-graph.ts'
+import { type BidRow, rowTensors, searchesOf, searchTensors } from './bid-tensors.ts'
 import {
-  type BidRow,
-  bidTensors,
   type Capacity,
   candidateTensors,
   capacityFor,
@@ -49,7 +48,7 @@ export interface AllocationSettings {
 }
 
 /** Milliseconds by part of the work, added up over runs. */
-export type StepTimes = Partial<Record<'candidates' | 'tokenBids' | 'graph', number>>
+export type StepTimes = Partial<Record<'candidates' | 'tokenBids' | 'graph' | 'lists', number>>
 
 /** Requests of one size, by their places among all. */
 interface SizeGroup {
@@ -154,7 +153,8 @@ export class AuctionDecoder implements Allocator {
   }
 
   #prepare(request: AuctionRequest): PreparedRequest {
-    return prepareRequest(request, this.#parts.catalogue.items)
+    const { catalogue, expectedBids } = this.#parts
+    return prepareRequest(request, catalogue.items, expectedBids)
   }
 
   async #run(
@@ -167,6 +167,8 @@ export class AuctionDecoder implements Allocator {
     const { bidding, objective } = settings
     const requests = prepared.map(({ request }) => request)
     const histories = requests.map(({ history }) => ({ items: history }))
+    const bids = { bidding, bidUnit }
+    const searches = timed(times, 'tokenBids', () => searchesOf(prepared, rows, bids))
     let started = 0
     const outputs = await this.#sessions.run(wanted, (capacity) => {
       const inputs = {
@@ -175,7 +177,10 @@ export class AuctionDecoder implements Allocator {
           [judgeHistory]: oldestFirst(requests, shape.historyLength),
           ...candidateTensors(prepared, capacity, creativesByItem),
         })),
-        ...timed(times, 'tokenBids', () => bidTensors(prepared, rows, capacity, { bidding, bidUnit }, catalogue.items)),
+        ...timed(times, 'tokenBids', () => ({
+          ...searchTensors(prepared, searches.rows, capacity, bids, catalogue.items),
+          ...rowTensors(rows, searches.of, capacity, bidUnit),
+        })),
         [objectiveInputs.conversion]: float32([1], [objective.conversion]),
         [objectiveInputs.organic]: float32([1], [objective.organic]),
         ...this.#inputs,
@@ -184,8 +189,8 @@ export class AuctionDecoder implements Allocator {
       return inputs
     })
     times.graph = (times.graph ?? 0) + performance.now() - started
-    const sizes = rows.map(({ request }) => requests[request].ads.length + requests[request].organic.length)
-    return allocationsOf(outputs, { rows: sizes, slots: wanted.slots, bidUnit })
+    const sizes = searches.rows.map(({ request }) => requests[request].ads.length + requests[request].organic.length)
+    return allocationsOf(outputs, { searches: sizes, of: searches.of, slots: wanted.slots, bidUnit })
   }
 
   #createSession(capacity: Capacity): Promise<Runner> {

@@ -2,14 +2,16 @@
 
 import { decoderMemory, memoryRows } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
+import type { GeneratorCatalogue } from '../../ranker/ega/generator-catalogue.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
+import { historyInputs } from '../../ranker/ega/history-tensors.ts'
 import { type CandidateLevel, type ItemHead, itemHead } from '../../ranker/ega/item-head.ts'
-import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
-import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
 import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
+import { entryTables } from '../../ranker/ega/whole-catalogue.ts'
 import { Graph, type Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
+import type { Dimension } from '../../tensor/shapes.ts'
 import type { CandidateColumns } from './beam-state.ts'
 import { type FoundLists, type SearchInputs, searchLists } from './list-search.ts'
 import { type Capacity, type CreativesByItem, requestInputs } from './request-tensors.ts'
@@ -29,16 +31,20 @@ export interface AuctionModelParts {
   readonly shape: GeneratorShape
   readonly catalogue: GeneratorCatalogue
   readonly creativesByItem: CreativesByItem | undefined
+  /** Mean logged bid by item, in the unit of money; only where lists are searched by expected bids. */
+  readonly expectedBids?: Float32Array | undefined
 }
 
-/** What a judge of lists is given, by row of the batch. */
+/** What a judge of lists is given. Of each search (B of them) there are rows (R in all) that choose among its lists. */
 export interface ListsToJudge {
   readonly graph: Graph
   /** Items of the history, int32 [H, historyLength], the oldest first; their number [H]. */
   readonly history: Value
   readonly length: Value
-  /** Row of the history of each row, int32 [B]. */
+  /** History of each search, int32 [B]. */
   readonly of: Value
+  /** Search of each row, int32 [R]. */
+  readonly search: Value
   /** Items of the candidates, int32 [H, columns]. */
   readonly candidateItem: Value
   /** int64 [B, lists, slots], the last column for none. */
@@ -48,7 +54,7 @@ export interface ListsToJudge {
   /** float32 [B, lists, slots]. */
   readonly isAd: Value
   readonly present: Value
-  /** Bids divided by the unit, 0 for organic entries [B, lists, slots]. */
+  /** Bids of each row divided by the unit, 0 for organic entries [R, lists, slots]. */
   readonly bid: Value
   readonly logZ: Value
   /** Sum of log z, below `possibleList` where there is no list [B, lists]. */
@@ -70,11 +76,19 @@ export interface AuctionGraphOptions {
 
 const candidateLevels = (graph: Graph, { entries }: Capacity, of: Value): CandidateLevel[] =>
   entries.map((size, level) => {
-    const byRequest = (name: string, width: number) => op.gather(graph.input(name, 'int32', ['H', width]), of)
+    const byRequest = (name: string, width: Dimension) => op.gather(graph.input(name, 'int32', ['H', width]), of)
     return {
       entry: byRequest(requestInputs.entry(level), size),
       parent: level === 0 ? undefined : byRequest(requestInputs.parent(level), size),
       logWeight: graph.input(requestInputs.logWeight(level), 'float32', ['B', size]),
+      ...(level === 0
+        ? {}
+        : {
+            siblings: {
+              place: byRequest(requestInputs.siblings(level), `M${level}`),
+              family: byRequest(requestInputs.family(level), `M${level}`),
+            },
+          }),
     }
   })
 
@@ -85,13 +99,7 @@ export const requestHead = (
   { shape, catalogue: { items } }: Pick<AuctionModelParts, 'shape' | 'catalogue'>,
   capacity: Capacity,
   of: Value,
-): ItemHead => {
-  const tables = {
-    token: graph.constant('int32', [items.tokens.length], items.tokens),
-    content: graph.constant('float32', [items.tokens.length, items.projection.dimensions], items.content),
-  }
-  return itemHead(parameters, shape, tables, candidateLevels(graph, capacity, of))
-}
+): ItemHead => itemHead(parameters, shape, entryTables(graph, items), candidateLevels(graph, capacity, of))
 
 const candidateColumns = (graph: Graph, { columns, slots }: Capacity, of: Value): CandidateColumns => {
   const byRequest = (name: string, type: 'float32' | 'int32', width: number) =>
@@ -109,11 +117,11 @@ const candidateColumns = (graph: Graph, { columns, slots }: Capacity, of: Value)
   }
 }
 
-/** Of the candidates that stand in the lists, [B, lists, slots]. */
+/** Values [N, columns] of the candidates that stand in lists [N, lists, slots]. */
 const ofLists = (values: Value, candidate: Value): Value => {
-  const [, lists, slots] = candidate.shape
-  const flat = op.reshape(candidate, ['B', Number(lists) * Number(slots)])
-  return op.reshape(op.gatherElements(values, flat, 1), ['B', lists, slots])
+  const [rows, lists, slots] = candidate.shape
+  const flat = op.reshape(candidate, [rows, Number(lists) * Number(slots)])
+  return op.reshape(op.gatherElements(values, flat, 1), candidate.shape)
 }
 
 /** Oldest first, as the judge reads histories. */
@@ -122,25 +130,30 @@ export const judgeHistory = 'history.oldestFirst'
 const toJudge = (
   lists: FoundLists,
   inputs: Pick<ListsToJudge, 'graph' | 'history' | 'length' | 'of' | 'candidateItem' | 'vectors'>,
-  candidates: CandidateColumns,
+  { isAd, columns }: CandidateColumns,
 ): ListsToJudge => {
   const { candidate, creative, logZ, score } = lists
-  const isAd = ofLists(candidates.isAd, candidate)
+  const { graph } = inputs
+  const search = graph.input(requestInputs.search, 'int32', ['R'])
+  const rowBid = graph.input(requestInputs.rowBid, 'float32', ['R', columns])
+  const listed = ofLists(isAd, candidate)
   return {
     ...inputs,
+    search,
     candidate,
     creative,
-    isAd,
-    present: op.cast(op.less(candidate, candidates.columns - 1), 'float32'),
-    bid: op.mul(ofLists(candidates.bid, candidate), isAd),
+    isAd: listed,
+    present: op.cast(op.less(candidate, columns - 1), 'float32'),
+    bid: op.mul(ofLists(rowBid, op.gather(candidate, search)), op.gather(listed, search)),
     logZ,
     score,
   }
 }
 
 /**
- * Inputs: those of `requestInputs` and `historyInputs`, H histories and requests, B rows. Outputs: candidate int32
- * [B, beams, slots] (the last column for none), logZ, score [B, beams], creative where there are any, and those of the judge.
+ * Inputs: those of `requestInputs` and `historyInputs`, H histories and requests, B searches, and with a judge R rows.
+ * Outputs: candidate int32 [B, beams, slots] (the last column for none), logZ, score [B, beams], creative where there are
+ * any, and those of the judge.
  */
 export const auctionGraph = (
   { shape, catalogue, creativesByItem: creatives }: AuctionModelParts,

@@ -23,13 +23,15 @@ export class IncompleteModelError extends Error {
   }
 }
 
-type EgaParts = Pick<EgaModel, 'catalogue' | 'creativeOffsets' | 'weights' | 'digest'> & Pick<EgaDescription, 'shapes'>
+type EgaParts = Pick<EgaModel, 'catalogue' | 'creativeOffsets' | 'expectedBids' | 'weights' | 'digest'> &
+  Pick<EgaDescription, 'shapes'>
 
 /** @throws IncompleteModelError */
 export function auctionParts({
   shapes,
   catalogue,
   creativeOffsets,
+  expectedBids,
   digest,
 }: Omit<EgaParts, 'weights'>): AuctionModelParts {
   if (shapes.generator === null) throw new IncompleteModelError(digest, 'generator')
@@ -37,6 +39,7 @@ export function auctionParts({
     shape: shapes.generator,
     catalogue,
     creativesByItem: creativeOffsets === undefined ? undefined : creativesByItem(creativeOffsets),
+    expectedBids,
   }
 }
 

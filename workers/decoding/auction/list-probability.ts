@@ -5,8 +5,7 @@ import { itemOfCandidate } from '../../auction/chosen-list.ts'
 import { decodeLists, decoderMemory } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import { alternates, generatorLayout } from '../../ranker/ega/generator-shape.ts'
-import { historyTensors } from '../../ranker/ega/pretraining.ts'
-import { historyInputs } from '../../ranker/ega/pretraining-model.ts'
+import { historyInputs, historyTensors } from '../../ranker/ega/history-tensors.ts'
 import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
 import { Graph, type Value } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
@@ -14,15 +13,8 @@ import * as op from '../../tensor/operators.ts'
 import { constantParameters } from '../../tensor/parameters.ts'
 import { int32, Session } from '../../tensor/session.ts'
 import { type AuctionModelParts, requestHead } from './auction-graph.ts'
-import {
-  type BidOptions,
-  bidTensors,
-  type Capacity,
-  candidateTensors,
-  capacityFor,
-  prepareRequest,
-  requestInputs,
-} from './request-tensors.ts'
+import { type BidOptions, searchTensors } from './bid-tensors.ts'
+import { type Capacity, candidateTensors, capacityFor, prepareRequest, requestInputs } from './request-tensors.ts'
 import { SessionCache } from './session-cache.ts'
 
 const names = { chosen: 'list.candidate', items: 'list.item', creatives: 'list.creative' } as const
@@ -106,17 +98,19 @@ export class ListProbability {
     { lists, chosen }: Allocation,
     bids: readonly Float64Array[],
   ): Promise<Float32Array[]> {
-    const { catalogue, shape } = this.#parts
+    const { catalogue, shape, expectedBids } = this.#parts
     const { slots } = request
-    const prepared = [prepareRequest(request, catalogue.items)]
+    const prepared = [prepareRequest(request, catalogue.items, expectedBids)]
     const capacity = capacityFor([request], this.#options.candidateLists, catalogue.items)
     const candidate = lists.candidate.slice(chosen * slots, (chosen + 1) * slots)
     const items = candidate.map((each) => itemOfCandidate(request, Math.max(0, each)))
     const creatives = lists.creative.slice(chosen * slots, (chosen + 1) * slots)
     const rows = bids.map((each) => ({ request: 0, bids: each }))
     const { logZ } = await this.#sessions.run(capacity, (taken) => {
-      const levels = Object.entries(candidateTensors(prepared, taken)).filter(([name]) => name.startsWith('level.'))
-      const weights = Object.entries(bidTensors(prepared, rows, taken, this.#options, catalogue.items))
+      const levels = Object.entries(candidateTensors(prepared, taken)).filter(([name]) =>
+        /^(level|siblings)\./.test(name),
+      )
+      const weights = Object.entries(searchTensors(prepared, rows, taken, this.#options, catalogue.items))
       return {
         ...historyTensors(shape, [{ items: request.history }]),
         ...Object.fromEntries(levels),

@@ -1,13 +1,13 @@
 // A model of EGA-V2 by its digest, ready to allocate: the one way in for evaluation and serving alike.
 
 import type { ArtifactStore } from '../../artifacts/store.ts'
-import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import { type AuctionDefaults, type EgaModel, openEgaModel } from '../../ranker/ega/ega-artifact.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
 import type { AllocationSettings, AuctionDecoder, StepTimes } from './auction-decoder.ts'
 import { CascadeAllocator, recallRequest } from './cascade-allocator.ts'
 import { egaDecoder, IncompleteModelError } from './ega-decoder.ts'
+import type { OpenedAuctionModel } from './opened-model.ts'
 import type { SessionCacheOptions } from './session-cache.ts'
 
 /** Ads that a cascade recalls. */
@@ -26,21 +26,10 @@ export interface OpenEgaOptions {
   readonly auction?: Partial<Pick<AuctionDefaults, 'bidding' | 'objective' | 'candidateLists'>>
 }
 
-export interface OpenedEga {
+export interface OpenedEga extends OpenedAuctionModel {
   readonly model: EgaModel
-  readonly allocator: Allocator
-  /** What the allocator goes by. */
-  readonly auction: AuctionDefaults
   /** Absent with a cascade, which knows no token bids. */
   readonly decoder: AuctionDecoder | undefined
-  /**
-   * The same under other settings; it costs no new graph. A cascade heeds the objective alone.
-   * @param times what runs take is added to them
-   */
-  allocatorFor(settings: AllocationSettings, times?: StepTimes): Allocator
-  /** Once there are sessions for requests of these sizes. */
-  prepare(requests: readonly AuctionRequest[]): Promise<void>
-  release(): Promise<void>
 }
 
 /** @throws NotAModelError, IncompleteModelError, and what the store throws */
@@ -52,7 +41,9 @@ export async function openEga(digest: string, options: OpenEgaOptions): Promise<
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
   return {
-    ...{ model, auction, decoder, allocator: decoder },
+    ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
+    ...{ decoder, allocator: decoder },
+    hasPaymentNetwork: model.weights.payment !== undefined,
     allocatorFor: (settings, times) => ({
       allocate: (requests) => decoder.allocate(requests, settings, times),
       underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
@@ -78,7 +69,9 @@ async function openCascade(
       bidUnit: auction.bidUnit,
     })
   return {
-    ...{ model, auction, decoder: undefined, allocator: allocatorFor(auction), allocatorFor },
+    ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: 'None' },
+    hasPaymentNetwork: false,
+    ...{ decoder: undefined, allocator: allocatorFor(auction), allocatorFor },
     prepare: (requests) => decoder.prepare(requests.map(recallRequest)),
     release: async () => {
       await decoder.release()
@@ -87,8 +80,23 @@ async function openCascade(
   }
 }
 
+const described = (model: EgaModel) => ({
+  model,
+  things: model,
+  digest: model.digest,
+  datasetDigest: model.datasetDigest,
+  slots: model.shapes.generator?.listLength ?? 1,
+  openScorer: (threads: number) => openScorer(model, threads),
+})
+
+/** What of an artifact a judge of lists is made of. */
+export interface JudgeParts extends Pick<EgaModel, 'digest' | 'catalogue'> {
+  readonly shapes: Pick<EgaModel['shapes'], 'reward'>
+  readonly weights: Pick<EgaModel['weights'], 'reward'>
+}
+
 /** The reward model alone, as a judge of lists. @throws IncompleteModelError */
-export async function openScorer(model: EgaModel, threads: number): Promise<RewardScorer> {
+export async function openScorer(model: JudgeParts, threads: number): Promise<RewardScorer> {
   const { shapes, weights, catalogue, digest } = model
   if (shapes.reward === null || weights.reward === undefined) throw new IncompleteModelError(digest, 'reward model')
   const { items, creatives } = catalogue

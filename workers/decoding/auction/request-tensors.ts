@@ -2,14 +2,18 @@
 // request does not fill is padding that nothing can choose.
 
 import type { AuctionRequest } from '../../auction/auction.ts'
-import { candidateTrie, type TrieLevel } from '../../auction/candidate-trie.ts'
-import { entryWeights, type TokenBidding } from '../../auction/token-bids.ts'
+import { candidateTrie, siblingsOf, type TrieLevel } from '../../auction/candidate-trie.ts'
 import type { Catalogue } from '../../ranker/catalogue.ts'
+import type { TensorData } from '../../tensor/graph.ts'
 import { float32, int32, type Tensors } from '../../tensor/session.ts'
 
 export const requestInputs = {
-  /** Row of the history that a row of the batch reads. */
+  /** History and request of each search. */
   of: 'of',
+  /** Search whose lists a row of the batch chooses from. */
+  search: 'search',
+  /** Bids of each row. */
+  rowBid: 'row.bid',
   item: 'candidate.item',
   /** Creatives that may be shown with each candidate, -1 where there are fewer. */
   creatives: 'candidate.creatives',
@@ -24,6 +28,9 @@ export const requestInputs = {
   entry: (level: number) => `level.${level}.entry`,
   parent: (level: number) => `level.${level}.parent`,
   logWeight: (level: number) => `level.${level}.logWeight`,
+  /** Entries that share their parent with others (`SiblingEntries`). */
+  siblings: (level: number) => `siblings.${level}.place`,
+  family: (level: number) => `siblings.${level}.family`,
 } as const
 
 /** What a graph has room for. */
@@ -35,8 +42,6 @@ export interface Capacity {
   readonly entries: readonly number[]
 }
 
-/** log w of what is no entry: no share of any softmax. */
-const noEntry = -1e9
 /** Stands for no bound, where infinity would make a NaN of a product with 0. */
 const noBound = 1e9
 
@@ -64,17 +69,26 @@ export function capacityFor(
 export interface PreparedRequest {
   readonly request: AuctionRequest
   readonly levels: readonly TrieLevel[]
+  /** What each ad is expected to bid, in the unit of money; absent where only the bids of the request are known. */
+  readonly expected?: Float64Array
 }
 
-export function prepareRequest(request: AuctionRequest, catalogue: Catalogue): PreparedRequest {
+/** @param expectedBids by item of the catalogue, in the unit of money */
+export function prepareRequest(
+  request: AuctionRequest,
+  catalogue: Catalogue,
+  expectedBids?: Float32Array,
+): PreparedRequest {
   const items = new Uint32Array(request.ads.length + request.organic.length)
   items.set(request.ads)
   items.set(request.organic, request.ads.length)
-  return { request, levels: candidateTrie(catalogue, items) }
+  const levels = candidateTrie(catalogue, items)
+  if (expectedBids === undefined) return { request, levels }
+  return { request, levels, expected: Float64Array.from(request.ads, (item) => expectedBids[item]) }
 }
 
 /** Tensors [rows, width] filled row by row. */
-const table = (rows: number, width: number, fill: number) => {
+export const table = (rows: number, width: number, fill: number) => {
   const data = new Float32Array(rows * width).fill(fill)
   return { data, row: (index: number) => data.subarray(index * width, (index + 1) * width) }
 }
@@ -113,6 +127,22 @@ function offeredCreatives(
     for (const [rank, item] of organic.entries()) offer(ads.length + rank, item)
   }
   return { [requestInputs.creatives]: int32([prepared.length, columns, most], offered.data) }
+}
+
+/** As wide as the request with the most needs; whoever has fewer repeats the first entry as a family of its own. */
+function siblingTensors(prepared: readonly PreparedRequest[], level: number): [string, TensorData][] {
+  const found = prepared.map(({ levels }) => siblingsOf(levels[level]))
+  const width = found.reduce((most, { place }) => Math.max(most, place.length), 1)
+  const place = integers(prepared.length, width, 0)
+  const family = integers(prepared.length, width, 0)
+  for (const [row, siblings] of found.entries()) {
+    place.row(row).set(siblings.place)
+    family.row(row).set(Int32Array.from({ length: width }, (_, index) => siblings.family[index] ?? index))
+  }
+  return [
+    [requestInputs.siblings(level), int32([prepared.length, width], place.data)],
+    [requestInputs.family(level), int32([prepared.length, width], family.data)],
+  ]
 }
 
 /**
@@ -157,6 +187,7 @@ export function candidateTensors(
       [count, 1],
       prepared.map(({ request }) => Math.min(noBound, request.constraints[name])),
     )
+  const siblings = levels.slice(1).flatMap((_, above) => siblingTensors(prepared, above + 1))
   return {
     [requestInputs.item]: int32([count, columns], item.data),
     ...(creatives === undefined ? {} : offeredCreatives(prepared, capacity, creatives)),
@@ -166,58 +197,6 @@ export function candidateTensors(
     [requestInputs.maxAds]: bound('maxAds'),
     [requestInputs.minGap]: bound('minGap'),
     [requestInputs.maxPerAdvertiser]: bound('maxPerAdvertiser'),
-    ...Object.fromEntries(byLevel),
-  }
-}
-
-/** A row of the batch: a request by its place among the prepared ones, and the bids of its ads. */
-export interface BidRow {
-  readonly request: number
-  readonly bids: Float64Array
-}
-
-export interface BidOptions {
-  readonly bidding: TokenBidding | 'None'
-  /** Money that counts as a bid of 1. */
-  readonly bidUnit: number
-}
-
-/** What depends on bids, by row of the batch. */
-export function bidTensors(
-  prepared: readonly PreparedRequest[],
-  rows: readonly BidRow[],
-  capacity: Capacity,
-  { bidding, bidUnit }: BidOptions,
-  { trie, codebookSizes }: Pick<Catalogue, 'trie' | 'codebookSizes'>,
-): Tensors {
-  const { columns } = capacity
-  const bid = table(rows.length, columns, 0)
-  const reserve = table(rows.length, capacity.slots, 0)
-  const weights = capacity.entries.map((size) => table(rows.length, size, noEntry))
-  for (const [row, { request: place, bids }] of rows.entries()) {
-    const { request, levels } = prepared[place]
-    const { adReserves } = request
-    // Below zero no reserve of a slot lets an ad in.
-    const units = bids.map((each, ad) => (each < (adReserves?.[ad] ?? 0) ? -1 : each / bidUnit))
-    bid.row(row).set(units)
-    if (request.slotReserves !== undefined)
-      reserve.row(row).set(request.slotReserves.subarray(0, capacity.slots).map((each) => each / bidUnit))
-    const codes = { token: trie.token }
-    for (const [level, trieLevel] of levels.entries())
-      weights[level].row(row).set(entryWeights(trieLevel, units, bidding, { ...codes, size: codebookSizes[level] }))
-  }
-  return {
-    [requestInputs.of]: int32(
-      [rows.length],
-      rows.map(({ request }) => request),
-    ),
-    [requestInputs.bid]: float32([rows.length, columns], bid.data),
-    [requestInputs.reserve]: float32([rows.length, capacity.slots], reserve.data),
-    ...Object.fromEntries(
-      weights.map(({ data }, level) => [
-        requestInputs.logWeight(level),
-        float32([rows.length, capacity.entries[level]], data),
-      ]),
-    ),
+    ...Object.fromEntries([...byLevel, ...siblings]),
   }
 }

@@ -4,7 +4,7 @@ import { rewardScores } from '../../auction/reward-model/scores.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
 import { rewardUser, userRows } from '../../auction/reward-model/user.ts'
 import { rewardCreativeVectors, rewardItemVectors } from '../../auction/reward-model/vectors.ts'
-import type { GeneratorCatalogue } from '../../ranker/ega/pretraining.ts'
+import type { GeneratorCatalogue } from '../../ranker/ega/generator-catalogue.ts'
 import { constantTable, type TokenTable } from '../../ranker/ega/token-vectors.ts'
 import type { Graph, Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
@@ -63,22 +63,24 @@ const creativesOfLists = (parameters: Parameters, shape: RewardShape, table: Tok
   return padded(kept, shape.listLength)
 }
 
-/** What each list is worth, [B, lists]: bids and values count per click, all entries by their probability. */
+/** What each list is worth to each row, [R, lists]: bids and values count per click, all entries by their probability. */
 const worthOf = (
-  { graph, bid, isAd, present, score }: ListsToJudge,
+  { graph, bid, isAd, present, score, search }: ListsToJudge,
   { ctr, cvr }: { readonly ctr: Value; readonly cvr: Value | undefined },
 ): Value => {
   const conversion = graph.input(objectiveInputs.conversion, 'float32', [1])
   const organic = graph.input(objectiveInputs.organic, 'float32', [1])
-  const own = op.add(bid, op.mul(op.sub(1, isAd), organic))
+  const ofRows = (value: Value): Value => op.gather(value, search)
+  const clicks = op.mul(ctr, present)
   // A model that tells no conversions has none to count.
-  const value = op.add(own, op.mul(cvr ?? op.mul(ctr, 0), conversion))
-  const worth = op.reduceSum(op.mul(op.mul(value, ctr), present), [2])
-  return op.where(op.greater(score, possibleList), worth, noReward)
+  const unpaid = op.add(op.mul(op.sub(1, isAd), organic), op.mul(cvr ?? op.mul(ctr, 0), conversion))
+  const ofOthers = op.reduceSum(op.mul(unpaid, clicks), [2])
+  const ofBids = op.reduceSum(op.mul(bid, ofRows(clicks)), [2])
+  return op.where(ofRows(op.greater(score, possibleList)), op.add(ofRows(ofOthers), ofBids), noReward)
 }
 
 /**
- * Outputs: pCtr, pCtrCreative, pCvr [B, lists, slots] as far as the model tells them; reward [B, lists]; chosen int32 [B].
+ * Outputs: pCtr, pCtrCreative, pCvr [B, lists, slots] as far as the model tells them; reward [R, lists]; chosen int32 [R].
  */
 export const rewardJudge =
   ({ shape, catalogue, parameters: weights }: RewardParts): ListJudge =>

@@ -3,7 +3,7 @@
 import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
-import { sequenceOf } from '../../data/sequences.ts'
+import { timedHistory, timeOf } from '../../data/sequences.ts'
 import { Random } from '../../tensor/random.ts'
 
 /** An auction with what only the advertisers know. */
@@ -52,7 +52,7 @@ export interface SampledRequests {
 }
 
 export function sampleRequests(
-  dataset: Pick<Dataset, 'events' | 'offsets'>,
+  dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
   market: Market,
   options: RequestOptions,
 ): SampledRequests {
@@ -67,7 +67,7 @@ export function sampleRequests(
 }
 
 function marketRequest(
-  dataset: Pick<Dataset, 'events' | 'offsets'>,
+  dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
   market: Market,
   index: number,
   { slots, constraints, bids: source, reserves }: RequestOptions,
@@ -84,7 +84,8 @@ function marketRequest(
   const sponsored = new Set(items)
   const advertisers = Uint32Array.from(marketAds, (ad) => ads.advertiser[ad])
   const auction: AuctionRequest = {
-    history: user === noUser ? new Uint32Array() : sequenceOf(dataset, user).subarray(0, end),
+    ...timedHistory(dataset, user, end),
+    ...timeOf(market.requests?.time?.[index]),
     ads: items,
     bids: source === 'Truthful' ? values : Float64Array.from(loggedBids),
     advertisers,

@@ -2,16 +2,15 @@
 
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
-import { evaluationCases, sequenceOf } from '../../data/sequences.ts'
+import { evaluationCases, timedHistory, timeOf } from '../../data/sequences.ts'
+import type { HistoryTimes } from '../history-times.ts'
 
-export interface SampledCase {
+export interface SampledCase extends HistoryTimes {
   /** Index in the Dataset, or `noUser`. */
   readonly user: number
   /** What is drawn together by the bootstrap: the user, or the request of one that is not known. */
   readonly cluster: number
   readonly history: Uint32Array
-  readonly historyTimes?: Float64Array
-  readonly time?: number
   readonly target: number
   /** Everything that was taken at once: no other of these stands against the target. */
   readonly taken: Uint32Array
@@ -28,7 +27,7 @@ export function nextItemCases(dataset: Dataset, split: Split): SampledCase[] {
     const [user, position] = [cases.user[index], cases.position[index]]
     const target = cases.target[index]
     return {
-      ...historyBefore(dataset, user, position),
+      ...timedHistory(dataset, user, position),
       ...timeOf(dataset.times?.[dataset.offsets[user] + position]),
       user,
       cluster: user,
@@ -49,7 +48,7 @@ export function clickCases(dataset: Dataset, { requests }: Market, split: Split)
     const clicked = new Set<number>()
     for (let entry = exposed.offsets[request]; entry < exposed.offsets[request + 1]; entry++)
       if (exposed.click[entry] === 1) clicked.add(exposed.item[entry])
-    const known = historyBefore(dataset, user, requests.historyEnd[request])
+    const known = timedHistory(dataset, user, requests.historyEnd[request])
     for (const target of clicked)
       cases.push({
         ...known,
@@ -62,19 +61,4 @@ export function clickCases(dataset: Dataset, { requests }: Market, split: Split)
       })
   }
   return cases
-}
-
-const timeOf = (time: number | undefined): Pick<SampledCase, 'time'> =>
-  time === undefined || Number.isNaN(time) ? {} : { time }
-
-function historyBefore(
-  dataset: Dataset,
-  user: number,
-  position: number,
-): Pick<SampledCase, 'history' | 'historyTimes'> {
-  if (user === noUser) return { history: new Uint32Array() }
-  const first = dataset.offsets[user]
-  const history = sequenceOf(dataset, user).subarray(0, position)
-  const { times } = dataset
-  return times === undefined ? { history } : { history, historyTimes: times.subarray(first, first + position) }
 }

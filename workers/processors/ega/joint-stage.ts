@@ -16,10 +16,17 @@ import {
   writeStageResult,
 } from '../../ranker/stage-files.ts'
 import type { StageMetrics, StageProgress, StageResult } from '../../ranker/stage-training.ts'
+import type { Spec } from '../staged/settings.ts'
+import {
+  type FinishedStage,
+  portsOf,
+  type StageHost,
+  type StageJob,
+  type StageName,
+  trained,
+} from '../staged/stages.ts'
 import type { EgaInputs } from './inputs.ts'
-import type { Spec } from './settings.ts'
 import { allocationJob, paymentJob, pretrainJob, rewardJob } from './stage-jobs.ts'
-import { type FinishedStage, portsOf, type StageHost, type StageJob, type StageName, trained } from './stages.ts'
 
 type Network = keyof EgaModel['weights']
 type Weights = { [Name in Network]: Float32Array | undefined }
@@ -28,7 +35,7 @@ type Weights = { [Name in Network]: Float32Array | undefined }
 type Rounds = Partial<Record<StageName, StageProgress>>
 
 const networks = ['generator', 'reward', 'payment'] as const
-const networkOf: Record<StageName, Network> = {
+const networkOf: Partial<Record<StageName, Network>> = {
   pretrain: 'generator',
   reward: 'reward',
   allocation: 'generator',
@@ -48,7 +55,7 @@ export async function runJointStage(
 ): Promise<JointResult> {
   const { context, namespace, engine } = host
   const { store } = context
-  const inputDigest = digestOf({ stage: 'joint', spec: payload.spec, pinned: inputs.pinned, engine })
+  const inputDigest = digestOf({ stage: 'joint', spec: payload.spec, pinned: inputs.sources.pinned, engine })
   const found = await store.findByInput(namespace, inputDigest)
   if (found !== undefined) return readJoint(await store.open(found.digest), found.digest, true)
   const checkpoints = store.checkpoints(namespace, inputDigest)
@@ -105,7 +112,7 @@ async function runRound(
   // What the reward model says is put right each time it is used, not while it learns.
   let calibrated: Float32Array | undefined
   const take = async (job: StageJob, epochs: number): Promise<void> => {
-    const known = rounds[job.name] ?? job.start()
+    const known = rounds[job.name] ?? (await job.start())
     const start = withParameters(known, networkOf[job.name] === 'generator' ? weightsOf(rounds).generator : undefined)
     const { progress, parameters } = await takeTurn(job, start, host, known.history.length + epochs)
     rounds[job.name] = progress

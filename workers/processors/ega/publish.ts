@@ -1,11 +1,10 @@
 import type { JobPayload, TrainingSummary } from '../../../crds/jobs.ts'
 import { type EgaDescription, type EgaModel, writeEgaModel } from '../../ranker/ega/ega-artifact.ts'
-import { modelKind } from '../../ranker/model-artifact.ts'
-import type { StageMetrics } from '../../ranker/stage-training.ts'
 import type { ProcessorContext, ProcessorOutcome } from '../context.ts'
+import { publishStaged, recordsOf } from '../staged/publish.ts'
+import type { Spec } from '../staged/settings.ts'
+import type { FinishedStage } from '../staged/stages.ts'
 import type { EgaInputs } from './inputs.ts'
-import type { Spec } from './settings.ts'
-import type { FinishedStage } from './stages.ts'
 
 export interface TrainedEgaRun {
   readonly inputs: EgaInputs
@@ -14,13 +13,13 @@ export interface TrainedEgaRun {
 }
 
 /** Publishes the model that the stages made. */
-export async function publishEga(
+export function publishEga(
   payload: JobPayload<Spec>,
   context: ProcessorContext,
   { inputs, weights, stages }: TrainedEgaRun,
 ): Promise<ProcessorOutcome<TrainingSummary>> {
-  const { model, pinned, tokenizer, auction } = inputs
-  const summary = summaryOf(weights, stages)
+  const { model, sources, auction } = inputs
+  const { pinned, tokenizer } = sources
   const description: EgaDescription = {
     schemaVersion: 1,
     architecture: 'EGAV2',
@@ -32,54 +31,13 @@ export async function publishEga(
     datasetDigest: pinned.dataset,
     tokenizerDigest: pinned.tokenizer,
     vocabulary: tokenizer.vocabulary ?? null,
-    stages: stages.map(({ name, digest, epoch, history }) => ({ name, digest, epoch, history })),
+    stages: recordsOf(stages),
   }
-  await context.mayWrite()
-  const artifact = await context.store.publish(
-    {
-      kind: modelKind,
-      inputDigest: payload.inputDigest,
-      createdBy: { engine: payload.engine },
-      metadata: {
-        architecture: 'EGAV2',
-        datasetDigest: pinned.dataset,
-        tokenizerDigest: pinned.tokenizer,
-        ...(tokenizer.vocabulary === undefined ? {} : { vocabulary: tokenizer.vocabulary }),
-        summary: { ...summary },
-      },
-      provenance: { namespace: payload.namespace, name: payload.name, finishedAt: context.now() },
-    },
-    (directory) => writeEgaModel(directory, { ...model, weights, description }),
-  )
-  context.log.info('Trained a model', { stages: stages.map(({ name }) => name), digest: artifact.digest })
-  return {
-    artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes },
-    summary: {
-      ...summary,
-      stages: summary.stages?.map((stage, index) => ({ ...stage, reused: stages[index].reused })) ?? [],
-    },
-  }
+  return publishStaged(payload, context, {
+    architecture: 'EGAV2',
+    sources,
+    weights: { ...weights },
+    stages,
+    write: (directory) => writeEgaModel(directory, { ...model, weights, description }),
+  })
 }
-
-/** Whether a stage was found is no part of the artifact: two equal runs have equal bytes. */
-function summaryOf(weights: EgaModel['weights'], stages: readonly FinishedStage[]): TrainingSummary {
-  const last = stages.at(-1)
-  const sizes = [weights.generator, weights.reward, weights.payment].map((vector) => vector?.length ?? 0)
-  return {
-    epochs: last?.history.length ?? 0,
-    bestEpoch: last?.epoch ?? 0,
-    trainingLoss: last?.history[last.epoch - 1]?.loss ?? 0,
-    parameters: sizes.reduce((sum, size) => sum + size, 0),
-    stages: stages.map(({ name, digest, epoch, history }) => ({
-      name,
-      digest,
-      epochs: history.length,
-      reused: false,
-      metrics: metricsAt(history, epoch),
-    })),
-  }
-}
-
-const metricsAt = (history: readonly StageMetrics[], epoch: number): Record<string, number> => ({
-  ...(history[epoch - 1] ?? history.at(-1)),
-})

@@ -1,12 +1,12 @@
 import type { JobPayload, TrainingSummary } from '../../../crds/jobs.ts'
 import type { EgaModel } from '../../ranker/ega/ega-artifact.ts'
 import type { ProcessorContext, ProcessorOutcome } from '../context.ts'
+import type { Spec } from '../staged/settings.ts'
+import { type FinishedStage, runStageJob, type StageHost } from '../staged/stages.ts'
 import { openEgaInputs, type PartialModel } from './inputs.ts'
 import { runJointStage } from './joint-stage.ts'
 import { publishEga } from './publish.ts'
-import type { Spec } from './settings.ts'
 import { allocationJob, paymentJob, pretrainJob, rewardJob } from './stage-jobs.ts'
-import { type FinishedStage, runStageJob, type StageHost } from './stages.ts'
 
 /** Trains EGA-V2 stage by stage; stages that another run has trained are taken as they are. */
 export async function processEgaTrainingRun(

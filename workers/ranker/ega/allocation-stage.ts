@@ -10,13 +10,8 @@ import {
   type AuctionDecoderOptions,
 } from '../../decoding/auction/auction-decoder.ts'
 import type { AuctionModelParts, ListJudge } from '../../decoding/auction/auction-graph.ts'
-import {
-  bidTensors,
-  type Capacity,
-  candidateTensors,
-  capacityFor,
-  prepareRequest,
-} from '../../decoding/auction/request-tensors.ts'
+import { searchTensors } from '../../decoding/auction/bid-tensors.ts'
+import { type Capacity, candidateTensors, capacityFor, prepareRequest } from '../../decoding/auction/request-tensors.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { parametersOf } from '../../tensor/parameters.ts'
 import { Random } from '../../tensor/random.ts'
@@ -31,9 +26,10 @@ import {
   stageBetas,
   stageOptimizer,
 } from '../stage-training.ts'
+import { catalogueTensors } from './generator-catalogue.ts'
 import { type GeneratorShape, generatorLayout, isOfItemHead } from './generator-shape.ts'
+import { historyTensors } from './history-tensors.ts'
 import { policyGradientModel, policyInputs } from './policy-gradient.ts'
-import { catalogueTensors, historyTensors } from './pretraining.ts'
 import { listInputs } from './pretraining-model.ts'
 
 export interface AllocationStageOptions {
@@ -215,11 +211,11 @@ class AllocationStage implements Stage {
     const rewards = allocations.map(({ lists, chosen: best }) => lists.reward[best] ?? 0)
     const reward = rewards.reduce((sum, each) => sum + each, 0) / (rewards.length * decoder.bidUnit)
     const { tensors, present } = chosenLists(shape, chosen, allocations)
-    const prepared = chosen.map((request) => prepareRequest(request, catalogue.items))
+    const prepared = chosen.map((request) => prepareRequest(request, catalogue.items, parts.expectedBids))
     const rows = chosen.map(({ bids }, row) => ({ request: row, bids }))
     const levels = {
       ...candidateTensors(prepared, this.#capacity),
-      ...bidTensors(
+      ...searchTensors(
         prepared,
         rows,
         this.#capacity,

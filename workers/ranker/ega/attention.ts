@@ -38,7 +38,13 @@ const attend = (query: Value, keys: Value, values: Value, mask: Value | undefine
 }
 
 /** Query, key and value of rows, [sequences, heads, positions, width] each. */
-const queryKeyValue = (named: Named, input: Value, heads: number, sequences: Dimension, positions: number): Value[] => {
+export const queryKeyValue = (
+  named: Named,
+  input: Value,
+  heads: number,
+  sequences: Dimension,
+  positions: number,
+): Value[] => {
   const hiddenSize = Number(input.shape[1])
   const projected = op.linear(normalized(part(named, 'norm'), input), named('input.weight'), named('input.bias'))
   const parted = op.transpose(
@@ -50,7 +56,8 @@ const queryKeyValue = (named: Named, input: Value, heads: number, sequences: Dim
     .map((piece) => op.reshape(piece, [sequences, heads, positions, hiddenSize / heads]))
 }
 
-const merged = (named: Named, mixed: Value, rows: Dimension): Value => {
+/** Joins heads [sequences, heads, positions, width] and maps them to rows [rows, hiddenSize]. */
+export const merged = (named: Named, mixed: Value, rows: Dimension): Value => {
   const hiddenSize = Number(mixed.shape[1]) * Number(mixed.shape[3])
   return op.linear(
     op.reshape(op.transpose(mixed, [0, 2, 1, 3]), [rows, hiddenSize]),

@@ -3,41 +3,35 @@
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import type { Artifact } from '../../artifacts/store.ts'
-import type { ListConstraints } from '../../auction/auction.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { Fold } from '../../auction/reward-model/fold.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
-import type { ListObjective } from '../../decoding/auction/reward-judge.ts'
 import { fromBytes, toBytes } from '../../tensor/parameters.ts'
-import { openCatalogue } from '../catalogue.ts'
+import {
+  type AuctionTerms,
+  type KnownThings,
+  readThings,
+  readWeights,
+  type StageRecord,
+  type ThingSizes,
+  writeThings,
+  writeWeights,
+} from '../auction-model.ts'
 import { modelKind, NotAModelError } from '../model-artifact.ts'
-import type { StageMetrics } from '../stage-training.ts'
 import type { GeneratorShape } from './generator-shape.ts'
-import type { GeneratorCatalogue } from './pretraining.ts'
 
 /** How a model allocates and prices unless it is told otherwise. */
-export interface AuctionDefaults {
+export interface AuctionDefaults extends AuctionTerms {
   readonly allocation: 'Generative' | 'Cascade'
   /** None: bids do not weigh codes, they only count when a list is chosen. */
   readonly bidding: TokenBidding | 'None'
   readonly candidateLists: number
-  readonly objective: ListObjective
-  /** A bound that is null is none. */
-  readonly constraints: { readonly [Name in keyof ListConstraints]: number | null }
-  readonly paymentRule: PaymentRule
-  /** Money that counts as a bid of 1: the mean bid of the training part. */
-  readonly bidUnit: number
 }
 
-export interface StageRecord {
-  readonly name: string
-  readonly digest: string
-  readonly epoch: number
-  readonly history: readonly StageMetrics[]
-}
+export const searchesByExpectedBids = ({ bidding }: Pick<AuctionDefaults, 'bidding'>): boolean =>
+  bidding !== 'None' && bidding.bids === 'Expected'
 
 export interface EgaDescription {
   readonly schemaVersion: 1
@@ -64,121 +58,43 @@ export interface EgaWeights {
   readonly payment: Float32Array | undefined
 }
 
-export interface EgaModel extends EgaDescription {
+export interface EgaModel extends EgaDescription, KnownThings {
   readonly digest: string
   readonly weights: EgaWeights
-  readonly catalogue: GeneratorCatalogue
-  /** By item, [items + 1]; absent where there are no creatives. */
-  readonly creativeOffsets: Uint32Array | undefined
-  readonly itemIds: readonly string[]
-  readonly creativeIds: readonly string[]
+  /** Mean logged bid by item, in the unit of money; only where lists are searched by expected bids. */
+  readonly expectedBids?: Float32Array
 }
 
 export type TrainedEga = Omit<EgaModel, keyof EgaDescription | 'digest'> & { readonly description: EgaDescription }
 
-const files = {
-  description: 'model.json',
-  weights: (network: keyof EgaWeights) => `${network}.f32`,
-  codes: 'codes.u16',
-  features: 'features.f32',
-  directions: 'directions.f32',
-  itemIds: 'items.jsonl',
-  creativeCodes: 'creative-codes.u16',
-  creativeFeatures: 'creative-features.f32',
-  creativeOffsets: 'creative-offsets.u32',
-  creativeIds: 'creatives.jsonl',
-}
-
-const networks = ['generator', 'reward', 'payment'] as const
-
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Uint32Array | Float32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength)
-
-const lines = (ids: readonly string[]): string => ids.map((id) => `${JSON.stringify(id)}\n`).join('')
+const descriptionFile = 'model.json'
+const expectedBidsFile = 'expected-bids.f32'
 
 /** Writes the files of the artifact into an empty folder; equal models give equal bytes. */
 export async function writeEgaModel(directory: string, model: TrainedEga): Promise<void> {
-  const write = (file: string, data: Uint8Array | string) => writeFile(join(directory, file), data)
-  const { catalogue, description, weights } = model
-  for (const network of networks) {
-    const vector = weights[network]
-    if (vector !== undefined) await write(files.weights(network), toBytes(vector))
-  }
-  await write(files.codes, bytesOf(catalogue.items.codes))
-  await write(files.features, bytesOf(catalogue.items.features))
-  await write(files.directions, bytesOf(catalogue.items.projection.directions))
-  await write(files.itemIds, lines(model.itemIds))
-  if (catalogue.creatives !== undefined && model.creativeOffsets !== undefined) {
-    await write(files.creativeCodes, bytesOf(catalogue.creatives.codes))
-    await write(files.creativeFeatures, bytesOf(catalogue.creatives.features))
-    await write(files.creativeOffsets, bytesOf(model.creativeOffsets))
-    await write(files.creativeIds, lines(model.creativeIds))
-  }
-  const sizes = {
-    items: sizesOf(catalogue.items),
-    creatives: catalogue.creatives === undefined ? null : sizesOf(catalogue.creatives),
-    contentDimensions: catalogue.items.projection.dimensions,
-  }
-  await write(files.description, `${JSON.stringify({ ...description, sizes }, null, 2)}\n`)
-}
-
-interface Sizes {
-  readonly codebookSizes: readonly number[]
-  readonly featureDimensions: number
-}
-
-const sizesOf = ({ codebookSizes, featureDimensions }: Sizes): Sizes => ({ codebookSizes, featureDimensions })
-
-type Written = EgaDescription & {
-  readonly sizes: { readonly items: Sizes; readonly creatives: Sizes | null; readonly contentDimensions: number }
+  const { description, weights } = model
+  await writeWeights(directory, { ...weights })
+  if (model.expectedBids !== undefined) await writeFile(join(directory, expectedBidsFile), toBytes(model.expectedBids))
+  const sizes = await writeThings(directory, model)
+  await writeFile(join(directory, descriptionFile), `${JSON.stringify({ ...description, sizes }, null, 2)}\n`)
 }
 
 /** @throws NotAModelError */
 export async function openEgaModel(artifact: Artifact): Promise<EgaModel> {
   if (artifact.manifest.kind !== modelKind) throw new NotAModelError(artifact.digest, artifact.manifest.kind)
-  const written = JSON.parse(await readFile(artifact.path(files.description), 'utf8')) as Written
+  const written = JSON.parse(await readFile(artifact.path(descriptionFile), 'utf8')) as EgaDescription & {
+    readonly sizes: ThingSizes
+  }
   if (written.architecture !== 'EGAV2')
     throw new NotAModelError(artifact.digest, `model of architecture ${written.architecture}`)
   const { sizes, ...description } = written
-  const { itemCount, creativeCount } = description
-  const floats = async (file: string) => fromBytes(await artifact.readFile(file))
-  const ids = async (file: string, count: number) =>
-    (await readFile(artifact.path(file), 'utf8'))
-      .split('\n')
-      .slice(0, count)
-      .map((line) => JSON.parse(line) as string)
-  const integers = async (file: string) => new Uint8Array(await artifact.readFile(file)).buffer
-  const { items, creatives, contentDimensions } = sizes
-  const weights: Record<string, Float32Array> = {}
-  for (const network of networks)
-    if (description.shapes[network] !== null) weights[network] = await floats(files.weights(network))
   return {
     ...description,
     digest: artifact.digest,
-    weights: { generator: weights.generator, reward: weights.reward, payment: weights.payment },
-    catalogue: {
-      items: openCatalogue(
-        {
-          ...items,
-          itemCount,
-          levels: items.codebookSizes.length,
-          codes: new Uint16Array(await integers(files.codes)),
-          features: await floats(files.features),
-        },
-        { dimensions: contentDimensions, directions: await floats(files.directions) },
-      ),
-      creatives:
-        creatives === null
-          ? undefined
-          : {
-              ...creatives,
-              count: creativeCount,
-              codes: new Uint16Array(await integers(files.creativeCodes)),
-              features: await floats(files.creativeFeatures),
-            },
-    },
-    creativeOffsets: creatives === null ? undefined : new Uint32Array(await integers(files.creativeOffsets)),
-    itemIds: await ids(files.itemIds, itemCount),
-    creativeIds: creatives === null ? [] : await ids(files.creativeIds, creativeCount),
+    weights: await readWeights(artifact, description.shapes),
+    ...(searchesByExpectedBids(description.auction)
+      ? { expectedBids: fromBytes(await artifact.readFile(expectedBidsFile)) }
+      : {}),
+    ...(await readThings(artifact, sizes, description)),
   }
 }

@@ -1,7 +1,18 @@
 // Sizes of EGA-V2's generator and the parameters that follow from them (Sec. 4.1, Figure 2).
 
 import { type ParameterLayout, type ParameterSpec, parameterLayout } from '../../tensor/parameters.ts'
-import { names, type RankerShape } from '../architecture.ts'
+import { itemVectorSpecs, levelScorer, names, type RankerShape } from '../architecture.ts'
+import {
+  codeVectors,
+  crossAttention,
+  deviation,
+  feedForward,
+  type Named,
+  norm,
+  part,
+  projection,
+  selfAttention,
+} from '../layout-parts.ts'
 
 /** Creatives as the generator knows them; absent where a Dataset has none. */
 export interface CreativeShape {
@@ -56,44 +67,6 @@ export const generatorNames = {
 /** The weighted item head of Figure 3: what post-training on rewards may change while the rest is frozen. */
 export const isOfItemHead = (name: string): boolean => /^level\.\d+\./.test(name)
 
-const deviation = { normal: 0.02 } as const
-
-type Named = (part: string) => string
-
-const norm = (name: Named, size: number): ParameterSpec[] => [
-  { name: name('scale'), shape: [size], initial: 'ones' },
-  { name: name('bias'), shape: [size], initial: 'zeros' },
-]
-
-const projection = (name: Named, input: number, output: number): ParameterSpec[] => [
-  { name: name('weight'), shape: [input, output], initial: 'xavier' },
-  { name: name('bias'), shape: [output], initial: 'zeros' },
-]
-
-const part =
-  (name: Named, prefix: string): Named =>
-  (inner) =>
-    name(`${prefix}.${inner}`)
-
-const selfAttention = (name: Named, size: number): ParameterSpec[] => [
-  ...norm(part(name, 'norm'), size),
-  ...projection(part(name, 'input'), size, 3 * size),
-  ...projection(part(name, 'output'), size, size),
-]
-
-const crossAttention = (name: Named, size: number): ParameterSpec[] => [
-  ...norm(part(name, 'norm'), size),
-  ...projection(part(name, 'query'), size, size),
-  ...projection(part(name, 'memory'), size, 2 * size),
-  ...projection(part(name, 'output'), size, size),
-]
-
-const feedForward = (name: Named, size: number, inner: number): ParameterSpec[] => [
-  ...norm(part(name, 'norm'), size),
-  ...projection(part(name, 'inner'), size, inner),
-  ...projection(part(name, 'outer'), inner, size),
-]
-
 const encoderBlock = (name: Named, { hiddenSize, feedForwardSize }: GeneratorShape): ParameterSpec[] => [
   ...selfAttention(part(name, 'self'), hiddenSize),
   ...feedForward(part(name, 'feedForward'), hiddenSize, feedForwardSize),
@@ -106,19 +79,13 @@ const decoderBlock = (name: Named, { hiddenSize, feedForwardSize }: GeneratorSha
 ]
 
 const embeddings = (shape: GeneratorShape): ParameterSpec[] => {
-  const { hiddenSize, codebookSizes, featureDimensions, itemEmbeddings, creatives } = shape
-  const codes = (name: (level: number) => string, sizes: readonly number[]) =>
-    sizes.map((size, level): ParameterSpec => ({ name: name(level), shape: [size, hiddenSize], initial: deviation }))
+  const { hiddenSize, creatives } = shape
   return [
-    ...codes(names.code, codebookSizes),
-    { name: names.featureWeight, shape: [featureDimensions, hiddenSize], initial: 'xavier' },
-    ...(itemEmbeddings === 0
-      ? []
-      : [{ name: names.embedding, shape: [itemEmbeddings, hiddenSize], initial: 'zeros' } as const]),
+    ...itemVectorSpecs(shape),
     ...(creatives === undefined
       ? []
       : [
-          ...codes(generatorNames.creativeCode, creatives.codebookSizes),
+          ...codeVectors(generatorNames.creativeCode, creatives.codebookSizes, hiddenSize),
           {
             name: generatorNames.creativeFeatureWeight,
             shape: [creatives.featureDimensions, hiddenSize],
@@ -131,19 +98,6 @@ const embeddings = (shape: GeneratorShape): ParameterSpec[] => {
       : []),
   ]
 }
-
-/** A level of the item head: what its codes and the content below them are asked by. */
-const itemLevels = ({ hiddenSize, codebookSizes, contentDimensions }: GeneratorShape): ParameterSpec[] =>
-  codebookSizes.flatMap((size, level) => {
-    const name = (inner: string) => names.level(level, inner)
-    return [
-      ...norm((inner) => name(`norm.${inner}`), hiddenSize),
-      { name: name('bias'), shape: [size], initial: 'zeros' } as const,
-      ...(contentDimensions === 0
-        ? []
-        : [{ name: name('content'), shape: [hiddenSize, contentDimensions], initial: deviation } as const]),
-    ]
-  })
 
 const creativeParts = (shape: GeneratorShape): ParameterSpec[] => {
   const { creatives, hiddenSize, creativePrediction } = shape
@@ -180,7 +134,7 @@ export const generatorLayout = (shape: GeneratorShape): ParameterLayout => {
     { name: generatorNames.decoderPosition, shape: [decoderPositions(shape), hiddenSize], initial: deviation },
     ...blocks(generatorNames.decoder, decoderBlock),
     ...norm(generatorNames.decoderNorm, hiddenSize),
-    ...itemLevels(shape),
+    ...shape.codebookSizes.flatMap((_, level) => levelScorer(shape, level)),
     ...creativeParts(shape),
   ])
 }

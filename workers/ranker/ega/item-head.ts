@@ -5,10 +5,8 @@
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
-import type { Dimension } from '../../tensor/shapes.ts'
-import { names } from '../architecture.ts'
+import { names, type RankerShape } from '../architecture.ts'
 import { normalized } from '../backbone.ts'
-import type { GeneratorShape } from './generator-shape.ts'
 
 /** One level of the tries of some groups of candidates. The entries of the last level are the candidates in their order. */
 export interface CandidateLevel {
@@ -18,6 +16,19 @@ export interface CandidateLevel {
   readonly logWeight: Value
   /** Place of the parent in the level above, int32 [groups, entries]; absent at the first level. */
   readonly parent: Value | undefined
+  /** Absent: every entry of the level is scored. */
+  readonly siblings?: SiblingEntries
+}
+
+/**
+ * Entries that share their parent with others: they alone need a score, as an only child has the whole share of its
+ * parent. Far fewer than there are entries where most codes tell two candidates apart before the last level.
+ */
+export interface SiblingEntries {
+  /** Place of each in the level, int32 [groups, siblings]. */
+  readonly place: Value
+  /** Equal for children of one parent, below the number of siblings, int32 [groups, siblings]. */
+  readonly family: Value
 }
 
 /** Codes and content by entry of the catalogue's trie. */
@@ -31,6 +42,8 @@ export interface EntryTables {
 /** Least sum of a softmax: what lies so far below the best entry of its level has no share that a float could tell. */
 const leastSum = 1e-30
 
+type ScoredEntries = Pick<CandidateLevel, 'entry' | 'logWeight'>
+
 /** What each entry of a level is scored by: a vector [groups, entries, hiddenSize] and an offset [groups, 1, entries]. */
 interface EntryScorer {
   readonly seen: (states: Value) => Value
@@ -40,10 +53,10 @@ interface EntryScorer {
 
 const entryScorer = (
   parameters: Parameters,
-  shape: GeneratorShape,
+  shape: RankerShape,
   level: number,
   tables: EntryTables,
-  { entry, logWeight }: CandidateLevel,
+  { entry, logWeight }: ScoredEntries,
 ): EntryScorer => {
   const named = (inner: string) => parameters(names.level(level, inner))
   const token = op.gather(tables.token, entry)
@@ -57,14 +70,13 @@ const entryScorer = (
   if (shape.contentDimensions === 0) return { ...scorer, vectors: code }
   const content = op.reshape(op.gather(tables.content, entry), [-1, shape.contentDimensions])
   const rows = op.gemm(content, named('content'), undefined, { transposeB: true })
-  return { ...scorer, vectors: op.add(code, op.reshape(rows, code.shape)) }
+  return { ...scorer, vectors: op.add(code, op.reshapeLike(rows, code)) }
 }
 
-/** Logarithm of the sum over the children of each parent, [groups, rows, parents]. */
-const logSumOfChildren = (scores: Value, parent: Value, parents: Dimension): Value => {
-  const [groups, rows] = scores.shape
+/** Logarithm of the sum over the children of each parent, in the shape of `parents` [groups, rows, parents]. */
+const logSumOfChildren = (scores: Value, parent: Value, parents: Value): Value => {
   const greatest = op.stopGradient(op.reduceMax(scores, [2], true))
-  const empty = op.expand(op.mul(greatest, 0), [groups, rows, parents])
+  const empty = op.stopGradient(op.mul(parents, 0))
   const sums = op.scatterElements(empty, parent, op.exp(op.sub(scores, greatest)), 2, 'add')
   return op.add(op.log(op.maximum(sums, leastSum)), greatest)
 }
@@ -78,34 +90,52 @@ export type ItemHead = (states: Value) => Value
  */
 export const itemHead = (
   parameters: Parameters,
-  shape: GeneratorShape,
+  shape: RankerShape,
   tables: EntryTables,
   levels: readonly CandidateLevel[],
 ): ItemHead => {
-  const scorers = levels.map((level, index) => entryScorer(parameters, shape, index, tables, level))
+  const scorers = levels.map((level, index) => entryScorer(parameters, shape, index, tables, scoredEntries(level)))
   // By rows of the states: a beam search asks with one row first and then always with as many.
-  const parents = new Map<string, Value>()
-  const parentOf = (level: number, parent: Value, like: Value): Value => {
-    const key = `${level}:${like.shape[1]}`
-    const [groups, entries] = parent.shape
-    const known = parents.get(key) ?? op.expandLike(op.reshape(parent, [groups, 1, entries]), op.stopGradient(like))
-    parents.set(key, known)
+  const spread = new Map<string, Value>()
+  const spreadOver = (states: Value, name: string, places: Value): Value => {
+    const key = `${name}:${states.shape[1]}`
+    const [groups, count] = places.shape
+    const row = () => op.stopGradient(op.slice(states, 2, 0, 1))
+    const known = spread.get(key) ?? op.expandLike(op.reshape(places, [groups, 1, count]), row())
+    spread.set(key, known)
     return known
   }
   return (states) => {
     let above: Value | undefined
-    for (const [level, { parent }] of levels.entries()) {
-      const { seen, vectors, offset } = scorers[level]
+    for (const [index, { parent, siblings }] of levels.entries()) {
+      const { seen, vectors, offset } = scorers[index]
       const scores = op.add(op.matmul(seen(states), vectors, { transposeB: true }), offset)
       if (above === undefined || parent === undefined) {
         above = op.logSoftmax(scores)
         continue
       }
-      const place = parentOf(level, parent, scores)
-      const share = op.sub(above, logSumOfChildren(scores, place, above.shape[2]))
-      above = op.add(scores, op.gatherElements(share, place, 2))
+      const parents = spreadOver(states, `parent.${index}`, parent)
+      if (siblings === undefined) {
+        const share = op.sub(above, logSumOfChildren(scores, parents, above))
+        above = op.add(scores, op.gatherElements(share, parents, 2))
+        continue
+      }
+      const family = spreadOver(states, `family.${index}`, siblings.family)
+      const ofFamily = op.gatherElements(logSumOfChildren(scores, family, scores), family, 2)
+      const place = spreadOver(states, `place.${index}`, siblings.place)
+      const inherited = op.gatherElements(above, parents, 2)
+      above = op.scatterElements(inherited, place, op.sub(scores, ofFamily), 2, 'add')
     }
     if (above === undefined) throw new Error('A catalogue has one level at least')
     return above
   }
 }
+
+/** The entries of a level that need a score. */
+const scoredEntries = ({ entry, logWeight, siblings }: CandidateLevel): ScoredEntries =>
+  siblings === undefined
+    ? { entry, logWeight }
+    : {
+        entry: op.gatherElements(entry, siblings.place, 1),
+        logWeight: op.gatherElements(logWeight, siblings.place, 1),
+      }

@@ -1,23 +1,28 @@
-// The generator's vectors of all items, for what reads them outside of a decoding graph.
+// A ranker's vectors of all items, for what reads them outside of a decoding graph.
 
 import { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
-import { constantParameters } from '../../tensor/parameters.ts'
+import { constantParameters, type ParameterLayout } from '../../tensor/parameters.ts'
 import { int32, Session } from '../../tensor/session.ts'
-import { type GeneratorShape, generatorLayout } from './generator-shape.ts'
+import type { RankerShape } from '../architecture.ts'
 import { type CodedThings, constantTable, itemsAt } from './token-vectors.ts'
 
 const itemsOfRun = 8192
 
+export interface ItemVectorModel {
+  readonly shape: RankerShape
+  readonly layout: ParameterLayout
+  readonly parameters: Float32Array
+}
+
 /** [items, hiddenSize]. */
 export async function itemVectorTable(
-  shape: GeneratorShape,
+  { shape, layout, parameters }: ItemVectorModel,
   items: CodedThings,
-  parameters: Float32Array,
   threads: number,
 ): Promise<Float32Array> {
   const graph = new Graph()
-  const weights = constantParameters(graph, parameters, generatorLayout(shape))
+  const weights = constantParameters(graph, parameters, layout)
   const index = graph.input('index', 'int32', ['N'])
   graph.output('vectors', itemsAt(weights, shape, constantTable(graph, 'item', items), index))
   const session = await Session.create(writeModel(graph), { threads })

@@ -6,9 +6,10 @@ import * as op from '../../tensor/operators.ts'
 import { type Parameters, parametersOf } from '../../tensor/parameters.ts'
 import type { InputSpec, TrainingModel } from '../../tensor/training-step.ts'
 import type { Catalogue } from '../catalogue.ts'
+import { catalogueSpecs, trieInputs } from './generator-catalogue.ts'
 import { type GeneratorShape, generatorLayout } from './generator-shape.ts'
 import { type CandidateLevel, itemHead } from './item-head.ts'
-import { batchMemory, batchSpecs, catalogueSpecs, listStates, trieInputs } from './pretraining-model.ts'
+import { batchMemory, batchSpecs, listStates } from './pretraining-model.ts'
 
 export const policyInputs = {
   entry: (level: number) => `level.${level}.entry`,

@@ -5,12 +5,13 @@ import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import type { InputSpec, TrainingModel } from '../../tensor/training-step.ts'
 import type { Catalogue } from '../catalogue.ts'
-import { childrenOf, childScores, rootScores, type Scorer } from '../code-decoder.ts'
+import { childrenOf, childScores, rootScores, type Scorer, type TrieTables } from '../code-decoder.ts'
 import { type DropoutPlace, maskedDropout, maskInput } from '../dropout.ts'
 import { crossEntropy, type Regularization } from '../training-model.ts'
 import { creativeLogits } from './creative-head.ts'
 import { type DecoderMemory, decodeLists, decoderMemory, multiTokenStates } from './decoder.ts'
 import { encodeHistory } from './encoder.ts'
+import { catalogueSpecs, trieInputs } from './generator-catalogue.ts'
 import {
   alternates,
   decoderPositions,
@@ -18,11 +19,10 @@ import {
   type GeneratorShape,
   generatorLayout,
 } from './generator-shape.ts'
-import { creativesAt, itemsAt, tableOf, tableSpecs } from './token-vectors.ts'
+import { historyInputs } from './history-tensors.ts'
+import { creativesAt, itemsAt, tableOf } from './token-vectors.ts'
 
 type Inputs = Readonly<Record<string, Value>>
-
-export const historyInputs = { items: 'history', creatives: 'history.creatives', length: 'history.length' } as const
 
 /** Inputs of a batch of `batch` lists; -1 stands for no creative, anything beyond the end of a list. */
 export const listInputs = {
@@ -31,38 +31,6 @@ export const listInputs = {
   weights: 'list.weights',
   creativeWeights: 'list.creatives.weights',
 } as const
-
-/** Inputs that hold the trie of the catalogue, and where each item lies in it. */
-export const trieInputs = {
-  token: 'trie.token',
-  content: 'trie.content',
-  start: 'trie.start',
-  node: (level: number) => `trie.node.${level}`,
-  place: (level: number) => `trie.place.${level}`,
-} as const
-
-export const catalogueSpecs = (
-  shape: GeneratorShape,
-  catalogue: Pick<Catalogue, 'itemCount' | 'trie'>,
-  creativeCount: number,
-): Record<string, InputSpec> => {
-  const { itemCount, trie } = catalogue
-  const entries = trie.token.length
-  const specs: Record<string, InputSpec> = {
-    ...tableSpecs('item', { count: itemCount, ...shape }),
-    [trieInputs.token]: { type: 'int32', shape: [entries] },
-    [trieInputs.start]: { type: 'int32', shape: [trie.nodeCount + 1] },
-  }
-  if (shape.contentDimensions > 0)
-    specs[trieInputs.content] = { type: 'float32', shape: [entries, shape.contentDimensions] }
-  for (const level of shape.codebookSizes.keys()) {
-    specs[trieInputs.node(level)] = { type: 'int32', shape: [itemCount] }
-    specs[trieInputs.place(level)] = { type: 'int32', shape: [itemCount] }
-  }
-  return shape.creatives === undefined
-    ? specs
-    : { ...specs, ...tableSpecs('creative', { count: creativeCount, ...shape.creatives }) }
-}
 
 export const batchSpecs = (shape: GeneratorShape, batch: number): Record<string, InputSpec> => {
   const { historyLength, listLength, creatives } = shape
@@ -167,15 +135,29 @@ export const listStates = (
   }
 }
 
-/** -log P of each item of the lists given those before it, [batch * listLength] (Eq. 27). */
-const itemLosses = (
+/** Codes and content of the trie, from the inputs of `catalogueSpecs`. */
+export const trieTables = (inputs: Inputs, { trie }: Pick<Catalogue, 'trie'>): TrieTables => ({
+  token: inputs[trieInputs.token],
+  content: inputs[trieInputs.content],
+  entries: trie.token.length,
+  rootChildren: trie.maxChildren[0],
+})
+
+/**
+ * -log P of an item given a state, [rows] (Eq. 27).
+ * @param states [rows, hiddenSize]
+ * @param index the items, int32 [rows]
+ * @param inputs those of `trieInputs`
+ * @param most children of a node of each level at most
+ */
+export const itemLosses = (
   scorer: Scorer,
   states: Value,
+  index: Value,
   inputs: Inputs,
   most: readonly number[],
   smoothing: number,
 ): Value => {
-  const index = op.reshape(inputs[listInputs.items], [-1])
   const losses = most.map((children, level) => {
     const place = op.gather(inputs[trieInputs.place(level)], index)
     if (level === 0) return crossEntropy(rootScores(scorer, states), place, undefined, smoothing)
@@ -222,15 +204,9 @@ export const pretrainingModel = (
       const drop = maskedDropout(inputs, dropout)
       const memory = batchMemory(parameters, shape, inputs, drop)
       const states = listStates(parameters, shape, inputs, memory, drop)
-      const { trie } = catalogue
-      const tables = {
-        token: inputs[trieInputs.token],
-        content: inputs[trieInputs.content],
-        entries: trie.token.length,
-        rootChildren: trie.maxChildren[0],
-      }
-      const scorer: Scorer = { parameters, shape, trie: tables, drop }
-      const items = itemLosses(scorer, states.items, inputs, trie.maxChildren, labelSmoothing)
+      const scorer: Scorer = { parameters, shape, trie: trieTables(inputs, catalogue), drop }
+      const index = op.reshape(inputs[listInputs.items], [-1])
+      const items = itemLosses(scorer, states.items, index, inputs, catalogue.trie.maxChildren, labelSmoothing)
       const itemLoss = weightedMean(items, inputs[listInputs.weights])
       if (states.creatives === undefined) return { loss: itemLoss, metrics: { itemLoss } }
       const creatives = creativeLosses(parameters, shape, states.creatives, inputs)

@@ -1,12 +1,10 @@
 // Step 1 of training (Sec. 4.4.1): batches of lists through the loss of `pretrainingModel`.
 
 import type { Dataset } from '../../data/dataset-reader.ts'
-import { Random } from '../../tensor/random.ts'
 import type { Schedule } from '../../tensor/schedules.ts'
 import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
 import { evaluationStep, trainingStep } from '../../tensor/training-step.ts'
-import type { Catalogue } from '../catalogue.ts'
-import { DropoutMasks, largestMask } from '../dropout.ts'
+import { masksOfStep, rowsOfStep } from '../epoch-rows.ts'
 import {
   runStage,
   type Stage,
@@ -17,17 +15,11 @@ import {
   stageOptimizer,
 } from '../stage-training.ts'
 import type { Regularization } from '../training-model.ts'
+import { catalogueTensors, type GeneratorCatalogue } from './generator-catalogue.ts'
 import type { GeneratorShape } from './generator-shape.ts'
+import { historyTensors } from './history-tensors.ts'
 import { historyOfSample, type ListSamples } from './list-samples.ts'
-import { generatorPlaces, historyInputs, listInputs, pretrainingModel, trieInputs } from './pretraining-model.ts'
-import { type CodedThings, tableTensors } from './token-vectors.ts'
-
-/** The things that a generator speaks of. */
-export interface GeneratorCatalogue {
-  readonly items: Catalogue
-  /** Absent where the shape has no creatives. */
-  readonly creatives: CodedThings | undefined
-}
+import { generatorPlaces, listInputs, pretrainingModel } from './pretraining-model.ts'
 
 export interface PretrainingOptions {
   readonly shape: GeneratorShape
@@ -49,56 +41,6 @@ export interface PretrainingData {
   readonly validation: ListSamples
   /** Creative of each event, as `creativesOfEvents` gives it. */
   readonly eventCreatives: Int32Array
-}
-
-/** Tensors of the catalogue, the same for every step. */
-export const catalogueTensors = (shape: GeneratorShape, { items, creatives }: GeneratorCatalogue): Tensors => {
-  const { trie, tokens, content, projection, nodes, places, levels, itemCount } = items
-  const start = Int32Array.from({ length: trie.nodeCount + 1 }, (_, node) => trie.start[node])
-  const byLevel = (values: Uint32Array, level: number) =>
-    int32(
-      [itemCount],
-      Int32Array.from({ length: itemCount }, (_, item) => values[item * levels + level]),
-    )
-  const columns = shape.codebookSizes.flatMap((_, level) => [
-    [trieInputs.node(level), byLevel(nodes, level)] as const,
-    [trieInputs.place(level), byLevel(places, level)] as const,
-  ])
-  return {
-    ...tableTensors('item', { count: itemCount, ...items }),
-    [trieInputs.token]: int32([tokens.length], tokens),
-    [trieInputs.start]: int32([start.length], start),
-    ...(shape.contentDimensions > 0
-      ? { [trieInputs.content]: float32([tokens.length, projection.dimensions], content) }
-      : {}),
-    ...Object.fromEntries(columns),
-    ...(creatives === undefined ? {} : tableTensors('creative', creatives)),
-  }
-}
-
-/** Histories aligned at their end, as the encoder reads them. */
-export const historyTensors = (
-  shape: GeneratorShape,
-  histories: readonly { readonly items: Uint32Array; readonly creatives?: Int32Array | undefined }[],
-): Tensors => {
-  const { historyLength } = shape
-  const batch = histories.length
-  const items = new Int32Array(batch * historyLength)
-  const creatives = new Int32Array(batch * historyLength).fill(-1)
-  const length = new Int32Array(batch)
-  for (const [row, history] of histories.entries()) {
-    const recent = history.items.subarray(-historyLength)
-    const from = (row + 1) * historyLength - recent.length
-    items.set(recent, from)
-    length[row] = recent.length
-    if (history.creatives !== undefined && recent.length > 0)
-      creatives.set(history.creatives.subarray(-recent.length), from)
-  }
-  return {
-    [historyInputs.items]: int32([batch, historyLength], items),
-    [historyInputs.length]: int32([batch], length),
-    ...(shape.creatives === undefined ? {} : { [historyInputs.creatives]: int32([batch, historyLength], creatives) }),
-  }
 }
 
 /** A batch of samples; rows beyond them have no weight. */
@@ -143,15 +85,6 @@ const batchTensors = (
   }
 }
 
-/** Rows of one step: the samples of the epoch in an order of its seed. */
-const rowsOfStep = (count: number, batchSize: number, seed: number) => {
-  let order: { epoch: number; rows: Uint32Array } = { epoch: 0, rows: new Uint32Array(0) }
-  return (epoch: number, index: number): number[] => {
-    if (order.epoch !== epoch) order = { epoch, rows: new Random(seed, 'pretraining', epoch).permutation(count) }
-    return [...order.rows.subarray(index * batchSize, (index + 1) * batchSize)]
-  }
-}
-
 /** Pre-trains a generator. The epoch with the least loss on the validation lists is kept. */
 export async function pretrain(
   options: PretrainingOptions,
@@ -172,14 +105,9 @@ export async function pretrain(
   const stepsPerEpoch = Math.ceil(train.count / batchSize)
   const totalSteps = epochs * stepsPerEpoch
   const { schedule } = options
-  const rows = rowsOfStep(train.count, batchSize, seed)
+  const rows = rowsOfStep(train.count, batchSize, seed, 'pretraining')
   const places = regularization.dropout > 0 ? generatorPlaces(shape, batchSize) : []
-  let masks = { epoch: 0, of: new DropoutMasks(seed, 0, 0, 0) }
-  const masksOf = (epoch: number) => {
-    if (masks.epoch !== epoch)
-      masks = { epoch, of: new DropoutMasks(seed, epoch, regularization.dropout, largestMask([places])) }
-    return masks.of
-  }
+  const masks = masksOfStep(places, regularization.dropout, seed)
   const stage: Stage = {
     epochs,
     stepsPerEpoch,
@@ -189,7 +117,7 @@ export async function pretrain(
       schedule.kind === 'cosine' ? { ...schedule, kind: 'cosine', totalSteps } : { ...schedule, kind: schedule.kind },
     step: async ({ epoch, index, step }) => {
       const batch = batchTensors(shape, data, train, rows(epoch, index), batchSize)
-      return { session, batch: { ...constants, ...batch, ...masksOf(epoch).step(step + 1, places) } }
+      return { session, batch: { ...constants, ...batch, ...masks(epoch, step) } }
     },
     epochEnded: async (_epoch, parameters) => {
       if (validation.count === 0) return {}

@@ -7,6 +7,7 @@ import * as op from '../../tensor/operators.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
 import { float32, int32 } from '../../tensor/session.ts'
 import type { InputSpec } from '../../tensor/training-step.ts'
+import type { RankerShape } from '../architecture.ts'
 import { itemVectors } from '../backbone.ts'
 import { type GeneratorShape, generatorNames } from './generator-shape.ts'
 
@@ -72,12 +73,16 @@ export const constantTable = (graph: Graph, role: string, things: CodedThings): 
 }
 
 /** Vectors [..., hiddenSize] of the items at `index` int32 [...]. */
-export const itemsAt = (parameters: Parameters, shape: GeneratorShape, table: TokenTable, index: Value): Value => {
+export const itemsAt = (parameters: Parameters, shape: RankerShape, table: TokenTable, index: Value): Value => {
   const flat = op.reshape(index, [-1])
   const codes = table.codes.map((code) => op.gather(code, flat))
   const vectors = itemVectors(parameters, shape, { index: flat, codes, features: op.gather(table.features, flat) })
   return op.reshape(vectors, [...index.shape, shape.hiddenSize])
 }
+
+/** Vectors of all items in their order, [count, hiddenSize]: cheaper than by their index. */
+export const allItems = (parameters: Parameters, shape: RankerShape, { codes, features }: TokenTable): Value =>
+  itemVectors(parameters, shape, { index: undefined, codes, features })
 
 /** Vectors [..., hiddenSize] of the creatives at `index` int32 [...]; the unknown creative's where it is negative. */
 export const creativesAt = (parameters: Parameters, shape: GeneratorShape, table: TokenTable, index: Value): Value => {

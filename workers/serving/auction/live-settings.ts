@@ -64,7 +64,11 @@ export class LiveSettings {
     const file = parseSettings(text)
     if (model === undefined) {
       if (Object.keys(file.settings).length === 0) return { revision: file.revision, unknownAdvertisers: [] }
-      throw new SettingsRefusedError('NoAuction', file.revision, 'this model has no auction; train one with EGAV2')
+      throw new SettingsRefusedError(
+        'NoAuction',
+        file.revision,
+        'this model has no auction; train one with EGAV2 or OneRanker',
+      )
     }
     const settings = settingsFor(file, model)
     onTaken(settings)

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { publicDataFolder } from '../../../support/public-data.ts'
 import { type Campaign, episodesOf, readCampaign, replay } from './replay.ts'
 import { clickCostBids, linearBids, valueBids, valueFunction } from './strategies.ts'
 
-const folder = join(process.env.ADLOOM_DATA ?? resolve(import.meta.dirname, '../../../../../shared/data'), 'ipinyou')
+const folder = publicDataFolder('ipinyou')
 const present = existsSync(join(folder, '2997.test.theta.txt'))
 
 /** Rows of the README of `han-cai/rlb-dp` for N = 1000, c0 = 1/32. */

@@ -1,26 +1,14 @@
-import { existsSync } from 'node:fs'
-import { join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { openMarket } from '../../../../workers/data/market/open-market.ts'
 import { openTruth } from '../../../../workers/data/market/truth.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
+import { amazonBeauty } from '../amazon-beauty.ts'
 import { ingest } from '../support.ts'
 import { simulationOf } from './support.ts'
 
-const data = process.env.ADLOOM_DATA ?? resolve(import.meta.dirname, '../../../../../shared/data')
-const folder = join(data, 'amazon-beauty')
-
 test('a market over Amazon Beauty has its brands as advertisers and a truth that knows the test', async (context) => {
-  if (!existsSync(folder)) context.skip(`no data in ${folder}; set ADLOOM_DATA to the folder that holds amazon-beauty`)
   const { store, artifact, dataset, advertising } = await ingest({
-    source: { file: { path: folder } },
-    interactions: { path: 'sequences.txt', format: 'SequenceLines' },
-    items: {
-      path: 'items.jsonl',
-      format: 'JSONLines',
-      columns: { id: 'id', text: ['text'], attributes: ['attributes'] },
-    },
-    split: { strategy: 'LeaveOneOut' },
+    ...amazonBeauty(context),
     advertising: { simulation: simulationOf({ maxUsers: 200 }) },
   })
   // datasets.md, section 4, counts 623 with entities unescaped in another way.

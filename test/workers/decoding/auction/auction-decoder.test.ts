@@ -134,6 +134,18 @@ describe('the decoder of EGA-V2', () => {
     }
   })
 
+  test('searches once for bids that only choose among lists, with rewards and rates as if each were asked alone', async () => {
+    const bids = [0, 1, 20].map((bid) => Float64Array.of(2, bid, 0.8))
+    const untouched = { ...settings, bidding: 'None' } as const
+    const found = await decoder.underBids(request(), bids, untouched)
+    expect(found[0].lists.candidate).toEqual(found[1].lists.candidate)
+    for (const [index, each] of bids.entries()) {
+      const [asked] = await decoder.allocate([request({ bids: each })], untouched)
+      expect(round(found[index])).toEqual(round(asked))
+    }
+    expect(found[2].lists.reward).not.toEqual(found[1].lists.reward)
+  })
+
   test('prices no ad above its bid, and no organic item at all', async () => {
     const [{ lists, chosen, paymentRate }] = await decoder.allocate([request()])
     expect(paymentRate).toHaveLength(3)

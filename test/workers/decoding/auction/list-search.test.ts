@@ -2,16 +2,16 @@ import { afterAll, describe, expect, test } from 'vitest'
 import { type AuctionRequest, unconstrained } from '../../../../workers/auction/auction.ts'
 import type { TokenBidding } from '../../../../workers/auction/token-bids.ts'
 import { auctionGraph, creativesByItem } from '../../../../workers/decoding/auction/auction-graph.ts'
+import { searchTensors } from '../../../../workers/decoding/auction/bid-tensors.ts'
 import { possibleList } from '../../../../workers/decoding/auction/list-search.ts'
 import {
-  bidTensors,
   type Capacity,
   candidateTensors,
   capacityFor,
   prepareRequest,
 } from '../../../../workers/decoding/auction/request-tensors.ts'
 import { type GeneratorShape, generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
-import { historyTensors } from '../../../../workers/ranker/ega/pretraining.ts'
+import { historyTensors } from '../../../../workers/ranker/ega/history-tensors.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'
 import { constantParameters } from '../../../../workers/tensor/parameters.ts'
 import { Session } from '../../../../workers/tensor/session.ts'
@@ -66,7 +66,7 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
       requests.map(({ history }) => ({ items: history })),
     ),
     ...candidateTensors(prepared, capacity, creativesByItem(catalogue.offsets)),
-    ...bidTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue.items),
+    ...searchTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue.items),
   })
   const { slots } = capacity
   return requests.map((_, row) => {

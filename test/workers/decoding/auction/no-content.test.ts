@@ -1,15 +1,11 @@
 import { expect, test } from 'vitest'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import { auctionGraph, creativesByItem } from '../../../../workers/decoding/auction/auction-graph.ts'
-import {
-  bidTensors,
-  candidateTensors,
-  capacityFor,
-  prepareRequest,
-} from '../../../../workers/decoding/auction/request-tensors.ts'
+import { searchTensors } from '../../../../workers/decoding/auction/bid-tensors.ts'
+import { candidateTensors, capacityFor, prepareRequest } from '../../../../workers/decoding/auction/request-tensors.ts'
 import { openCatalogue } from '../../../../workers/ranker/catalogue.ts'
 import { generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
-import { historyTensors } from '../../../../workers/ranker/ega/pretraining.ts'
+import { historyTensors } from '../../../../workers/ranker/ega/history-tensors.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'
 import { constantParameters } from '../../../../workers/tensor/parameters.ts'
 import { Session } from '../../../../workers/tensor/session.ts'
@@ -39,7 +35,7 @@ test('lists are found by codes alone where there is no content, and without crea
   const outputs = await session.run({
     ...historyTensors(shape, [{ items: request.history }]),
     ...candidateTensors(prepared, capacity),
-    ...bidTensors(prepared, rows, capacity, { bidding: 'None', bidUnit: 1 }, catalogue),
+    ...searchTensors(prepared, rows, capacity, { bidding: 'None', bidUnit: 1 }, catalogue),
   })
   await session.release()
   // Two ads in either order, an ad and an organic item in either order, two organic items: 2 + 4 + 1.

@@ -53,17 +53,16 @@ test('the pivot price is the same inside the graph and on the host, and no more 
     ),
     chosen: {
       type: 'int64' as const,
-      shape: [rows, 1],
+      shape: [rows],
       data: BigInt64Array.from(requests, ({ chosen }) => BigInt(chosen)),
     },
   }
   const value = (name: keyof typeof inputs) =>
-    graph.input(name, inputs[name].type, ['B', ...inputs[name].shape.slice(1)])
+    graph.input(name, inputs[name].type, ['R', ...inputs[name].shape.slice(1)])
   graph.output(
     'pivotPrice',
     pivotPrices(
-      { candidate: value('candidate'), bid: value('bid') },
-      { pCtr: value('pCtr'), reward: value('reward') },
+      { candidate: value('candidate'), bid: value('bid'), pCtr: value('pCtr'), reward: value('reward') },
       value('chosen'),
     ),
   )

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { type AuctionRequest, unconstrained } from '../../../../workers/auction/auction.ts'
+import type { TokenBidding } from '../../../../workers/auction/token-bids.ts'
 import { allocationsOf } from '../../../../workers/decoding/auction/allocations.ts'
+import { searchesOf, searchTensors } from '../../../../workers/decoding/auction/bid-tensors.ts'
 import {
-  bidTensors,
   candidateTensors,
   capacityFor,
   prepareRequest,
@@ -74,7 +75,7 @@ describe('a request as inputs', () => {
       { request: 0, bids: Float64Array.of(1, 8) },
     ]
     const options = { bidding: 'None' as const, bidUnit: 2 }
-    const tensors = bidTensors(reserved, rows, capacity, options, catalogue)
+    const tensors = searchTensors(reserved, rows, capacity, options, catalogue)
     const bids = numbers(tensors, requestInputs.bid)
     expect(bids.slice(0, 3)).toEqual([2, -1, 0])
     expect(bids.slice(capacity.columns, capacity.columns + 3)).toEqual([-1, 4, 0])
@@ -85,7 +86,7 @@ describe('a request as inputs', () => {
   test('gives no weight to what is no entry', () => {
     const bidding = { alpha: 1, beta: 2, aggregate: 'Max', scope: 'Prefix' } as const
     const rows = [{ request: 0, bids: Float64Array.of(4, 2) }]
-    const tensors = bidTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue)
+    const tensors = searchTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue)
     const weights = numbers(tensors, requestInputs.logWeight(2))
     const expected = [6, 4, 2, 2, 2].map(Math.log)
     for (const [candidate, weight] of expected.entries()) expect(weights[candidate]).toBeCloseTo(weight, 6)
@@ -93,24 +94,81 @@ describe('a request as inputs', () => {
   })
 })
 
+describe('rows of a batch', () => {
+  const bidding = { alpha: 1.2, beta: 2, aggregate: 'Max', scope: 'Prefix' } as const
+  const prepared = (changes: Partial<AuctionRequest> = {}) => [
+    prepareRequest(request(changes), catalogue, new Float32Array(200).fill(3)),
+  ]
+  const rows = [
+    [4, 2],
+    [8, 2],
+    [4, 2],
+  ].map((bids) => ({ request: 0, bids: Float64Array.from(bids) }))
+  const searches = (by: TokenBidding | 'None', changes: Partial<AuctionRequest> = {}) =>
+    Array.from(searchesOf(prepared(changes), rows, { bidding: by, bidUnit: 2 }).of)
+
+  test('share a search where their lists are found alike', () => {
+    expect(searches(bidding)).toEqual([0, 1, 0])
+    expect(searches('None')).toEqual([0, 0, 0])
+    expect(searches({ ...bidding, alpha: 0 })).toEqual([0, 0, 0])
+    expect(searches({ ...bidding, bids: 'Expected' })).toEqual([0, 0, 0])
+  })
+
+  test('have searches of their own where reserves let other ads in', () => {
+    expect(searches('None', { slotReserves: Float64Array.of(5, 0) })).toEqual([0, 1, 0])
+    expect(searches('None', { adReserves: Float64Array.of(5, 0) })).toEqual([0, 1, 0])
+    expect(searches('None', { adReserves: Float64Array.of(3, 0) })).toEqual([0, 0, 0])
+  })
+
+  test('of two requests never share one', () => {
+    const two = [...prepared(), ...prepared()]
+    const asked = [0, 1].map((each) => ({ request: each, bids: Float64Array.of(4, 2) }))
+    const found = searchesOf(two, asked, { bidding: 'None', bidUnit: 1 })
+    expect(Array.from(found.of)).toEqual([0, 1])
+    expect(found.rows).toEqual(asked)
+  })
+
+  test('are weighed by expected bids where that is asked, whatever is bid', () => {
+    const capacity = capacityFor([request()], 8, catalogue)
+    const options = { bidding: { ...bidding, bids: 'Expected' }, bidUnit: 2 } as const
+    const tensors = searchTensors(prepared(), rows.slice(1, 2), capacity, options, catalogue)
+    const weights = numbers(tensors, requestInputs.logWeight(2), 3)
+    const expected = Math.log(1.5 ** 1.2 + 2)
+    for (const [candidate, weight] of [expected, expected, Math.log(2)].entries())
+      expect(weights[candidate]).toBeCloseTo(weight, 6)
+    expect(numbers(tensors, requestInputs.bid, 2)).toEqual([4, 1])
+    expect(() =>
+      searchTensors([prepareRequest(request(), catalogue)], rows.slice(0, 1), capacity, options, catalogue),
+    ).toThrow(TypeError)
+  })
+})
+
 describe('what a graph found, as allocations', () => {
   const outputs: Tensors = {
-    // Two rows of three beams of two slots; 7 stands for nothing.
+    // Two searches of three beams of two slots; 7 stands for nothing. The second row and the third share a search.
     candidate: int32([2, 3, 2], [0, 2, 1, 7, 7, 7, 2, 0, 7, 7, 7, 7]),
     creative: int32([2, 3, 2], [10, 11, 12, 13, 14, 15, 16, 17, 0, 0, 0, 0]),
     logZ: float32([2, 3, 2], [-1, -2, -3, -4, -5, -6, -7, -8, 0, 0, 0, 0]),
+    score: float32([2, 3], [-3, -7, -1e30, -15, -1e30, -1e30]),
     pCtr: float32([2, 3, 2], [0.1, 0.2, 0.3, 0, 0, 0, 0.4, 0.5, 0, 0, 0, 0]),
-    reward: float32([2, 3], [0.5, 0.7, noReward, 0.25, noReward, noReward]),
-    chosen: int32([2], [1, 0]),
-    paymentRate: float32([2, 2], [0.5, 0.25, 0.75, 1]),
+    reward: float32([3, 3], [0.5, 0.7, noReward, 0.25, noReward, noReward, 0.5, noReward, noReward]),
+    chosen: int32([3], [1, 0, 0]),
+    paymentRate: float32([3, 2], [0.5, 0.25, 0.75, 1, 0.25, 0.5]),
   }
-  const [first, second] = allocationsOf(outputs, { rows: [3, 3], slots: 2, bidUnit: 4 })
+  const sizes = { searches: [3, 3], of: [0, 1, 1], slots: 2 }
+  const [first, second, third] = allocationsOf(outputs, { ...sizes, bidUnit: 4 })
 
   test('have the lists that are lists, with rewards in money', () => {
     expect([first.lists.count, second.lists.count]).toEqual([2, 1])
     expect(Array.from(first.lists.reward).map((each) => Number(each.toFixed(4)))).toEqual([2, 2.8])
     expect(Array.from(second.lists.logZ)).toEqual([-7, -8])
     expect([first.chosen, second.chosen]).toEqual([1, 0])
+  })
+
+  test('of one search have its lists, each with rewards and rates of its own', () => {
+    expect(third.lists.candidate).toEqual(second.lists.candidate)
+    expect([second, third].map(({ lists }) => lists.reward[0])).toEqual([1, 2])
+    expect(Array.from(third.paymentRate ?? [])).toEqual([0.25, 0.5])
   })
 
   test('have -1 for what is not there, and for its creative', () => {
@@ -122,7 +180,7 @@ describe('what a graph found, as allocations', () => {
     expect(Array.from(second.paymentRate ?? [])).toEqual([0.75, 1])
     expect(Array.from(first.lists.pCvr)).toEqual([0, 0, 0, 0])
     const { paymentRate: _, creative: __, ...bare } = outputs
-    const [plain] = allocationsOf(bare, { rows: [3, 3], slots: 2, bidUnit: 1 })
+    const [plain] = allocationsOf(bare, { ...sizes, bidUnit: 1 })
     expect(plain).not.toHaveProperty('paymentRate')
     expect(Array.from(plain.lists.creative)).toEqual([-1, -1, -1, -1])
   })

@@ -1,14 +1,11 @@
-import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { estimatePolicy } from '../../../../workers/evaluation/off-policy/estimate-policy.ts'
 import type { LoggedActions } from '../../../../workers/evaluation/off-policy/logged-actions.ts'
+import { publicData, publicDataFolder } from '../../../support/public-data.ts'
 
-const folder = join(
-  process.env.ADLOOM_DATA ?? resolve(import.meta.dirname, '../../../../../shared/data'),
-  'open-bandit',
-)
+const folder = publicDataFolder('open-bandit')
 const items = 46
 
 /** Rows of a log of the Open Bandit Dataset (women's campaign), judged under the uniform policy. */
@@ -28,7 +25,7 @@ async function readLog(name: string): Promise<LoggedActions> {
 }
 
 beforeEach((context) => {
-  if (!existsSync(folder)) context.skip(`no data in ${folder}; set ADLOOM_DATA to the folder that holds open-bandit`)
+  publicData('open-bandit', context)
 })
 
 describe('the Open Bandit sample', () => {

@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { specOf, TABLES } from '../../data/market/table-support.ts'
-import { inputsOf, smallSpec, smallWorld } from './small-run.ts'
+import { smallWorld } from '../staged/small-world.ts'
+import { inputsOf, smallSpec } from './small-run.ts'
 
 /** Inputs of a run over these tables. */
 async function inputsOver(tables: Partial<typeof TABLES>) {

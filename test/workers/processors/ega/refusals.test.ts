@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
+import { pretrainingData } from '../../../../workers/processors/ega/inputs.ts'
 import { specOf, TABLES } from '../../data/market/table-support.ts'
-import { inputsOf, smallDataset, smallSpec, smallStages, smallWorld } from './small-run.ts'
+import { smallDataset, smallWorld } from '../staged/small-world.ts'
+import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
 const { requests, exposures } = TABLES
 
@@ -13,7 +15,7 @@ async function refusalOf(spec: DatasetSpec, stages: object = smallStages) {
   const world = await smallWorld(spec, false)
   onTestFinished(() => rm(world.folder, { recursive: true, force: true }))
   return inputsOf(world, smallSpec(stages))
-    .then(({ data }) => `${data.lists().train.count} lists`)
+    .then((inputs) => `${pretrainingData(inputs).train.count} lists`)
     .catch(({ reason, message, retryable }) => ({ reason, message, retryable }))
 }
 

@@ -2,7 +2,8 @@ import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEga, openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
-import { smallSpec, smallStages, smallWorld, train, type World } from './small-run.ts'
+import { smallWorld, type World } from '../staged/small-world.ts'
+import { smallSpec, smallStages, train } from './small-run.ts'
 
 let world: World
 let first: Awaited<ReturnType<typeof train>>

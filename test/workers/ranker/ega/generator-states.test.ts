@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type DecoderCaches, decodeStep } from '../../../../workers/ranker/ega/decoder.ts'
+import { catalogueSpecs, catalogueTensors } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import {
   alternates,
   decoderPositions,
@@ -7,15 +8,8 @@ import {
   type GeneratorShape,
   generatorLayout,
 } from '../../../../workers/ranker/ega/generator-shape.ts'
-import { catalogueTensors, historyTensors } from '../../../../workers/ranker/ega/pretraining.ts'
-import {
-  batchMemory,
-  batchSpecs,
-  catalogueSpecs,
-  historyInputs,
-  listInputs,
-  listStates,
-} from '../../../../workers/ranker/ega/pretraining-model.ts'
+import { historyInputs, historyTensors } from '../../../../workers/ranker/ega/history-tensors.ts'
+import { batchMemory, batchSpecs, listInputs, listStates } from '../../../../workers/ranker/ega/pretraining-model.ts'
 import { creativesAt, itemsAt, tableOf } from '../../../../workers/ranker/ega/token-vectors.ts'
 import { Graph, type Value } from '../../../../workers/tensor/graph.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'

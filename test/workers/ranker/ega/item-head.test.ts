@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import type { TokenBidding } from '../../../../workers/auction/token-bids.ts'
+import { searchTensors } from '../../../../workers/decoding/auction/bid-tensors.ts'
 import {
-  bidTensors,
   type Capacity,
   candidateTensors,
   prepareRequest,
@@ -26,13 +26,21 @@ const parameters = roughParameters(shape)
 const capacity: Capacity = { slots: 1, columns: 12, entries: [6, 12, 12] }
 const bidding: TokenBidding = { alpha: 1.2, beta: 2, aggregate: 'Max', scope: 'Prefix' }
 
-const graphOfHead = (): Graph => {
+const graphOfHead = (bySiblings: boolean): Graph => {
   const graph = new Graph()
   const levels = capacity.entries.map(
     (size, level): CandidateLevel => ({
       entry: graph.input(requestInputs.entry(level), 'int32', [1, size]),
       parent: level === 0 ? undefined : graph.input(requestInputs.parent(level), 'int32', [1, size]),
       logWeight: graph.input(requestInputs.logWeight(level), 'float32', [1, size]),
+      ...(level === 0 || !bySiblings
+        ? {}
+        : {
+            siblings: {
+              place: graph.input(requestInputs.siblings(level), 'int32', [1, `M${level}`]),
+              family: graph.input(requestInputs.family(level), 'int32', [1, `M${level}`]),
+            },
+          }),
     }),
   )
   const tables = {
@@ -45,10 +53,12 @@ const graphOfHead = (): Graph => {
 }
 
 let session: Session
+let plainSession: Session
 beforeAll(async () => {
-  session = await Session.create(writeModel(graphOfHead()), { threads: 1 })
+  session = await Session.create(writeModel(graphOfHead(true)), { threads: 1 })
+  plainSession = await Session.create(writeModel(graphOfHead(false)), { threads: 1 })
 })
-afterAll(() => session.release())
+afterAll(() => Promise.all([session.release(), plainSession.release()]))
 
 interface Case {
   readonly items: readonly number[]
@@ -71,14 +81,17 @@ async function logZ({ items, bids, state }: Case, by: TokenBidding | 'None'): Pr
   const rows = [{ request: 0, bids: request.bids }]
   const tensors = {
     ...candidateTensors(prepared, capacity),
-    ...bidTensors(prepared, rows, capacity, { bidding: by, bidUnit: 1 }, catalogue),
+    ...searchTensors(prepared, rows, capacity, { bidding: by, bidUnit: 1 }, catalogue),
   }
-  const levels = Object.entries(tensors).filter(([name]) => name.startsWith('level.'))
-  const outputs = await session.run({
-    ...Object.fromEntries(levels),
-    states: float32([1, 1, shape.hiddenSize], state),
-  })
-  return Array.from(outputs.logZ.data as Float32Array).slice(0, items.length)
+  const levels = Object.entries(tensors).filter(([name]) => /^(level|siblings)\./.test(name))
+  const asked = { ...Object.fromEntries(levels), states: float32([1, 1, shape.hiddenSize], state) }
+  const outputs = await session.run(asked)
+  const found = Array.from(outputs.logZ.data as Float32Array).slice(0, items.length)
+  // With every entry scored, as training does, the same.
+  const scored = Object.fromEntries(Object.entries(asked).filter(([name]) => !name.startsWith('siblings.')))
+  const plain = await plainSession.run(scored)
+  closeTo(found, Array.from(plain.logZ.data as Float32Array), 1e-5)
+  return found
 }
 
 const cases: fc.Arbitrary<Case> = fc

@@ -11,18 +11,23 @@ import { stencil } from '../../tensor/support/gradient-check.ts'
 
 const stepSize = 0.04
 
-const gradientOf = async (model: TrainingModel, tensors: Tensors): Promise<Float32Array> => {
+/** The flat gradient of the loss. */
+export const gradientOf = async (
+  model: TrainingModel,
+  parameters: Float32Array,
+  batch: Tensors,
+): Promise<Float32Array> => {
   const graph = new Graph()
   const flat = graph.input('parameters', 'float32', [model.layout.size])
   const inputs = Object.entries(model.inputs).map(([name, { type, shape }]) => [name, graph.input(name, type, shape)])
-  const parameters = parametersOf(flat, model.layout)
-  const { loss } = model.loss(parameters, Object.fromEntries(inputs))
+  const named = parametersOf(flat, model.layout)
+  const { loss } = model.loss(named, Object.fromEntries(inputs))
   graph.output(
     'gradient',
-    flatGradient(loss, parameters, model.layout, () => true),
+    flatGradient(loss, named, model.layout, () => true),
   )
   const session = await Session.create(writeModel(graph), { threads: 1 })
-  const { gradient } = await session.run(tensors)
+  const { gradient } = await session.run({ ...batch, parameters: float32([parameters.length], parameters) })
   await session.release()
   return gradient.data as Float32Array
 }
@@ -35,7 +40,7 @@ export async function checkModelGradients(
   tolerance = 4e-3,
 ): Promise<string[]> {
   const tensors = { ...batch, parameters: float32([parameters.length], parameters) }
-  const gradient = await gradientOf(model, tensors)
+  const gradient = await gradientOf(model, parameters, batch)
   const session = await Session.create(evaluationStep(model), { threads: 1 })
   const still: string[] = []
   try {

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
-import { bidTensors, candidateTensors, prepareRequest } from '../../../../workers/decoding/auction/request-tensors.ts'
+import { searchTensors } from '../../../../workers/decoding/auction/bid-tensors.ts'
+import { candidateTensors, prepareRequest } from '../../../../workers/decoding/auction/request-tensors.ts'
 import { advantages } from '../../../../workers/ranker/ega/allocation-stage.ts'
+import { catalogueTensors } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import { isOfItemHead } from '../../../../workers/ranker/ega/generator-shape.ts'
+import { historyTensors } from '../../../../workers/ranker/ega/history-tensors.ts'
 import { policyGradientModel, policyInputs } from '../../../../workers/ranker/ega/policy-gradient.ts'
-import { catalogueTensors, historyTensors } from '../../../../workers/ranker/ega/pretraining.ts'
 import { listInputs } from '../../../../workers/ranker/ega/pretraining-model.ts'
 import { stageBetas, stageOptimizer } from '../../../../workers/ranker/stage-training.ts'
 import { unpack } from '../../../../workers/tensor/parameters.ts'
@@ -40,7 +42,7 @@ const batchOf = (advantage: readonly number[]): Tensors => {
   const rows = requests.map(({ bids }, request) => ({ request, bids }))
   const tensors = {
     ...candidateTensors(prepared, capacity),
-    ...bidTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue.items),
+    ...searchTensors(prepared, rows, capacity, { bidding, bidUnit: 1 }, catalogue.items),
   }
   const none = float32([2, 3], new Float32Array(6))
   return {

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest'
+import { catalogueTensors } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import { generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
-import { catalogueTensors, historyTensors, pretrain } from '../../../../workers/ranker/ega/pretraining.ts'
-import { historyInputs, listInputs, pretrainingModel } from '../../../../workers/ranker/ega/pretraining-model.ts'
+import { historyTensors } from '../../../../workers/ranker/ega/history-tensors.ts'
+import { pretrain } from '../../../../workers/ranker/ega/pretraining.ts'
+import { listInputs, pretrainingModel } from '../../../../workers/ranker/ega/pretraining-model.ts'
 import { type StagePorts, type StageProgress, stageStart } from '../../../../workers/ranker/stage-training.ts'
 import { initialParameters } from '../../../../workers/tensor/parameters.ts'
 import { float32, int32, type Tensors } from '../../../../workers/tensor/session.ts'
@@ -71,16 +73,5 @@ describe('pre-training', () => {
     const resumed = await pretrain(options, data, structuredClone(saved[1]), silent)
     expect(resumed.parameters).toEqual(whole.parameters)
     expect(resumed.history).toEqual(whole.history)
-  })
-
-  test('reads the most recent items of a long history, aligned at its end', () => {
-    const shape = smallShape(itemCount, { historyLength: 3 })
-    const tensors = historyTensors(shape, [
-      { items: Uint32Array.of(1, 2, 3, 4), creatives: Int32Array.of(2, -1, 6, 8) },
-      { items: Uint32Array.of(5) },
-    ])
-    expect(Array.from(tensors[historyInputs.items].data as Int32Array)).toEqual([2, 3, 4, 0, 0, 5])
-    expect(Array.from(tensors[historyInputs.creatives].data as Int32Array)).toEqual([-1, 6, 8, -1, -1, -1])
-    expect(Array.from(tensors[historyInputs.length].data as Int32Array)).toEqual([3, 1])
   })
 })

@@ -1,7 +1,7 @@
 import { openCatalogue } from '../../../../workers/ranker/catalogue.ts'
 import { principalDirections } from '../../../../workers/ranker/content.ts'
+import type { GeneratorCatalogue } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import { type GeneratorShape, generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
-import type { GeneratorCatalogue } from '../../../../workers/ranker/ega/pretraining.ts'
 import { initialParameters } from '../../../../workers/tensor/parameters.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 

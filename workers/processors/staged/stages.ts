@@ -18,7 +18,7 @@ import {
 import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
 
-export type StageName = 'pretrain' | 'reward' | 'allocation' | 'payment'
+export type StageName = 'pretrain' | 'reward' | 'allocation' | 'ranking' | 'payment'
 
 export interface FinishedStage extends StageOutcome {
   readonly name: StageName | 'joint'
@@ -32,7 +32,7 @@ export interface StageJob {
   /** What decides the result, as a value of JSON: fields of the spec, digests of the data and of the stages before. */
   readonly inputs: object
   /** The state before the first step. */
-  start(): StageProgress
+  start(): StageProgress | Promise<StageProgress>
   train(start: StageProgress, ports: StagePorts): Promise<StageResult>
 }
 
@@ -62,7 +62,7 @@ export async function runStageJob({ name, inputs, start, train }: StageJob, host
   const checkpoints = store.checkpoints(namespace, inputDigest)
   const checkpoint = await checkpoints.latest()
   if (checkpoint !== undefined) context.log.info('Goes on from a checkpoint', { stage: name, step: checkpoint.step })
-  const from = checkpoint === undefined ? start() : await readStageCheckpoint(checkpoint)
+  const from = checkpoint === undefined ? await start() : await readStageCheckpoint(checkpoint)
   const settled: StagePorts['settled'] = async (step, snapshot) => {
     if (step % host.checkpointSteps !== 0) return
     const fill = (directory: string) => writeStageCheckpoint(directory, snapshot())

@@ -1,9 +1,9 @@
-// A trained EGA-V2 behind the port that serving asks.
+// A trained model with an auction behind the port that serving asks.
 
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import type { Market } from '../../data/market/market.ts'
 import type { AllocationSettings, StepTimes } from '../../decoding/auction/auction-decoder.ts'
-import type { OpenedEga } from '../../decoding/auction/open-ega.ts'
+import type { OpenedAuctionModel } from '../../decoding/auction/opened-model.ts'
 import type { AllocationWeights, AuctionModel } from './auction-model.ts'
 
 /** Candidates of a request at most; what they cost grows in proportion. */
@@ -13,10 +13,9 @@ const mostCandidates = { ads: 4096, organic: 1024 }
  * @param market of the Dataset that the model learned
  * @param organic items of a request that names none, in their order
  */
-export function egaAuctionModel(opened: OpenedEga, market: Market, organic: Uint32Array): AuctionModel {
-  const { model, auction, decoder } = opened
-  const { bidding, objective, constraints } = auction
-  const hasTokenBids = decoder !== undefined && bidding !== 'None'
+export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, organic: Uint32Array): AuctionModel {
+  const { terms, bidding, hasPaymentNetwork } = opened
+  const { objective, constraints } = terms
   const settingsOf = ({ alpha, beta, lambdaConversion, lambdaOrganic }: AllocationWeights): AllocationSettings => ({
     bidding: bidding === 'None' ? bidding : { ...bidding, alpha, beta },
     objective: { conversion: lambdaConversion, organic: lambdaOrganic },
@@ -29,21 +28,21 @@ export function egaAuctionModel(opened: OpenedEga, market: Market, organic: Uint
     market: { advertisers, ads, ...(creatives === undefined ? {} : { creatives }) },
     defaults: {
       // What weighs all candidates alike, where bids do not weigh tokens.
-      ...(hasTokenBids ? { alpha: bidding.alpha, beta: bidding.beta } : { alpha: 0, beta: 1 }),
+      ...(bidding === 'None' ? { alpha: 0, beta: 1 } : { alpha: bidding.alpha, beta: bidding.beta }),
       lambdaConversion: objective.conversion,
       lambdaOrganic: objective.organic,
-      paymentRule: auction.paymentRule,
+      paymentRule: terms.paymentRule,
       constraints: {
         maxAds: bound(constraints.maxAds),
         minGap: constraints.minGap ?? 0,
         maxPerAdvertiser: bound(constraints.maxPerAdvertiser),
       },
     },
-    bidUnit: auction.bidUnit,
-    hasTokenBids,
-    hasPaymentNetwork: decoder !== undefined && model.weights.payment !== undefined,
+    bidUnit: terms.bidUnit,
+    hasTokenBids: bidding !== 'None',
+    hasPaymentNetwork,
     organic: organic.slice(0, mostCandidates.organic),
-    limits: { slots: model.shapes.generator?.listLength ?? 1, ...mostCandidates },
+    limits: { slots: opened.slots, ...mostCandidates },
     prepare: (requests) => opened.prepare(requests),
     allocate: async (requests, weights) => {
       const steps: StepTimes = {}

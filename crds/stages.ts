@@ -1,0 +1,220 @@
+import { Type } from 'typebox'
+import { decimal, enumeration, integer, object, optional, setList } from './schema.ts'
+
+/** Stages of training of the architectures that have them (`spec.stages` of a TrainingRun). */
+
+const stageOptimizer = (learningRate: string, batchSize: number, maxEpochs: number) => ({
+  maxEpochs: integer(1, 10_000, { description: 'Passes over the data of this stage at most.', default: maxEpochs }),
+  learningRate: decimal({ description: 'Highest learning rate.', default: learningRate }),
+  batchSize: integer(1, 65_536, { description: 'Requests of a step.', default: batchSize }),
+})
+
+const pretrainStage = object(
+  {
+    targets: setList(Type.Unsafe<'Exposed' | 'NextItems'>({ type: 'string', enum: ['Exposed', 'NextItems'] }), 2, {
+      description:
+        'Exposed: lists as they were shown; OneRanker learns what was clicked of them. NextItems: what users took next.',
+      default: ['Exposed'],
+      minItems: 1,
+    }),
+    clickedWeight: decimal({ description: 'Weight of an entry that was clicked; the others have 1.', default: '1' }),
+  },
+  { description: 'Interest-based pre-training; its optimiser and epochs are those of the run.' },
+)
+
+const rewardStage = object(
+  {
+    ...stageOptimizer('0.001', 128, 20),
+    patienceEpochs: integer(0, 10_000, {
+      description: 'Epochs without a better validation loss; 0: never early.',
+      default: 3,
+    }),
+    fold: enumeration(['All', 'First', 'Second'], {
+      description:
+        'Users that are learned from: all, or one half of them, so that another model can judge from the other.',
+      default: 'First',
+    }),
+    calibration: enumeration(['None', 'Platt'], {
+      description: 'How probabilities are put right afterwards.',
+      default: 'Platt',
+    }),
+  },
+  { description: 'The reward model.' },
+)
+
+const allocationStage = object(
+  {
+    ...stageOptimizer('0.0005', 16, 1),
+    requests: integer(1, 10_000_000, { description: 'Requests of an epoch, chosen by seed.', default: 1000 }),
+    trained: enumeration(['Head', 'Full'], {
+      description: 'Head: the weighted item head alone (Figure 3). Full: the whole generator, held by klWeight.',
+      default: 'Head',
+    }),
+    klWeight: decimal({ description: 'Weight of the divergence from the pre-trained generator.', default: '0.1' }),
+    baseline: enumeration(['None', 'Mean'], {
+      description: 'What is taken from each marginal contribution: nothing, or the mean of the step.',
+      default: 'None',
+    }),
+    withoutAd: enumeration(['Lists', 'Search'], {
+      description:
+        'The best list without an ad: the best of the candidate lists without it, searched anew only where all have it; or always searched anew.',
+      default: 'Lists',
+    }),
+  },
+  { description: 'Policy gradient by marginal contribution (Eq. 31, 32).' },
+)
+
+const paymentStage = object(
+  {
+    ...stageOptimizer('0.001', 64, 100),
+    requests: integer(1, 10_000_000, {
+      description: 'Requests that prices are learned on, chosen by seed.',
+      default: 500,
+    }),
+    response: enumeration(['ProbabilityRatio', 'Probability', 'Decoded'], {
+      description:
+        "How the allocation answers a misreport: by the ratio of probabilities z(b')/z(b), by z(b'), or by decoding anew.",
+      default: 'ProbabilityRatio',
+    }),
+    multiplier: decimal({ description: 'Lagrange multipliers at the start.', default: '5' }),
+    penalty: decimal({ description: 'Weight of squared regret at the start (rho).', default: '1' }),
+    penaltyIncrease: decimal({ description: 'Added to the penalty every penaltyIncreaseSteps.', default: '5' }),
+    multiplierSteps: integer(1, 1_000_000, {
+      description: 'Steps between two updates of the multipliers.',
+      default: 100,
+    }),
+    penaltyIncreaseSteps: integer(1, 10_000_000, {
+      description: 'Steps between two increases of the penalty.',
+      default: 10_000,
+    }),
+    valuations: integer(1, 100, { description: 'Draws of the values of a request (N_v).', default: 1 }),
+    valueJitter: decimal({
+      description: 'Log-normal deviation of these draws around the bids; 0: the bids themselves.',
+      default: '0',
+    }),
+  },
+  { description: 'The payment network by augmented Lagrangian (Eq. 33 to 35).' },
+)
+
+const rankingStage = object(
+  {
+    ...stageOptimizer('0.001', 64, 10),
+    patienceEpochs: integer(0, 10_000, {
+      description: 'Epochs without a better validation after which training ends; 0: never early.',
+      default: 3,
+    }),
+    multiTokenWeight: decimal({ description: 'Weight of the multi-token prediction loss (L_MTP).', default: '1' }),
+    rankWeight: decimal({ description: 'Weight of the pairwise ranking loss on eCPM (L_rank).', default: '1' }),
+    consistencyWeight: decimal({
+      description:
+        "Weight of the distribution consistency loss (L_DC), which draws the generator to the ranker's order; 0: none.",
+      default: '0.1',
+    }),
+    consistencyWarmupSteps: integer(0, 10_000_000, {
+      description: 'Steps over which consistencyWeight rises from 0: a ranker that has learned nothing must not teach.',
+      default: 200,
+    }),
+    temperature: decimal({ description: "Temperature of the ranker's distribution in L_DC.", default: '1' }),
+    labels: enumeration(['RewardModel', 'Logged'], {
+      description:
+        'eCPM that candidates are ranked by. RewardModel: by the pCTR of the stage reward, of every candidate. Logged: by clicks and conversions, of entries that were shown alone.',
+      default: 'RewardModel',
+    }),
+    ownCandidates: integer(0, 1000, {
+      description: "Candidates that are the generator's own best ads at the time, instead of drawn ones.",
+      default: 0,
+    }),
+  },
+  {
+    description: 'The ranking decoder, with the generator that it ranks for.',
+    rules: [
+      { rule: 'double(self.temperature) > 0.0', message: 'temperature must be above 0' },
+      {
+        rule: 'double(self.multiTokenWeight) + double(self.rankWeight) > 0.0',
+        message: 'multiTokenWeight and rankWeight must not both be 0',
+      },
+    ],
+  },
+)
+
+export const trainingStages = object(
+  {
+    order: enumeration(['Phases', 'Joint'], {
+      description:
+        'Phases: one stage after the other. Joint: all from the start; EGA-V2 takes a step of each in turn (the single stage of the paper), OneRanker learns all losses in the stage ranking.',
+      default: 'Phases',
+    }),
+    pretrain: optional(pretrainStage),
+    reward: optional(rewardStage),
+    allocation: optional(allocationStage),
+    ranking: optional(rankingStage),
+    payment: optional(paymentStage),
+  },
+  {
+    description:
+      'Stages that are trained, in this order; with architectures EGAV2 (all but ranking) and OneRanker (all but allocation).',
+    rules: [
+      {
+        rule: 'has(self.pretrain) || has(self.reward) || has(self.ranking)',
+        message: 'give at least one of pretrain, reward and ranking',
+      },
+      {
+        rule: '!has(self.allocation) || (has(self.pretrain) && has(self.reward))',
+        message: 'allocation needs pretrain and reward before it',
+      },
+      {
+        rule: "!has(self.ranking) || self.order == 'Joint' || has(self.pretrain)",
+        message: 'ranking needs pretrain before it, or order Joint',
+      },
+      {
+        rule: "!has(self.ranking) || self.ranking.labels == 'Logged' || has(self.reward)",
+        message: 'ranking needs reward before it, or labels Logged',
+      },
+      {
+        rule: '!has(self.payment) || (has(self.reward) && (has(self.pretrain) || has(self.ranking)))',
+        message: 'payment needs reward and a generator (pretrain, or ranking of order Joint) before it',
+      },
+    ],
+  },
+)
+
+/** What goes together of `model` and `stages`; `self` is the spec of a TrainingRun. */
+export const stageRules = [
+  {
+    rule: "(self.model.architecture != 'DecoderOnly') == has(self.stages)",
+    message: 'stages are needed with architectures EGAV2 and OneRanker, and go with them only',
+  },
+  {
+    rule: "!has(self.stages) || !has(self.stages.allocation) || self.model.architecture == 'EGAV2'",
+    message: 'allocation is a stage of architecture EGAV2 only; leave it out',
+  },
+  {
+    rule: "!has(self.stages) || !has(self.stages.ranking) || self.model.architecture == 'OneRanker'",
+    message: 'ranking is a stage of architecture OneRanker only; leave it out',
+  },
+  {
+    rule: "!has(self.stages) || self.stages.order != 'Joint' || self.model.architecture != 'EGAV2' || (has(self.stages.pretrain) && has(self.stages.reward) && has(self.stages.payment))",
+    message: 'order Joint of EGAV2 needs pretrain, reward and payment',
+  },
+  {
+    rule: "!has(self.stages) || self.stages.order != 'Joint' || self.model.architecture != 'OneRanker' || (has(self.stages.ranking) && !has(self.stages.pretrain))",
+    message: 'order Joint of OneRanker needs ranking, which learns all losses from the start; leave out pretrain',
+  },
+  {
+    rule: '!has(self.stages) || !has(self.model.oneRanker) || !self.model.oneRanker.ranking || !has(self.stages.pretrain) || has(self.stages.ranking)',
+    message: 'the ranking decoder is trained in stage ranking; give it, or set model.oneRanker.ranking to false',
+  },
+  {
+    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.model.oneRanker.ranking',
+    message: 'stage ranking trains the ranking decoder; leave it out, or set model.oneRanker.ranking to true',
+  },
+  {
+    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.model.oneRanker.refinement || double(self.stages.ranking.consistencyWeight) == 0.0',
+    message:
+      'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false',
+  },
+  {
+    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.stages.ranking.ownCandidates < self.model.oneRanker.candidates',
+    message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
+  },
+]

@@ -1,0 +1,62 @@
+// What a real API server refuses by a rule of the TrainingRun's schema; the embedded one leaves it to us.
+
+import type { TrainingRun } from '../../crds/kinds/training-run.ts'
+
+type Spec = TrainingRun['spec']
+type Stages = NonNullable<Spec['stages']>
+type OneRanker = NonNullable<Spec['model']['oneRanker']>
+
+/** Why these stages cannot be trained with this model; undefined where they can. */
+export function faultOf({ model, stages, warmStart }: Spec): string | undefined {
+  const architecture = model?.architecture
+  if (architecture !== 'EGAV2' && architecture !== 'OneRanker') return undefined
+  const part = architecture === 'EGAV2' ? 'ega' : 'oneRanker'
+  if (model[part] === undefined || stages === undefined)
+    return `architecture ${architecture} needs model.${part} and stages; give both, empty where the defaults do`
+  if (warmStart !== undefined)
+    return `a run of architecture ${architecture} starts from its own stages; leave out warmStart`
+  if (model.oneRanker !== undefined) return faultOfOneRanker(model.oneRanker, stages)
+  return faultOfEga(stages)
+}
+
+function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages): string | undefined {
+  if (ranking !== undefined) return 'stages.ranking is of architecture OneRanker; leave it out'
+  if (pretrain === undefined && reward === undefined)
+    return 'stages gives neither pretrain nor reward; give one of them'
+  if ((allocation ?? payment) !== undefined && (pretrain === undefined || reward === undefined))
+    return `stages.${allocation === undefined ? 'payment' : 'allocation'} needs stages.pretrain and stages.reward before it; give them`
+  return undefined
+}
+
+function faultOfOneRanker(model: OneRanker, stages: Stages): string | undefined {
+  return faultOfOrder(stages) ?? faultOfRanking(model, stages)
+}
+
+/** What a stage lacks before it. */
+function faultOfOrder({ order, pretrain, reward, allocation, ranking, payment }: Stages): string | undefined {
+  if (allocation !== undefined) return 'stages.allocation is of architecture EGAV2; leave it out'
+  const generator = pretrain ?? ranking
+  if ((generator ?? reward) === undefined) return 'stages gives none of pretrain, reward and ranking; give one of them'
+  if (order === 'Joint' && (ranking === undefined || pretrain !== undefined))
+    return 'stages.order Joint needs stages.ranking, which learns all losses from the start; leave out stages.pretrain'
+  if (order !== 'Joint' && ranking !== undefined && pretrain === undefined)
+    return 'stages.ranking needs stages.pretrain before it, or stages.order Joint'
+  if (payment !== undefined && (reward === undefined || generator === undefined))
+    return 'stages.payment needs stages.reward and a generator (stages.pretrain, or stages.ranking of order Joint) before it; give them'
+  return undefined
+}
+
+/** Where the stage ranking and the parts of the model that it trains do not fit. */
+function faultOfRanking(model: OneRanker, { pretrain, reward, ranking }: Stages): string | undefined {
+  if (ranking === undefined)
+    return pretrain === undefined || model.ranking === false
+      ? undefined
+      : 'the ranking decoder is trained in stages.ranking; give it, or set model.oneRanker.ranking to false'
+  if (model.ranking === false)
+    return 'stages.ranking trains the ranking decoder; leave it out, or set model.oneRanker.ranking to true'
+  if (ranking.labels !== 'Logged' && reward === undefined)
+    return 'stages.ranking needs stages.reward before it, or labels Logged'
+  if (model.refinement === false && Number(ranking.consistencyWeight) !== 0)
+    return 'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false'
+  return undefined
+}

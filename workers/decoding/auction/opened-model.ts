@@ -1,0 +1,33 @@
+// What evaluation and serving ask of a trained model that allocates, whatever its architecture.
+
+import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
+import type { RewardScorer } from '../../auction/reward-model/scorer.ts'
+import type { TokenBidding } from '../../auction/token-bids.ts'
+import type { AuctionTerms, KnownThings } from '../../ranker/auction-model.ts'
+import type { AllocationSettings, StepTimes } from './auction-decoder.ts'
+
+export interface OpenedAuctionModel {
+  readonly digest: string
+  readonly datasetDigest: string
+  readonly things: KnownThings
+  /** Longest list (K). */
+  readonly slots: number
+  /** What the allocator goes by. */
+  readonly terms: AuctionTerms
+  /** How bids weigh tokens; None where they do not, and alpha and beta change nothing. */
+  readonly bidding: TokenBidding | 'None'
+  /** N_S; undefined of a model that ranks candidates one by one, and searches no lists. */
+  readonly candidateLists: number | undefined
+  readonly hasPaymentNetwork: boolean
+  readonly allocator: Allocator
+  /**
+   * The same under other settings; it costs no new graph. A model without token bids heeds the objective alone.
+   * @param times what runs take is added to them
+   */
+  allocatorFor(settings: AllocationSettings, times?: StepTimes): Allocator
+  /** The model's own reward model, as a judge of any lists; to be released by whoever asks. */
+  openScorer(threads: number): Promise<RewardScorer>
+  /** Once there are sessions for requests of these sizes. */
+  prepare(requests: readonly AuctionRequest[]): Promise<void>
+  release(): Promise<void>
+}

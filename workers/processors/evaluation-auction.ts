@@ -1,0 +1,132 @@
+// A trained model as an evaluation opens it: a marketplace that allocates and prices, and a reward model that only judges.
+
+import { payments } from '../auction/payments/payments.ts'
+import { audit, auditDefaults } from '../auction/regret/audit.ts'
+import type { RewardList, RewardScorer } from '../auction/reward-model/scorer.ts'
+import { openMarket } from '../data/market/open-market.ts'
+import { openTruth } from '../data/market/truth.ts'
+import { hasAuction, openAuctionModel, openJudge } from '../decoding/auction/open-auction-model.ts'
+import type { OpenedAuctionModel } from '../decoding/auction/opened-model.ts'
+import type { JudgeLists, RankedList } from '../evaluation/market/judge.ts'
+import type { Mechanism } from '../evaluation/market/mechanism.ts'
+import { JobError } from './job-error.ts'
+import {
+  type Evaluator,
+  type MarketPorts,
+  type Marketplace,
+  type MarketplaceSettings,
+  noAuction,
+} from './market-ports.ts'
+
+/** Rows of a decoding run: misreports of one request go together. */
+const maxBatch = 64
+
+export const auctionMarketPorts: MarketPorts = {
+  openMarketplace,
+  openEvaluator,
+  openMarket: (source) => openMarket(source),
+  openTruth,
+}
+
+async function openMarketplace(digest: string, settings: MarketplaceSettings): Promise<Marketplace> {
+  const { store, threads, candidateLists } = settings
+  await checkAuction(digest, store)
+  const opened = await openAuctionModel(digest, { store, threads, maxBatch, auction: { candidateLists } })
+  try {
+    return await marketplaceOf(opened, settings)
+  } catch (error) {
+    await opened.release()
+    throw error
+  }
+}
+
+async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSettings): Promise<Marketplace> {
+  const { digest, terms, bidding } = opened
+  checkDataset(opened, settings)
+  checkBidding(opened, settings)
+  const paymentRule = settings.paymentRule ?? terms.paymentRule
+  if (paymentRule === 'PaymentNetwork' && !opened.hasPaymentNetwork)
+    throw new JobError(
+      'NoPaymentNetwork',
+      `The model ${digest} has no payment network: train the payment stage, or give another spec.market.paymentRule`,
+      { retryable: false },
+    )
+  const { alpha, beta, search, threads } = settings
+  const given = { ...(alpha === undefined ? {} : { alpha }), ...(beta === undefined ? {} : { beta }) }
+  const allocator = opened.allocatorFor({
+    objective: terms.objective,
+    bidding: bidding === 'None' ? bidding : { ...bidding, ...given },
+  })
+  const mechanism: Mechanism = { allocator, payments: (lists) => payments(paymentRule, lists, { allocator }) }
+  const scorer = await opened.openScorer(threads)
+  return {
+    ...mechanism,
+    slots: opened.slots,
+    paymentRule,
+    judgeLists: judge(scorer),
+    searchRegret: (searched, clicks) =>
+      audit({ ...mechanism, clicks }, [searched], {
+        ...auditDefaults,
+        starts: search.starts,
+        seed: search.seed,
+        batch: maxBatch,
+      }),
+    release: async () => {
+      await opened.release()
+      await scorer.release()
+    },
+  }
+}
+
+async function openEvaluator(
+  digest: string,
+  { store, threads, dataset }: Parameters<MarketPorts['openEvaluator']>[1],
+): Promise<Evaluator> {
+  await checkAuction(digest, store)
+  const { scorer, datasetDigest } = await openJudge(digest, { store, threads })
+  try {
+    checkDataset({ digest, datasetDigest }, { dataset })
+  } catch (error) {
+    await scorer.release()
+    throw error
+  }
+  return { judgeLists: judge(scorer), release: () => scorer.release() }
+}
+
+async function checkAuction(digest: string, store: MarketplaceSettings['store']): Promise<void> {
+  if (!hasAuction(await store.open(digest))) throw noAuction(digest)
+}
+
+function checkBidding(
+  { digest, bidding }: Pick<OpenedAuctionModel, 'digest' | 'bidding'>,
+  { alpha, beta }: Pick<MarketplaceSettings, 'alpha' | 'beta'>,
+): void {
+  if (bidding !== 'None' || (alpha === undefined && beta === undefined)) return
+  const message = `The model ${digest} was made without token bids: leave alpha and beta out`
+  throw new JobError('NoTokenBids', message, { retryable: false })
+}
+
+function checkDataset(
+  { digest, datasetDigest }: Pick<OpenedAuctionModel, 'digest' | 'datasetDigest'>,
+  { dataset }: Pick<MarketplaceSettings, 'dataset'>,
+): void {
+  if (datasetDigest === dataset.digest) return
+  const message = `The model ${digest} learned Dataset revision ${datasetDigest}, and its items are counted by it; measure it on that revision, not on ${dataset.digest}`
+  throw new JobError('ModelOfOtherItems', message, { retryable: false })
+}
+
+const toRewardList = ({ request, items, ads, creatives }: RankedList): RewardList => ({
+  history: request.history,
+  items,
+  creatives,
+  isAd: Uint8Array.from(ads, (ad) => Number(ad >= 0)),
+})
+
+const judge =
+  (scorer: RewardScorer): JudgeLists =>
+  async (lists) =>
+    (await scorer.score(lists.map(toRewardList))).map(({ pCtr, pCtrCreative, pCvr }) => ({
+      click: pCtr,
+      ...(pCtrCreative === undefined ? {} : { creativeClick: pCtrCreative }),
+      ...(pCvr === undefined ? {} : { conversion: pCvr }),
+    }))

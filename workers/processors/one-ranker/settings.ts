@@ -1,0 +1,59 @@
+// From the spec of a TrainingRun to the sizes and terms of OneRanker's own parts.
+
+import type { OneRankerAuction } from '../../ranker/one-ranker/artifact.ts'
+import { contextBuckets } from '../../ranker/one-ranker/context-bucket.ts'
+import type { ValueTerms } from '../../ranker/one-ranker/item-values.ts'
+import type { OneRankerShape } from '../../ranker/one-ranker/shape.ts'
+import type { Tokenizer } from '../../tokenizer/tokenizer.ts'
+import { auctionTerms, type Spec } from '../staged/settings.ts'
+
+export type OneRankerSpec = NonNullable<Spec['model']['oneRanker']>
+
+export function oneRankerShape({ model }: Spec, spec: OneRankerSpec, tokenizer: Tokenizer): OneRankerShape {
+  const { layers, hiddenSize, heads, feedForwardSize, historyLength } = model
+  const { codebookSizes, featureDimensions, itemCount } = tokenizer
+  const { historyTokens, interestTokens, valueTokens, fakeItems, refinementLayers, rankerLayers } = spec
+  const { refinement, ranking, attentionOrder, selfMask, taskDecoupling, fakeItemsSee, centres, rankerMemory } = spec
+  return {
+    layers,
+    hiddenSize,
+    heads,
+    feedForwardSize,
+    historyLength,
+    codebookSizes,
+    featureDimensions,
+    itemEmbeddings: model.itemEmbeddings ? itemCount : 0,
+    contentDimensions: Math.min(model.contentDimensions, featureDimensions),
+    historyTokens,
+    contextBuckets,
+    interestTokens,
+    valueTokens,
+    fakeItems,
+    refinementLayers,
+    rankerLayers,
+    refinement,
+    ranking,
+    attentionOrder,
+    selfMask,
+    taskDecoupling,
+    fakeItemsSee,
+    centres,
+    rankerMemory,
+  }
+}
+
+export const oneRankerAuction = (
+  spec: OneRankerSpec,
+  bidUnit: number,
+  hasPaymentNetwork: boolean,
+): OneRankerAuction => ({
+  candidates: spec.candidates,
+  candidateRoute: spec.candidateRoute,
+  ...auctionTerms(spec, bidUnit, hasPaymentNetwork),
+})
+
+export const valueTerms = ({ objective, bidUnit }: OneRankerAuction): ValueTerms => ({
+  bidUnit,
+  organic: objective.organic,
+  conversion: objective.conversion,
+})

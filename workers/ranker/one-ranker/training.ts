@@ -1,0 +1,171 @@
+// The stage pretrain of OneRanker: multi-token prediction alone. And what the stage ranking shares with it.
+
+import { Random } from '../../tensor/random.ts'
+import type { Schedule } from '../../tensor/schedules.ts'
+import { float32, Session, type Tensors } from '../../tensor/session.ts'
+import { evaluationStep, trainingStep } from '../../tensor/training-step.ts'
+import { catalogueTensors, type GeneratorCatalogue } from '../ega/generator-catalogue.ts'
+import { masksOfStep, onceAnEpoch, rowsOfStep } from '../epoch-rows.ts'
+import {
+  runStage,
+  type StageMetrics,
+  type StagePorts,
+  type StageProgress,
+  type StageResult,
+  type StepContext,
+  stageBetas,
+  stageOptimizer,
+} from '../stage-training.ts'
+import type { Regularization } from '../training-model.ts'
+import { type Behaviours, sampleTensors } from './sample-tensors.ts'
+import type { OneRankerShape } from './shape.ts'
+import { type TargetSamples, type ValueTargets, valueTargets } from './target-samples.ts'
+import { oneRankerTrainingModel, type RankingLosses, trainingPlaces } from './training-model.ts'
+
+export interface OneRankerTrainingOptions {
+  readonly shape: OneRankerShape
+  readonly regularization: Regularization
+  readonly semanticIdWeight: number
+  readonly schedule: { readonly kind: Schedule['kind']; readonly peak: number; readonly warmupSteps: number }
+  readonly weightDecay: number
+  /** 0: not clipped. */
+  readonly clipNorm: number
+  /** Rows of a step. */
+  readonly batchSize: number
+  readonly epochs: number
+  /** Epochs without a lower validation loss after which training ends; 0: never. */
+  readonly patience: number
+  readonly seed: number
+  readonly threads: number
+}
+
+export interface TargetData extends Behaviours {
+  readonly catalogue: GeneratorCatalogue
+  /** As many rows in every epoch. */
+  train(epoch: number): TargetSamples
+  readonly validation: TargetSamples
+}
+
+/** Rows of samples with their histories and targets as tensors, and what they are. */
+export interface SampleBatch {
+  readonly samples: TargetSamples
+  readonly rows: readonly number[]
+  readonly tensors: Tensors
+}
+
+/** What a stage adds to the losses and batches of multi-token prediction. */
+export interface Addition {
+  readonly losses: RankingLosses
+  /** Further tensors of a batch in training, */
+  step(context: StepContext, batch: SampleBatch): Promise<Tensors>
+  /** and in validation. */
+  validation(batch: SampleBatch): Promise<Tensors>
+}
+
+/** Pre-trains steps 1 and 2. The epoch with the least loss on the validation samples is kept. */
+export const pretrainOneRanker = (
+  options: OneRankerTrainingOptions,
+  data: TargetData,
+  start: StageProgress,
+  ports: StagePorts,
+): Promise<StageResult> => trainOneRanker(options, data, undefined, start, ports)
+
+/** @throws StageDivergedError */
+export async function trainOneRanker(
+  options: OneRankerTrainingOptions,
+  data: TargetData,
+  addition: Addition | undefined,
+  start: StageProgress,
+  ports: StagePorts,
+): Promise<StageResult> {
+  const { shape, batchSize, epochs, seed, threads, regularization } = options
+  const { items } = data.catalogue
+  const constants = catalogueTensors(shape, data.catalogue)
+  const modelOptions = {
+    batch: batchSize,
+    regularization,
+    semanticIdWeight: options.semanticIdWeight,
+    ...(addition === undefined ? {} : { ranking: addition.losses }),
+  }
+  const still = { ...modelOptions, regularization: { dropout: 0, labelSmoothing: 0 } }
+  const optimizer = stageOptimizer(options.weightDecay, options.clipNorm)
+  const model = oneRankerTrainingModel(shape, items, modelOptions)
+  const session = await Session.create(trainingStep(model, { optimizer }), { threads })
+  const judge = await Session.create(evaluationStep(oneRankerTrainingModel(shape, items, still)), { threads })
+  const { count } = data.train(1)
+  const stepsPerEpoch = Math.ceil(count / batchSize)
+  const rowsOf = rowsOfStep(count, batchSize, seed, 'one-ranker')
+  const masks = masksOfStep(trainingPlaces(shape, modelOptions), regularization.dropout, seed)
+  const samplesOf = onceAnEpoch((epoch) => {
+    const samples = data.train(epoch)
+    return { samples, values: valueTargets(samples, new Random(seed, 'values', epoch)) }
+  })
+  const batchOf = (samples: TargetSamples, values: ValueTargets, rows: readonly number[]): SampleBatch => ({
+    samples,
+    rows,
+    tensors: { ...constants, ...sampleTensors(shape, data, samples, values, { rows, batch: batchSize }) },
+  })
+  const { schedule } = options
+  const validated = validationOf(data.validation, seed, batchSize, async (samples, values, rows, parameters) => {
+    const batch = batchOf(samples, values, rows)
+    const added = (await addition?.validation(batch)) ?? {}
+    const outputs = await judge.run({
+      ...batch.tensors,
+      ...added,
+      parameters: float32([parameters.length], parameters),
+    })
+    return Object.fromEntries(Object.entries(outputs).map(([name, { data: value }]) => [name, Number(value[0])]))
+  })
+  try {
+    return await runStage(
+      {
+        epochs,
+        stepsPerEpoch,
+        betas: stageBetas,
+        patience: options.patience,
+        schedule:
+          schedule.kind === 'cosine'
+            ? { ...schedule, kind: 'cosine', totalSteps: epochs * stepsPerEpoch }
+            : { ...schedule, kind: schedule.kind },
+        step: async (context) => {
+          const { epoch, index, step } = context
+          const { samples, values } = samplesOf(epoch)
+          const batch = batchOf(samples, values, rowsOf(epoch, index))
+          const added = (await addition?.step(context, batch)) ?? {}
+          return { session, batch: { ...batch.tensors, ...added, ...masks(epoch, step) } }
+        },
+        epochEnded: (_epoch, parameters) => validated(parameters),
+      },
+      start,
+      ports,
+    )
+  } finally {
+    await session.release()
+    await judge.release()
+  }
+}
+
+type Judge = (
+  samples: TargetSamples,
+  values: ValueTargets,
+  rows: readonly number[],
+  parameters: Float32Array,
+) => Promise<StageMetrics>
+
+/** Means over the validation samples by the names of the metrics, and the score that an epoch is kept by. */
+function validationOf(samples: TargetSamples, seed: number, batchSize: number, judge: Judge) {
+  const values = valueTargets(samples, new Random(seed, 'values', 'validation'))
+  return async (parameters: Float32Array): Promise<StageMetrics> => {
+    if (samples.count === 0) return {}
+    const sums: Record<string, number> = {}
+    for (let from = 0; from < samples.count; from += batchSize) {
+      const rows = Array.from({ length: Math.min(batchSize, samples.count - from) }, (_, row) => from + row)
+      for (const [name, value] of Object.entries(await judge(samples, values, rows, parameters)))
+        sums[name] = (sums[name] ?? 0) + value * rows.length
+    }
+    const means = Object.entries(sums).map(([name, sum]) => [validationName(name), sum / samples.count])
+    return { ...Object.fromEntries(means), score: -sums.loss / samples.count }
+  }
+}
+
+const validationName = (name: string): string => `validation${name.slice(0, 1).toUpperCase()}${name.slice(1)}`
