@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { catalogueTensors } from '../../../../workers/ranker/ega/pretraining.ts'
+import { catalogueTensors } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import { sampleTensors } from '../../../../workers/ranker/one-ranker/sample-tensors.ts'
 import { drawItems, sampledTensors } from '../../../../workers/ranker/one-ranker/sampled-items.ts'
 import { generatorPart } from '../../../../workers/ranker/one-ranker/start.ts'
