@@ -65,6 +65,8 @@ export interface SampleBatch {
 /** What a stage adds to the losses and batches of multi-token prediction. */
 export interface Addition {
   readonly losses: RankingLosses
+  /** Output whose mean over the validation samples decides which epoch is kept: the least. */
+  readonly keptBy: 'loss' | 'rankLoss'
   /** Further tensors of a batch in training, */
   step(context: StepContext, batch: SampleBatch): Promise<Tensors>
   /** and in validation. */
@@ -123,16 +125,21 @@ export async function trainOneRanker(
     return sampledTensors(targets, headCount(shape), modelOptions.sampledItems, items.itemCount, random)
   }
   const { schedule } = options
-  const validated = validationOf(data.validation, seed, batchSize, async (samples, values, rows, parameters) => {
-    const batch = batchOf(samples, values, rows)
-    const added = (await addition?.validation(batch)) ?? {}
-    const outputs = await judge.run({
-      ...batch.tensors,
-      ...added,
-      parameters: float32([parameters.length], parameters),
-    })
-    return Object.fromEntries(Object.entries(outputs).map(([name, { data: value }]) => [name, Number(value[0])]))
-  })
+  const keptBy = addition?.keptBy ?? 'loss'
+  const validated = validationOf(
+    data.validation,
+    { seed, batchSize, keptBy },
+    async (samples, values, rows, parameters) => {
+      const batch = batchOf(samples, values, rows)
+      const added = (await addition?.validation(batch)) ?? {}
+      const outputs = await judge.run({
+        ...batch.tensors,
+        ...added,
+        parameters: float32([parameters.length], parameters),
+      })
+      return Object.fromEntries(Object.entries(outputs).map(([name, { data: value }]) => [name, Number(value[0])]))
+    },
+  )
   try {
     return await runStage(
       {
@@ -171,7 +178,11 @@ type Judge = (
 ) => Promise<StageMetrics>
 
 /** Means over the validation samples by the names of the metrics, and the score that an epoch is kept by. */
-function validationOf(samples: TargetSamples, seed: number, batchSize: number, judge: Judge) {
+function validationOf(
+  samples: TargetSamples,
+  { seed, batchSize, keptBy }: { readonly seed: number; readonly batchSize: number; readonly keptBy: string },
+  judge: Judge,
+) {
   const values = valueTargets(samples, new Random(seed, 'values', 'validation'))
   return async (parameters: Float32Array): Promise<StageMetrics> => {
     if (samples.count === 0) return {}
@@ -182,7 +193,7 @@ function validationOf(samples: TargetSamples, seed: number, batchSize: number, j
         sums[name] = (sums[name] ?? 0) + value * rows.length
     }
     const means = Object.entries(sums).map(([name, sum]) => [validationName(name), sum / samples.count])
-    return { ...Object.fromEntries(means), score: -sums.loss / samples.count }
+    return { ...Object.fromEntries(means), score: -sums[keptBy] / samples.count }
   }
 }
 

@@ -63,6 +63,19 @@ test('targets are those of the interest heads, then the value target for each va
   expect(Array.from(tensors[streamInputs.length].data as Int32Array)).toEqual([4, 0])
 })
 
+test('one row of ten is read without times, as a history that a request tells', () => {
+  const shape = smallOneRanker(itemCount)
+  const { targets } = smallData(2)
+  const rows = Array<number>(10).fill(3)
+  const nothing = { item: new Int32Array(99), weight: new Float32Array(99) }
+  const tensors = sampleTensors(shape, targets, targets.validation, nothing, { rows, batch: 10 })
+  const width = shape.historyLength + 1
+  const context = tensors[streamInputs.context].data as Int32Array
+  const isKnown = rows.map((_, row) => context.subarray(row * width, (row + 1) * width).some((bucket) => bucket > 0))
+  expect(isKnown).toEqual([...Array<boolean>(9).fill(true), false])
+  expect(Array.from(tensors[streamInputs.length].data as Int32Array)).toEqual(rows.map(() => 4))
+})
+
 test('own candidates are the ads that the value tokens score highest', async () => {
   const shape = smallOneRanker(itemCount)
   const catalogue = smallCatalogue(itemCount)
