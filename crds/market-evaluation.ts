@@ -77,7 +77,11 @@ export const marketEvaluation = object(
       default: 500,
     }),
     slots: optional(integer(1, 1000, { description: 'Length of the lists; absent: that of the model.' })),
-    candidateLists: integer(1, 4096, { description: 'Candidate lists of a request (N_S).', default: 64 }),
+    candidateLists: integer(1, 4096, {
+      description:
+        'Candidate lists of a request (N_S) of a model that searches them; a cascade and OneRanker make their own few.',
+      default: 64,
+    }),
     paymentRule: optional(paymentRule('What ads pay. Default: PaymentNetwork where the model has one, else GSP.')),
     alpha: optional(decimal({ description: 'Power of the bids in token weights, in place of that of the model.' })),
     beta: optional(decimal({ description: 'Weight of organic items, in place of that of the model.' })),

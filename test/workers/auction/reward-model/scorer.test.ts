@@ -8,7 +8,7 @@ import { shapeOf, syntheticLog } from './synthetic-log.ts'
 const random = new Random('scorer')
 
 test.each(['Permutation', 'Pointwise'] as const)(
-  'a scorer of short lists says what one of full lists says, by context %s',
+  'a scorer of short lists, or in a thread of its own, says what one of full lists says, by context %s',
   async (context) => {
     const shape = shapeOf({ context })
     const parameters = initialParameters(rewardLayout(shape), 1).map((value) => value + 0.3 * random.normal())
@@ -18,9 +18,9 @@ test.each(['Permutation', 'Pointwise'] as const)(
       { history, items: Uint32Array.of(31), isAd: Uint8Array.of(0) },
       { history: new Uint32Array(), items: Uint32Array.of(8, 2), isAd: Uint8Array.of(0, 1) },
     ]
-    const scores = async (slots?: number) => {
+    const scores = async (slots?: number, ownThread = false) => {
       const size = slots === undefined ? {} : { slots }
-      const scorer = await RewardScorer.create({ ...syntheticLog(10), shape, threads: 1, ...size })
+      const scorer = await RewardScorer.create({ ...syntheticLog(10), shape, threads: 1, ownThread, ...size })
       await scorer.setParameters(parameters)
       const found = await scorer.score(lists)
       if (slots !== undefined) {
@@ -34,5 +34,6 @@ test.each(['Permutation', 'Pointwise'] as const)(
     }
     const whole = await scores()
     for (const [index, value] of (await scores(2)).entries()) expect(value).toBeCloseTo(whole[index], 5)
+    expect(await scores(undefined, true)).toEqual(whole)
   },
 )
