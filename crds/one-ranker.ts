@@ -119,10 +119,6 @@ export const oneRankerModel = object(
       idleUnless('self.fakeItems > 0', { centres, fakeItemsSee }, 'fakeItems 0 leaves no fake items'),
       idleUnless("self.selfMask == 'Heterogeneous'", { fakeItemsSee }, 'selfMask Full lets all tokens see all'),
       {
-        rule: 'self.sampledItems == 0 || self.refinement',
-        message: 'sampledItems are of the loss of step 2; set it to 0 where refinement is false',
-      },
-      {
         rule: "self.candidateRoute != 'SemanticIds' || !self.refinement || double(self.semanticIdWeight) > 0.0",
         message: 'candidateRoute SemanticIds needs ids that are learned: set semanticIdWeight above 0',
       },

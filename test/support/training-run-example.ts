@@ -91,10 +91,11 @@ const refusedOneRankers: KindExample['refused'] = [
     { fakeItemsSee: 'FirstTask' },
     { taskDecoupling: false },
     { semanticIdWeight: '1.1' },
+    { sampledItems: 1 },
   ].map((idle) => ({
     change: oneRanker(onGenerator, { refinement: false, ...idle }),
     message:
-      'refinement false leaves step 2 out: leave out refinementLayers, valueTokens, fakeItems, centres, attentionOrder, selfMask, fakeItemsSee, taskDecoupling and semanticIdWeight',
+      'refinement false leaves step 2 out: leave out refinementLayers, valueTokens, fakeItems, centres, attentionOrder, selfMask, fakeItemsSee, taskDecoupling, semanticIdWeight and sampledItems',
   })),
   ...[{ rankerLayers: 2 }, { rankerMemory: 'StepOne' }, { candidates: 31 }].map((idle) => ({
     change: oneRanker({ pretrain: {} }, { ranking: false, ...idle }),
@@ -116,10 +117,6 @@ const refusedOneRankers: KindExample['refused'] = [
   {
     change: oneRanker(phases, { objective: { organic: '0' } }),
     message: 'organic must be at least 0.01: items are ranked by the logarithm of their value',
-  },
-  {
-    change: oneRanker(onGenerator, { refinement: false, sampledItems: 1 }),
-    message: 'sampledItems are of the loss of step 2; set it to 0 where refinement is false',
   },
   {
     change: oneRanker(phases, { candidateRoute: 'SemanticIds', semanticIdWeight: '0' }),
