@@ -37,19 +37,42 @@ const defaulted = <Spec>(kind: { readonly spec: object }, spec: object): Spec =>
  * A model of EGA-V2 or OneRanker over a simulated marketplace with weights as they are drawn: as fast as a trained one,
  * and as large.
  */
-export async function publishRandomModel(context: ProcessorContext, specs: RandomModelSpecs): Promise<RandomModel> {
-  const datasetRef = { name: 'random' }
+export async function publishRandomModel(
+  context: ProcessorContext,
+  { training, ...data }: RandomModelSpecs,
+): Promise<RandomModel> {
+  const published = await publishRandomData(context, data)
+  return { digest: await publishModelOf(context, published, training), dataset: published.dataset }
+}
+
+/** Digests of a marketplace and its codes. */
+export interface RandomData {
+  readonly dataset: string
+  readonly tokenizer: string
+}
+
+const datasetRef = { name: 'random' }
+
+export async function publishRandomData(
+  context: ProcessorContext,
+  specs: Omit<RandomModelSpecs, 'training'>,
+): Promise<RandomData> {
   const asked = defaulted<Dataset['spec']>(datasetKind, specs.dataset)
   const dataset = (await work(context, 'Dataset', processDataset, asked, {})).artifact.digest
   const codes = defaulted<TokenizerBuild['spec']>(tokenizerBuild, { datasetRef, ...specs.tokenizer })
   const tokenizer = (await work(context, 'TokenizerBuild', processTokenizerBuild, codes, { dataset })).artifact.digest
+  return { dataset, tokenizer }
+}
+
+/** The digest of a model over these data, weights as above. */
+export async function publishModelOf(context: ProcessorContext, data: RandomData, training: object): Promise<string> {
   const spec = defaulted<TrainingRun['spec']>(trainingRun, {
     ...{ datasetRef, tokenizerRef: { name: 'random' } },
-    ...specs.training,
+    ...training,
   })
   const publish = spec.model.architecture === 'OneRanker' ? publishOneRankerAtRandom : publishEgaAtRandom
-  const { artifact } = await work(context, 'TrainingRun', publish, spec, { dataset, tokenizer })
-  return { digest: artifact.digest, dataset }
+  const { artifact } = await work(context, 'TrainingRun', publish, spec, { ...data })
+  return artifact.digest
 }
 
 type Publish = (

@@ -11,8 +11,16 @@ export interface ServerProcess {
   stop(): Promise<void>
 }
 
-/** A server as a Pod runs it, on loopback, once it is ready; all settings but those given are the defaults. */
-export async function startServer(storeUri: string, digest: string, threads: number): Promise<ServerProcess> {
+/**
+ * A server as a Pod runs it, on loopback, once it is ready; all settings but those given are the defaults.
+ * @param serving fields of `spec.serving`
+ */
+export async function startServer(
+  storeUri: string,
+  digest: string,
+  threads: number,
+  serving: object = {},
+): Promise<ServerProcess> {
   const port = await freePort()
   const child = spawn(process.execPath, [main], {
     env: {
@@ -20,7 +28,7 @@ export async function startServer(storeUri: string, digest: string, threads: num
       ADLOOM_NAME: 'bench',
       ADLOOM_MODEL: digest,
       ADLOOM_STORE: storeUri,
-      ADLOOM_SERVING: JSON.stringify({ port, threads }),
+      ADLOOM_SERVING: JSON.stringify({ ...serving, port, threads }),
       ADLOOM_LOG_LEVEL: 'warn',
     },
     stdio: ['ignore', 'ignore', 'inherit'],

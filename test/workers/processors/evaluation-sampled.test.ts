@@ -2,7 +2,11 @@ import { beforeEach, describe, expect, test } from 'vitest'
 import type { Evaluation } from '../../../crds/kinds/evaluation.ts'
 import type { SampledEvaluation } from '../../../crds/sampled-lists.ts'
 import type { Dataset } from '../../../workers/data/dataset-reader.ts'
+import { measureGroup } from '../../../workers/evaluation/metric-group.ts'
 import type { TrainedRecommender } from '../../../workers/evaluation/recommender.ts'
+import { rankNormalisedGains } from '../../../workers/evaluation/sampled/gains.ts'
+import { readSampled } from '../../../workers/evaluation/sampled/sampled-files.ts'
+import { sampledGroup } from '../../../workers/evaluation/sampled/sampled-group.ts'
 import { type EvaluationPorts, processEvaluation } from '../../../workers/processors/evaluation.ts'
 import { inputOf } from '../artifacts/support.ts'
 import { smallMarket } from './small-market.ts'
@@ -202,6 +206,30 @@ describe('an Evaluation on sampled lists', () => {
     expect(JSON.parse(String(await artifact.readFile('sampled.json')))).toMatchObject({
       systems: ['', 'PopRec', 'ItemCF'],
     })
+  })
+
+  test('publishes lists and scores that tell the same metrics again', async () => {
+    const models = { [inputOf('model')]: ringModel(dataset, [], 'Reversed') }
+    const { values, outcome } = await evaluate({ lists: { graded }, models })
+    const { lists, ecpm, systems } = await readSampled(await context.store.open(outcome.artifact.digest))
+    expect(systems.map(({ name }) => name)).toEqual(['', 'PopRec', 'ItemCF'])
+    const judged = {
+      ...{ lists, cutoffs: sampledLists.cutoffs, seed: sampledLists.seed },
+      graded: { gain: graded.gain, gains: rankNormalisedGains(ecpm ?? []) },
+    }
+    for (const { name, scores } of systems) {
+      const { metrics } = measureGroup(sampledGroup(judged, scores), name, { samples: 10, seed: 1 })
+      expect(metrics.length).toBeGreaterThan(5)
+      for (const metric of metrics) expect(metric.value).toBe(values[metric.name])
+    }
+    expect(values).toHaveProperty(['Consistency/Overlap@1'])
+  })
+
+  test('says nothing of steps and of worth where there is none', async () => {
+    const { outcome } = await evaluate()
+    const { ecpm, systems } = await readSampled(await context.store.open(outcome.artifact.digest))
+    expect(ecpm).toBeUndefined()
+    expect(systems[0].scores[0]).not.toHaveProperty('generator')
   })
 
   test('takes no more lists than asked, and gives the same artifact when it runs again', async () => {
