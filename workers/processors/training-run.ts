@@ -19,6 +19,7 @@ import {
 import { openTokenizer, type Tokenizer } from '../tokenizer/tokenizer.ts'
 import type { ProcessorContext, ProcessorOutcome } from './context.ts'
 import { JobError } from './job-error.ts'
+import { rankerShape } from './ranker-shape.ts'
 import { checkTokenizer } from './training-inputs.ts'
 import { type Inheritance, inherit } from './warm-start.ts'
 
@@ -60,20 +61,8 @@ export async function processTrainingRun(
 
 function trainingOptions(spec: Spec, tokenizer: Tokenizer, threads: number): TrainingOptions {
   const { model, optimizer, earlyStopping, maxEpochs, seed } = spec
-  const { layers, hiddenSize, heads, feedForwardSize, historyLength } = model
-  const { codebookSizes, featureDimensions, itemCount } = tokenizer
   return {
-    shape: {
-      layers,
-      hiddenSize,
-      heads,
-      feedForwardSize,
-      historyLength,
-      codebookSizes,
-      featureDimensions,
-      itemEmbeddings: model.itemEmbeddings ? itemCount : 0,
-      contentDimensions: Math.min(model.contentDimensions, featureDimensions),
-    },
+    shape: rankerShape(spec, tokenizer),
     regularization: { dropout: Number(model.dropout), labelSmoothing: Number(optimizer.labelSmoothing) },
     schedule: {
       kind: scheduleKinds[optimizer.schedule],

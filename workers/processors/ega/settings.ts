@@ -3,23 +3,15 @@
 import type { AuctionDefaults } from '../../ranker/ega/ega-artifact.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts'
+import { rankerShape } from '../ranker-shape.ts'
 import { auctionTerms, type Spec } from '../staged/settings.ts'
 
 export type EgaSpec = NonNullable<Spec['model']['ega']>
 
-export function generatorShape({ model }: Spec, ega: EgaSpec, tokenizer: Tokenizer): GeneratorShape {
-  const { layers, hiddenSize, heads, feedForwardSize, historyLength } = model
-  const { codebookSizes, featureDimensions, itemCount, creatives } = tokenizer
+export function generatorShape(run: Spec, ega: EgaSpec, tokenizer: Tokenizer): GeneratorShape {
+  const { creatives } = tokenizer
   return {
-    layers,
-    hiddenSize,
-    heads,
-    feedForwardSize,
-    historyLength,
-    codebookSizes,
-    featureDimensions,
-    itemEmbeddings: model.itemEmbeddings ? itemCount : 0,
-    contentDimensions: Math.min(model.contentDimensions, featureDimensions),
+    ...rankerShape(run, tokenizer),
     listLength: ega.listLength,
     creatives: creatives && {
       codebookSizes: creatives.codebookSizes,

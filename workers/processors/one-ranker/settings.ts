@@ -5,25 +5,16 @@ import { contextBuckets } from '../../ranker/one-ranker/context-bucket.ts'
 import type { ValueTerms } from '../../ranker/one-ranker/item-values.ts'
 import type { OneRankerShape } from '../../ranker/one-ranker/shape.ts'
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts'
+import { rankerShape } from '../ranker-shape.ts'
 import { auctionTerms, type Spec } from '../staged/settings.ts'
 
 export type OneRankerSpec = NonNullable<Spec['model']['oneRanker']>
 
-export function oneRankerShape({ model }: Spec, spec: OneRankerSpec, tokenizer: Tokenizer): OneRankerShape {
-  const { layers, hiddenSize, heads, feedForwardSize, historyLength } = model
-  const { codebookSizes, featureDimensions, itemCount } = tokenizer
+export function oneRankerShape(run: Spec, spec: OneRankerSpec, tokenizer: Tokenizer): OneRankerShape {
   const { historyTokens, interestTokens, valueTokens, fakeItems, refinementLayers, rankerLayers } = spec
   const { refinement, ranking, attentionOrder, selfMask, taskDecoupling, fakeItemsSee, centres, rankerMemory } = spec
   return {
-    layers,
-    hiddenSize,
-    heads,
-    feedForwardSize,
-    historyLength,
-    codebookSizes,
-    featureDimensions,
-    itemEmbeddings: model.itemEmbeddings ? itemCount : 0,
-    contentDimensions: Math.min(model.contentDimensions, featureDimensions),
+    ...rankerShape(run, tokenizer),
     historyTokens,
     contextBuckets,
     interestTokens,

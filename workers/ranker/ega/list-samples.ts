@@ -2,6 +2,7 @@
 
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Market, noUser, type Requests, requestParts } from '../../data/market/market.ts'
+import { joinColumns } from '../join-columns.ts'
 
 /** Lists after a user's first `historyEnd` events, row-major [count, length]. */
 export interface ListSamples {
@@ -84,20 +85,14 @@ export function nextItemLists(dataset: Sequences, part: 'train' | 'validation', 
 
 /** The two one after the other. */
 export function joinSamples(first: ListSamples, second: ListSamples): ListSamples {
-  const join = <Column extends Uint32Array | Int32Array | Float32Array>(one: Column, other: Column): Column => {
-    const joined = new (one.constructor as new (length: number) => Column)(one.length + other.length)
-    joined.set(one)
-    joined.set(other, one.length)
-    return joined
-  }
   return {
     count: first.count + second.count,
     length: first.length,
-    user: join(first.user, second.user),
-    historyEnd: join(first.historyEnd, second.historyEnd),
-    items: join(first.items, second.items),
-    creatives: join(first.creatives, second.creatives),
-    weights: join(first.weights, second.weights),
+    user: joinColumns(first.user, second.user),
+    historyEnd: joinColumns(first.historyEnd, second.historyEnd),
+    items: joinColumns(first.items, second.items),
+    creatives: joinColumns(first.creatives, second.creatives),
+    weights: joinColumns(first.weights, second.weights),
   }
 }
 

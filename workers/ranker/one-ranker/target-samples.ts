@@ -4,6 +4,7 @@
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Exposures, type Market, noUser, type Requests, requestParts } from '../../data/market/market.ts'
 import type { Random } from '../../tensor/random.ts'
+import { joinColumns } from '../join-columns.ts'
 
 /** Row-major [count, length]. */
 export interface TargetSamples {
@@ -176,25 +177,16 @@ export const entriesOf = ({ offsets }: Pick<Exposures, 'offsets'>, request: numb
 
 /** The two one after the other. */
 export function joinTargets(first: TargetSamples, second: TargetSamples): TargetSamples {
-  const join = <Column extends Uint32Array | Int32Array | Float32Array | Float64Array>(
-    one: Column,
-    other: Column,
-  ): Column => {
-    const joined = new (one.constructor as new (length: number) => Column)(one.length + other.length)
-    joined.set(one)
-    joined.set(other, one.length)
-    return joined
-  }
   return {
     count: first.count + second.count,
     length: first.length,
-    user: join(first.user, second.user),
-    historyEnd: join(first.historyEnd, second.historyEnd),
-    time: join(first.time, second.time),
-    request: join(first.request, second.request),
-    items: join(first.items, second.items),
-    weights: join(first.weights, second.weights),
-    values: join(first.values, second.values),
+    user: joinColumns(first.user, second.user),
+    historyEnd: joinColumns(first.historyEnd, second.historyEnd),
+    time: joinColumns(first.time, second.time),
+    request: joinColumns(first.request, second.request),
+    items: joinColumns(first.items, second.items),
+    weights: joinColumns(first.weights, second.weights),
+    values: joinColumns(first.values, second.values),
   }
 }
 
