@@ -58,11 +58,13 @@ async function runBenchmark(name: string): Promise<void> {
   const directory = join(root, '.cache', 'bench', values.quick ? `${name}-quick` : name)
   if (values.fresh) await rm(directory, { recursive: true, force: true })
   const commit = sourceVersion(root)
+  const version = benchmark.sources === undefined ? commit : sourceVersion(root, benchmark.sources)
   const rows = await benchmark.run({
     quick: values.quick,
     ...(values.data === undefined ? {} : { data: resolve(values.data) }),
     progress,
-    measured: keepResults(directory, commit, progress).measured,
+    version,
+    measured: keepResults(directory, version, progress).measured,
   })
   const title = `${name}: ${benchmark.description}${values.quick ? ' (quick: no result)' : ''}`
   console.log(`${title}\n\n${benchmark.format?.(rows) ?? formatTable(rows)}`)

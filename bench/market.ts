@@ -4,7 +4,7 @@ import { quantile } from './harness/statistics.ts'
 import { type LatencyPlan, requestLatencies } from './market/latency.ts'
 import { latencyMetric, marketTables, marketTerms, mechanisms } from './market/terms.ts'
 import { chosenOf, readStudy } from './study/manifests.ts'
-import { defaultData, studied } from './study/open-study.ts'
+import { defaultData, studied, studySources } from './study/open-study.ts'
 import type { Pipeline } from './study/pipeline.ts'
 import { studyRows } from './study/rows.ts'
 import { madeBy, type StudyOutcome } from './study/run-study.ts'
@@ -12,6 +12,8 @@ import { formatTables } from './study/table.ts'
 
 export const description =
   'EGA-V2, OneRanker under two prices, and the cascade on one simulated market: revenue, clicks, utility, regret and latency (--data DIR: sequences.txt and items.jsonl)'
+
+export const sources = studySources
 
 export const format = (rows: readonly Row[]): string => formatTables(rows, marketTables)
 

@@ -2,7 +2,7 @@ import type { BenchmarkContext, Row } from './harness/benchmark.ts'
 import { chance, oneRankerTables, oneRankerTerms } from './oneranker/terms.ts'
 import { ofSampledLists, readStudy } from './study/manifests.ts'
 import { measuredRow } from './study/measures.ts'
-import { defaultData, studied } from './study/open-study.ts'
+import { defaultData, studied, studySources } from './study/open-study.ts'
 import type { Pipeline } from './study/pipeline.ts'
 import { readChance } from './study/read-groups.ts'
 import { studyRows } from './study/rows.ts'
@@ -11,6 +11,8 @@ import { formatTables } from './study/table.ts'
 
 export const description =
   'Candidate lists of OneRanker beside HSTU, GPR-like heads and its ablations, of the manifests in examples/oneranker-beauty (--data DIR: sequences.txt and items.jsonl)'
+
+export const sources = studySources
 
 export const format = (rows: readonly Row[]): string => formatTables(rows, oneRankerTables)
 

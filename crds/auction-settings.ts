@@ -28,6 +28,24 @@ const reward = object(
   { description: 'What candidate lists are compared by, beside the sum of bid times pCTR of the ads (Eq. 24).' },
 )
 
+/** Least bids that an auction takes. */
+export const reserveFields = {
+  reservePrice: optional(money('Least bid per click that takes part.')),
+  slotReserves: optional(
+    atomicList(money('Least bid per click.'), maxSlotReserves, {
+      description: 'Least bids by slot, from the first one; slots beyond have none.',
+    }),
+  ),
+  advertiserReserves: optional(
+    keyedList(
+      object({ advertiser, price: money('Least bid per click.') }, { description: 'Reserve of one advertiser.' }),
+      'advertiser',
+      maxAdvertiserSettings,
+      { description: 'Least bids of single advertisers, where above reservePrice.' },
+    ),
+  ),
+}
+
 const budgets = object(
   {
     pacing: enumeration(pacingMethods, {
@@ -71,20 +89,7 @@ export const liveAuctionSettings = object(
         'What a click costs. PaymentNetwork needs a model with such a network; VCG and CriticalBid search again for each ad.',
       ),
     ),
-    reservePrice: optional(money('Least bid per click that takes part.')),
-    slotReserves: optional(
-      atomicList(money('Least bid per click.'), maxSlotReserves, {
-        description: 'Least bids by slot, from the first one; slots beyond have none.',
-      }),
-    ),
-    advertiserReserves: optional(
-      keyedList(
-        object({ advertiser, price: money('Least bid per click.') }, { description: 'Reserve of one advertiser.' }),
-        'advertiser',
-        maxAdvertiserSettings,
-        { description: 'Least bids of single advertisers, where above reservePrice.' },
-      ),
-    ),
+    ...reserveFields,
     constraints: optional(constraints),
     reward: optional(reward),
     budgets: optional(budgets),

@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { listBounds, paymentRules } from './auction-terms.ts'
+import { idleUnless } from './idle-fields.ts'
 import { boolean, decimal, enumeration, integer, object, optional } from './schema.ts'
 
 /**
@@ -21,6 +22,28 @@ export const listConstraints = object(
   { description: 'Rules that every list keeps; what is absent has no bound.', default: {} },
 )
 
+/** How token bids are made. */
+const tokenBids = {
+  alpha: decimal({ description: 'How much bids matter: w = b^alpha + beta.', default: '1.2' }),
+  beta: decimal({ description: 'Weight of what bids nothing; more of it means fewer ads.', default: '2' }),
+  aggregate: enumeration(['Max', 'Average'], {
+    description: 'Bid of a code from those of the ads behind it.',
+    default: 'Max',
+  }),
+  // Without a default, so that a run from before there was a choice keeps its input digest.
+  bids: optional(
+    enumeration(['Request', 'Expected'], {
+      description:
+        'Request, or absent: codes are weighed by the bids of the request. Expected: by the mean logged bid of each ad; the bids of the request then only choose among the lists, so that no ad moves the lists by its own bid.',
+    }),
+  ),
+  scope: enumeration(['Prefix', 'Unconditional'], {
+    description:
+      'Prefix: the eligible ads below a code given the codes before it. Unconditional: all eligible ads with this code, as the equation is printed.',
+    default: 'Prefix',
+  }),
+}
+
 const bidding = object(
   {
     weights: enumeration(['TokenBids', 'None'], {
@@ -28,29 +51,15 @@ const bidding = object(
         'TokenBids: bids weigh the probabilities of codes (Eq. 21, 22). None: bids only count when a list is chosen.',
       default: 'TokenBids',
     }),
-    alpha: decimal({ description: 'How much bids matter: w = b^alpha + beta.', default: '1.2' }),
-    beta: decimal({ description: 'Weight of what bids nothing; more of it means fewer ads.', default: '2' }),
-    aggregate: enumeration(['Max', 'Average'], {
-      description: 'Bid of a code from those of the ads behind it.',
-      default: 'Max',
-    }),
-    // Without a default, so that a run from before there was a choice keeps its input digest.
-    bids: optional(
-      enumeration(['Request', 'Expected'], {
-        description:
-          'Request, or absent: codes are weighed by the bids of the request. Expected: by the mean logged bid of each ad; the bids of the request then only choose among the lists, so that no ad moves the lists by its own bid.',
-      }),
-    ),
-    scope: enumeration(['Prefix', 'Unconditional'], {
-      description:
-        'Prefix: the eligible ads below a code given the codes before it. Unconditional: all eligible ads with this code, as the equation is printed.',
-      default: 'Prefix',
-    }),
+    ...tokenBids,
   },
   {
     description: 'How bids enter the decoding. Bids are divided by their mean over the training part first.',
     default: {},
-    rules: [{ rule: 'double(self.alpha) + double(self.beta) > 0.0', message: 'alpha and beta must not both be 0' }],
+    rules: [
+      { rule: 'double(self.alpha) + double(self.beta) > 0.0', message: 'alpha and beta must not both be 0' },
+      idleUnless("self.weights == 'TokenBids'", tokenBids, 'weights None weighs no codes by bids'),
+    ],
   },
 )
 
@@ -101,6 +110,11 @@ export const paymentNetwork = object(
   { description: 'The payment network (Eq. 25, 26).', default: {} },
 )
 
+const candidateLists = integer(1, 512, {
+  description: 'Lists that the reward model picks from (N_S).',
+  default: 64,
+})
+
 export const egaModel = object(
   {
     listLength: integer(1, 50, { description: 'Longest list (K).', default: 10 }),
@@ -118,7 +132,7 @@ export const egaModel = object(
         'Generative: beam search over lists, the reward model picks one. Cascade: the generator recalls ads, a click model without context ranks them by bid times pCTR, and ads take the slots that the constraints allow.',
       default: 'Generative',
     }),
-    candidateLists: integer(1, 512, { description: 'Lists that the reward model picks from (N_S).', default: 64 }),
+    candidateLists,
     bidding,
     objective,
     constraints: listConstraints,
@@ -126,5 +140,14 @@ export const egaModel = object(
     reward: rewardModel,
     payment: paymentNetwork,
   },
-  { description: 'Of EGA-V2; only with that architecture.' },
+  {
+    description: 'Of EGA-V2; only with that architecture.',
+    rules: [
+      {
+        rule: "self.allocation != 'Cascade' || self.bidding.weights == 'None'",
+        message: 'allocation Cascade weighs no codes by bids: set bidding.weights to None',
+      },
+      idleUnless("self.allocation != 'Cascade'", { candidateLists }, 'allocation Cascade searches no lists'),
+    ],
+  },
 )

@@ -25,6 +25,8 @@ const judgedMetrics = [
   'Regret',
   'RegretAbove1Percent',
   'MonotonicityViolations',
+  'SearchPsi',
+  'SearchRegret',
 ]
 
 const cutoff = '@[1-9][0-9]{0,3}'
@@ -35,7 +37,6 @@ const pattern = [
   `Consistency/(RankDifference|RankDifferenceIQR|Overlap${cutoff})`,
   listMetrics.join('|'),
   `(Model|HeldOut|Truth)/(${judgedMetrics.join('|')})`,
-  'Model/Search(Psi|Regret)',
   '(HeldOut|Truth|Logged)/(ECE|ConversionECE)',
   'OffPolicy/(IPS|SNIPS|DR)',
 ].join('|')

@@ -1,5 +1,6 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
+import { reserveFields } from './auction-settings.ts'
 import { paymentRule } from './auction-terms.ts'
 import { listConstraints } from './ega.ts'
 import { modelReference } from './model-reference.ts'
@@ -40,7 +41,7 @@ const audit = object(
     }),
     regretStarts: integer(0, 10_000, {
       description:
-        'Random starts of the independent search for better bids, beside the ten multipliers of Psi; 0: no search.',
+        'Random starts of the independent search for better bids, beside the ten multipliers of Psi, under the clicks of each judge; 0: no search.',
       default: 0,
     }),
     seed: integer(0, 2_147_483_647, { description: 'Seed of the losers and of the search.', default: 1 }),
@@ -76,11 +77,16 @@ export const marketEvaluation = object(
       default: 500,
     }),
     slots: optional(integer(1, 1000, { description: 'Length of the lists; absent: that of the model.' })),
-    candidateLists: integer(1, 4096, { description: 'Candidate lists of a request (N_S).', default: 64 }),
+    candidateLists: integer(1, 4096, {
+      description:
+        'Candidate lists of a request (N_S) of a model that searches them; a cascade and OneRanker make their own few.',
+      default: 64,
+    }),
     paymentRule: optional(paymentRule('What ads pay. Default: PaymentNetwork where the model has one, else GSP.')),
     alpha: optional(decimal({ description: 'Power of the bids in token weights, in place of that of the model.' })),
     beta: optional(decimal({ description: 'Weight of organic items, in place of that of the model.' })),
     constraints: listConstraints,
+    reserves: optional(object(reserveFields, { description: 'Least bids, as serving may have them; absent: none.' })),
     bids: enumeration(['Truthful', 'Logged', 'BestResponse'], {
       description:
         'Truthful: the private values, or the logged bids where no values are known. Logged: the bids of the log. BestResponse: values times a multiplier that each advertiser chooses by its utility; a mechanism that is not truthful is to be judged by it.',

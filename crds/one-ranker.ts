@@ -1,4 +1,5 @@
 import { defaultPaymentRule, listConstraints, paymentNetwork, rewardModel } from './ega.ts'
+import { idleUnless } from './idle-fields.ts'
 import { boolean, decimal, enumeration, integer, object } from './schema.ts'
 
 /**
@@ -23,6 +24,64 @@ const objective = object(
   },
 )
 
+const centres = enumeration(['Learned', 'Fixed'], {
+  description: 'Learned: centres start as k-means of the item vectors and are trained. Fixed: they stay.',
+  default: 'Learned',
+})
+
+const fakeItemsSee = enumeration(['Tasks', 'FirstTask'], {
+  description:
+    'Tasks: as in the paper, where a task sees later ones through fake items from the second layer on. FirstTask: they see the first task alone, and nothing leaks.',
+  default: 'Tasks',
+})
+
+/** What step 2 alone reads. */
+const refinementFields = {
+  refinementLayers: integer(1, 12, { description: 'Decoder layers of step 2 (N).', default: 2 }),
+  valueTokens: integer(1, 8, { description: 'Value tokens, whose scores are averaged.', default: 2 }),
+  fakeItems: integer(0, 512, {
+    description: 'Fake item tokens: centres of the catalogue (k). 0: items are scored by the semantic channel alone.',
+    default: 32,
+  }),
+  centres,
+  attentionOrder: enumeration(['CrossFirst', 'SelfFirst'], {
+    description: 'Whether cross-attention comes before self-attention in a layer of step 2.',
+    default: 'CrossFirst',
+  }),
+  selfMask: enumeration(['Heterogeneous', 'Full'], {
+    description:
+      'Heterogeneous: tasks see themselves and earlier ones, tasks and fake items one another, a fake item no other. Full: all see all.',
+    default: 'Heterogeneous',
+  }),
+  fakeItemsSee,
+  taskDecoupling: boolean({
+    description: 'Whether each task token has a feed-forward layer and an output head of its own.',
+    default: true,
+  }),
+  semanticIdWeight: decimal({
+    description: 'Weight of the semantic id of a target beside its item in the loss of step 2; 0: ids are not learned.',
+    default: '1',
+  }),
+  sampledItems: integer(0, 10_000_000, {
+    description:
+      'Items that are drawn for each step to tell the targets of step 2 from, where the catalogue is large; 0: the whole catalogue.',
+    default: 0,
+  }),
+}
+
+/** What step 3 alone reads. */
+const rankingFields = {
+  rankerLayers: integer(1, 12, { description: 'Layers of the ranking decoder.', default: 1 }),
+  rankerMemory: enumeration(['Both', 'StepOne'], {
+    description: 'What the ranking decoder reads: steps 1 and 2, or step 1 alone.',
+    default: 'Both',
+  }),
+  candidates: integer(2, 1000, {
+    description: 'Candidates that the ranking decoder orders: of a request, and of a sample in training (n).',
+    default: 30,
+  }),
+}
+
 export const oneRankerModel = object(
   {
     listLength: integer(1, 50, { description: 'Longest list (K).', default: 10 }),
@@ -38,52 +97,12 @@ export const oneRankerModel = object(
       description: 'Whether task and fake item tokens refine what the backbone generates (step 2).',
       default: true,
     }),
-    refinementLayers: integer(1, 12, { description: 'Decoder layers of step 2 (N).', default: 2 }),
-    valueTokens: integer(1, 8, { description: 'Value tokens, whose scores are averaged.', default: 2 }),
-    fakeItems: integer(0, 512, {
-      description: 'Fake item tokens: centres of the catalogue (k). 0: items are scored by the semantic channel alone.',
-      default: 32,
-    }),
-    centres: enumeration(['Learned', 'Fixed'], {
-      description: 'Learned: centres start as k-means of the item vectors and are trained. Fixed: they stay.',
-      default: 'Learned',
-    }),
-    attentionOrder: enumeration(['CrossFirst', 'SelfFirst'], {
-      description: 'Whether cross-attention comes before self-attention in a layer of step 2.',
-      default: 'CrossFirst',
-    }),
-    selfMask: enumeration(['Heterogeneous', 'Full'], {
-      description:
-        'Heterogeneous: tasks see themselves and earlier ones, tasks and fake items one another, a fake item no other. Full: all see all.',
-      default: 'Heterogeneous',
-    }),
-    fakeItemsSee: enumeration(['Tasks', 'FirstTask'], {
-      description:
-        'Tasks: as in the paper, where a task sees later ones through fake items from the second layer on. FirstTask: they see the first task alone, and nothing leaks.',
-      default: 'Tasks',
-    }),
-    taskDecoupling: boolean({
-      description: 'Whether each task token has a feed-forward layer and an output head of its own.',
-      default: true,
-    }),
-    semanticIdWeight: decimal({
-      description:
-        'Weight of the semantic id of a target beside its item in the loss of step 2; 0: ids are not learned.',
-      default: '1',
-    }),
+    ...refinementFields,
     ranking: boolean({ description: 'Whether a ranking decoder orders the candidates (step 3).', default: true }),
-    rankerLayers: integer(1, 12, { description: 'Layers of the ranking decoder.', default: 1 }),
-    rankerMemory: enumeration(['Both', 'StepOne'], {
-      description: 'What the ranking decoder reads: steps 1 and 2, or step 1 alone.',
-      default: 'Both',
-    }),
-    candidates: integer(2, 1000, {
-      description: 'Candidates that the ranking decoder orders: of a request, and of a sample in training (n).',
-      default: 30,
-    }),
+    ...rankingFields,
     candidateRoute: enumeration(['InnerProduct', 'SemanticIds'], {
       description:
-        'Where candidates of the whole catalogue come from. InnerProduct: the highest scores of each head. SemanticIds: a beam over the codes.',
+        'Where candidates of the whole catalogue come from. InnerProduct: the highest scores of each head. SemanticIds: the highest probabilities of their codes, which is the only way without step 2.',
       default: 'InnerProduct',
     }),
     objective,
@@ -95,6 +114,10 @@ export const oneRankerModel = object(
   {
     description: 'Of OneRanker; only with that architecture.',
     rules: [
+      idleUnless('self.refinement', refinementFields, 'refinement false leaves step 2 out'),
+      idleUnless('self.ranking', rankingFields, 'ranking false leaves step 3 out'),
+      idleUnless('self.fakeItems > 0', { centres, fakeItemsSee }, 'fakeItems 0 leaves no fake items'),
+      idleUnless("self.selfMask == 'Heterogeneous'", { fakeItemsSee }, 'selfMask Full lets all tokens see all'),
       {
         rule: "self.candidateRoute != 'SemanticIds' || !self.refinement || double(self.semanticIdWeight) > 0.0",
         message: 'candidateRoute SemanticIds needs ids that are learned: set semanticIdWeight above 0',

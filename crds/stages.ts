@@ -189,6 +189,10 @@ export const stageRules = [
     message: 'allocation is a stage of architecture EGAV2 only; leave it out',
   },
   {
+    rule: "!has(self.stages) || !has(self.stages.allocation) || !has(self.model.ega) || self.model.ega.allocation != 'Cascade'",
+    message: 'stage allocation tunes the search for lists, and model.ega.allocation Cascade has none; leave it out',
+  },
+  {
     rule: "!has(self.stages) || !has(self.stages.ranking) || self.model.architecture == 'OneRanker'",
     message: 'ranking is a stage of architecture OneRanker only; leave it out',
   },
@@ -214,7 +218,16 @@ export const stageRules = [
       'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false',
   },
   {
+    rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.model.oneRanker.refinement || self.stages.ranking.ownCandidates == 0',
+    message:
+      'stages.ranking.ownCandidates are proposed by the value tokens of step 2; set it to 0 where model.oneRanker.refinement is false',
+  },
+  {
     rule: '!has(self.stages) || !has(self.stages.ranking) || !has(self.model.oneRanker) || self.stages.ranking.ownCandidates < self.model.oneRanker.candidates',
     message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
+  },
+  {
+    rule: '!has(self.model.oneRanker) || double(self.model.oneRanker.semanticIdWeight) > 0.0 || double(self.optimizer.labelSmoothing) == 0.0',
+    message: 'optimizer.labelSmoothing is of semantic ids; leave it out where model.oneRanker.semanticIdWeight is 0',
   },
 ]

@@ -22,6 +22,8 @@ export interface BenchmarkContext {
   data?: string
   /** A size that gives a look in a minute; its numbers are no results. */
   quick: boolean
+  /** Of the sources that decide the results. */
+  version: string
   /** One line on standard error. */
   progress(line: string): void
   /**
@@ -35,6 +37,8 @@ export interface BenchmarkContext {
 export interface Benchmark {
   /** One line for the list of benchmarks. */
   description: string
+  /** Paths of the tree that decide the results; absent: all of it. What was measured stays while they stay. */
+  sources?: readonly string[]
   run(context: BenchmarkContext): Promise<Row[]>
   /** What is printed of the rows; absent: one table with a line each. */
   format?(rows: readonly Row[]): string

@@ -135,6 +135,11 @@ export const trainingRun = defineKind({
       rules: [
         ...stageRules,
         {
+          rule: "self.model.architecture == 'DecoderOnly' || self.earlyStopping.validationUsers == 2000",
+          message:
+            'a run of architecture EGAV2 or OneRanker validates on all samples of the validation part; leave out earlyStopping.validationUsers',
+        },
+        {
           rule: "self.model.architecture == 'DecoderOnly' || !has(self.warmStart)",
           message: 'a run of architecture EGAV2 or OneRanker starts from its own stages; leave out warmStart',
         },

@@ -29,6 +29,8 @@ function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages):
 }
 
 function faultOfOneRanker(model: OneRanker, stages: Stages): string | undefined {
+  if (model.refinement === false && model.sampledItems > 0)
+    return 'model.oneRanker.sampledItems are of the loss of step 2; set it to 0 where refinement is false'
   return faultOfOrder(stages) ?? faultOfRanking(model, stages)
 }
 
@@ -58,5 +60,9 @@ function faultOfRanking(model: OneRanker, { pretrain, reward, ranking }: Stages)
     return 'stages.ranking needs stages.reward before it, or labels Logged'
   if (model.refinement === false && Number(ranking.consistencyWeight) !== 0)
     return 'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false'
+  if (model.refinement === false && ranking.ownCandidates > 0)
+    return 'stages.ranking.ownCandidates are proposed by the value tokens of step 2; set it to 0 where model.oneRanker.refinement is false'
+  if (ranking.ownCandidates >= model.candidates)
+    return 'stages.ranking.ownCandidates must be below model.oneRanker.candidates'
   return undefined
 }

@@ -276,6 +276,11 @@ export const kindExamples: Record<string, KindExample> = {
       { market: { audit: { maxRequests: 0 }, bids: 'BestResponse' }, offPolicy: { clip: '10' } },
       marketGate('HeldOut/Psi', { market: { evaluator: { digest } } }, { max: '0.027' }),
       marketGate('OffPolicy/DR', { market: {}, offPolicy: {} }),
+      marketGate(
+        'Truth/SearchPsi',
+        { market: { reserves: { reservePrice: '0.2', slotReserves: ['1', '0.5'] } } },
+        { max: '1' },
+      ),
       { ranking: 'None', sampledLists: { targets: 'Click', negatives: 'Request', listSize: 15, lists: 1000 } },
       marketGate('Sampled/NDCG@15', { sampledLists: {} }, atLeastBaseline),
       marketGate('Sampled/ECPM-RankNormalised-NDCG@1', { sampledLists: { graded: { evaluator: { digest } } } }),

@@ -12,6 +12,8 @@ export const oneRanker = (stages: object, parts: object = {}) => ({
 const phases = { pretrain: {}, reward: {}, ranking: {} }
 const onGenerator = { pretrain: {}, reward: {}, ranking: { consistencyWeight: '0.0' } }
 
+const cascade = { allocation: 'Cascade', bidding: { weights: 'None' } }
+
 /** What a run of OneRanker is refused for. */
 const refusedOneRankers: KindExample['refused'] = [
   {
@@ -67,8 +69,45 @@ const refusedOneRankers: KindExample['refused'] = [
       'stages.ranking.consistencyWeight draws the value tokens of step 2 to the ranker; set it to "0" where model.oneRanker.refinement is false',
   },
   {
+    change: oneRanker({ ...onGenerator, ranking: { consistencyWeight: '0', ownCandidates: 1 } }, { refinement: false }),
+    message:
+      'stages.ranking.ownCandidates are proposed by the value tokens of step 2; set it to 0 where model.oneRanker.refinement is false',
+  },
+  {
     change: oneRanker({ ...phases, ranking: { ownCandidates: 30 } }),
     message: 'stages.ranking.ownCandidates must be below model.oneRanker.candidates',
+  },
+  {
+    change: { ...oneRanker(phases, { semanticIdWeight: '0.0' }), optimizer: { labelSmoothing: '0.1' } },
+    message: 'optimizer.labelSmoothing is of semantic ids; leave it out where model.oneRanker.semanticIdWeight is 0',
+  },
+  ...[
+    { refinementLayers: 1 },
+    { valueTokens: 1 },
+    { fakeItems: 0 },
+    { centres: 'Fixed' },
+    { attentionOrder: 'SelfFirst' },
+    { selfMask: 'Full' },
+    { fakeItemsSee: 'FirstTask' },
+    { taskDecoupling: false },
+    { semanticIdWeight: '1.1' },
+    { sampledItems: 1 },
+  ].map((idle) => ({
+    change: oneRanker(onGenerator, { refinement: false, ...idle }),
+    message:
+      'refinement false leaves step 2 out: leave out refinementLayers, valueTokens, fakeItems, centres, attentionOrder, selfMask, fakeItemsSee, taskDecoupling, semanticIdWeight and sampledItems',
+  })),
+  ...[{ rankerLayers: 2 }, { rankerMemory: 'StepOne' }, { candidates: 31 }].map((idle) => ({
+    change: oneRanker({ pretrain: {} }, { ranking: false, ...idle }),
+    message: 'ranking false leaves step 3 out: leave out rankerLayers, rankerMemory and candidates',
+  })),
+  ...[{ centres: 'Fixed' }, { fakeItemsSee: 'FirstTask' }].map((idle) => ({
+    change: oneRanker(phases, { fakeItems: 0, ...idle }),
+    message: 'fakeItems 0 leaves no fake items: leave out centres and fakeItemsSee',
+  })),
+  {
+    change: oneRanker(phases, { selfMask: 'Full', fakeItemsSee: 'FirstTask' }),
+    message: 'selfMask Full lets all tokens see all: leave out fakeItemsSee',
   },
   { change: oneRanker({ ...phases, ranking: { temperature: '0.0' } }), message: 'temperature must be above 0' },
   {
@@ -126,6 +165,29 @@ export const trainingRunExample: KindExample = {
       change: ega({ reward: {} }, { reward: { hiddenSize: 30, heads: 4 } }),
       message: 'hiddenSize must be a multiple of heads',
     },
+    ...[{ alpha: '1' }, { beta: '1' }, { aggregate: 'Average' }, { scope: 'Unconditional' }, { bids: 'Request' }].map(
+      (idle) => ({
+        change: ega({ reward: {} }, { bidding: { weights: 'None', ...idle } }),
+        message: 'weights None weighs no codes by bids: leave out alpha, beta, aggregate, bids and scope',
+      }),
+    ),
+    {
+      change: ega({ reward: {} }, { allocation: 'Cascade' }),
+      message: 'allocation Cascade weighs no codes by bids: set bidding.weights to None',
+    },
+    {
+      change: ega({ reward: {} }, { ...cascade, candidateLists: 63 }),
+      message: 'allocation Cascade searches no lists: leave out candidateLists',
+    },
+    {
+      change: ega({ pretrain: {}, reward: {}, allocation: {} }, cascade),
+      message: 'stage allocation tunes the search for lists, and model.ega.allocation Cascade has none; leave it out',
+    },
+    {
+      change: { ...ega({ reward: {} }), earlyStopping: { validationUsers: 1999 } },
+      message:
+        'a run of architecture EGAV2 or OneRanker validates on all samples of the validation part; leave out earlyStopping.validationUsers',
+    },
     ...refusedOneRankers,
     ...refusedModelsIn('warmStart'),
   ],
@@ -142,7 +204,17 @@ export const trainingRunExample: KindExample = {
     oneRanker({ ...phases, reward: undefined, ranking: { labels: 'Logged', ownCandidates: 29 } }),
     oneRanker({ order: 'Joint', reward: {}, ranking: {}, payment: {} }, { fakeItems: 0, selfMask: 'Full' }),
     oneRanker({ pretrain: { targets: ['NextItems'] } }, { refinement: false, ranking: false, interestTokens: 1 }),
-    oneRanker(onGenerator, { refinement: false, objective: { organic: '0.01' } }),
+    oneRanker(onGenerator, {
+      refinement: false,
+      semanticIdWeight: '1.0',
+      rankerMemory: 'StepOne',
+      candidates: 2,
+      objective: { organic: '0.01' },
+    }),
+    oneRanker({ pretrain: {} }, { ranking: false, fakeItems: 1, centres: 'Fixed', fakeItemsSee: 'FirstTask' }),
+    { ...oneRanker(phases, { semanticIdWeight: '0' }), optimizer: { labelSmoothing: '0' } },
+    ega({ pretrain: {}, reward: {}, payment: {} }, { ...cascade, bidding: { weights: 'None', alpha: '1.20' } }),
+    { earlyStopping: { validationUsers: 1999 } },
     oneRanker({ reward: {} }),
   ],
   other: {

@@ -6,8 +6,8 @@ import type { ExecutionProvider } from '../tensor/execution-provider.ts'
 import type { Graph } from '../tensor/graph.ts'
 import { writeModel } from '../tensor/onnx-writer.ts'
 import { constantParameters, parametersOf } from '../tensor/parameters.ts'
-import { bool, float32, int32, Session, type Tensors } from '../tensor/session.ts'
-import { SessionThread } from '../tensor/session-thread.ts'
+import { openRunner, type Runner } from '../tensor/runner.ts'
+import { bool, float32, int32, type Tensors } from '../tensor/session.ts'
 import { beamSearchGraph, possibleScore, type Weights } from './beam-search.ts'
 import { ItemTable } from './item-table.ts'
 
@@ -40,8 +40,6 @@ export interface DecoderOptions {
   /** Where runs happen; CPU where absent. */
   readonly provider?: ExecutionProvider
 }
-
-type Runner = Pick<Session, 'run' | 'release'> | Pick<SessionThread, 'run' | 'release'>
 
 /** The next power of two, so that few widths get a session. */
 const roundUp = (count: number): number => 2 ** Math.ceil(Math.log2(Math.max(1, count)))
@@ -178,7 +176,6 @@ export class BeamDecoder {
   #createSession(beamSize: number): Promise<Runner> {
     const model = writeModel(beamSearchGraph(this.#shape, this.#catalogue, beamSize, this.#weights))
     const { threads, ownThread = false, provider = 'CPU' } = this.#options
-    const options = { threads, provider }
-    return ownThread ? SessionThread.create(model, options) : Session.create(model, options)
+    return openRunner(model, { threads, provider, ownThread })
   }
 }

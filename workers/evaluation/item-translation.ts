@@ -1,4 +1,5 @@
-import type { HistoryTimes, Recommender } from './recommender.ts'
+import type { HistoryTimes } from './history-times.ts'
+import type { Recommender } from './recommender.ts'
 import type { CandidateList, CandidateScorer } from './sampled/candidate-scorer.ts'
 
 /** Item ids by index. */

@@ -1,12 +1,5 @@
+import type { HistoryTimes } from './history-times.ts'
 import type { CandidateScorer } from './sampled/candidate-scorer.ts'
-
-/** When a history happened, in milliseconds since 1970, as far as that is known. */
-export interface HistoryTimes {
-  /** Of each item of the history. */
-  readonly historyTimes?: Float64Array
-  /** Of the request. */
-  readonly time?: number
-}
 
 /** Whatever ranks the catalogue for a history: a model or a baseline. */
 export interface Recommender {

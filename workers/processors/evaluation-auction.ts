@@ -64,14 +64,13 @@ async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSe
     slots: opened.slots,
     paymentRule,
     judgeLists: judge(scorer),
-    searchRegret: async (cases) =>
-      (
-        await audit(
-          mechanism,
-          cases.map(({ request, values, ads }) => ({ request, values, ads })),
-          { ...auditDefaults, starts: search.starts, seed: search.seed, batch: maxBatch },
-        )
-      ).map(({ ad, regret }) => ({ ad, regret })),
+    searchRegret: (searched, clicks) =>
+      audit({ ...mechanism, clicks }, [searched], {
+        ...auditDefaults,
+        starts: search.starts,
+        seed: search.seed,
+        batch: maxBatch,
+      }),
     release: async () => {
       await opened.release()
       await scorer.release()

@@ -18,7 +18,7 @@ import {
   reportOffPolicy,
   summarizeMarket,
 } from '../evaluation/market/report.ts'
-import { type MarketRequest, sampleRequests } from '../evaluation/market/requests.ts'
+import { type MarketRequest, type Reserves, sampleRequests } from '../evaluation/market/requests.ts'
 import type { ProcessorContext } from './context.ts'
 import type { EvaluationPart } from './evaluation-part.ts'
 import { JobError } from './job-error.ts'
@@ -149,6 +149,7 @@ function takeSample({ payload, dataset, market, judges }: Scene, marketplace: Ma
     slots: settings.slots ?? marketplace.slots,
     constraints: constraintsOf(settings),
     bids: settings.bids === 'Logged' ? 'Logged' : 'Truthful',
+    reserves: reservesOf(settings, market),
   })
   if (requests.length === 0) {
     const message = `The ${spec.split.toLowerCase()} part of the log holds no request with candidates; change the split of the Dataset or spec.split.`
@@ -168,6 +169,23 @@ const constraintsOf = ({ constraints }: MarketEvaluation): ListConstraints => ({
   minGap: constraints.minGap,
   maxPerAdvertiser: constraints.maxPerAdvertiser ?? Number.POSITIVE_INFINITY,
 })
+
+/** @throws JobError for an advertiser that the Dataset does not know: its reserve would bind nobody */
+function reservesOf({ reserves }: MarketEvaluation, { advertisers }: Market): Reserves | undefined {
+  if (reserves === undefined) return undefined
+  const { reservePrice = '0', slotReserves = [], advertiserReserves = [] } = reserves
+  const own = new Map(advertiserReserves.map(({ advertiser, price }) => [advertiser, Number(price)]))
+  const known = new Set(advertisers.ids)
+  const unknown = [...own.keys()].find((id) => !known.has(id))
+  if (unknown !== undefined) {
+    const message = `spec.market.reserves names the advertiser "${unknown}", whom the Dataset does not know; correct the id, or leave it out.`
+    throw new JobError('UnknownAdvertiser', message, { retryable: false })
+  }
+  return {
+    bySlot: Float64Array.from(slotReserves, Number),
+    byAdvertiser: Float64Array.from(advertisers.ids, (id) => Math.max(Number(reservePrice), own.get(id) ?? 0)),
+  }
+}
 
 function measureOptions(
   { audit, bids, bestResponse, utilityFloor }: MarketEvaluation,

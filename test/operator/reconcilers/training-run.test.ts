@@ -161,6 +161,13 @@ describe('a TrainingRun of OneRanker', () => {
     ['a ranker that is not there', run(all, { ranking: false }), /set model\.oneRanker\.ranking to true/],
     ['a ranker that is not trained', run({ pretrain: {} }), /set model\.oneRanker\.ranking to false/],
     ['no labels', run({ pretrain: {}, ranking: {} }), /needs stages\.reward before it, or labels Logged/],
+    ['samples of no loss', run(all, { refinement: false, sampledItems: 9 }), /sampledItems.*set it to 0/],
+    [
+      'nobody to propose candidates',
+      run({ ...all, ranking: { consistencyWeight: '0', ownCandidates: 1 } }, { refinement: false }),
+      /ownCandidates.*set it to 0/,
+    ],
+    ['more own candidates than all', run({ ...all, ranking: { ownCandidates: 6 } }, { candidates: 6 }), /below/],
     ['nothing to draw to the ranker', run(all, { refinement: false }), /consistencyWeight.*set it to "0"/],
   ])('is refused by the operator too with %s', (_, spec, message) => {
     expect(resolve(spec, [])).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })

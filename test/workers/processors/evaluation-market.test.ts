@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Evaluation } from '../../../crds/kinds/evaluation.ts'
 import type { MarketEvaluation } from '../../../crds/market-evaluation.ts'
+import type { AuctionRequest } from '../../../workers/auction/auction.ts'
 import { readMarkets } from '../../../workers/evaluation/market/market-files.ts'
 import { processEvaluation } from '../../../workers/processors/evaluation.ts'
 import type { MarketPorts, Marketplace } from '../../../workers/processors/market-ports.ts'
@@ -174,6 +175,30 @@ describe('an Evaluation of a marketplace', () => {
     expect(rpm?.high).toBeLessThan(0)
   })
 
+  test('holds auctions with the reserves that it is given', async () => {
+    const seen: AuctionRequest[] = []
+    const ports = portsOf({ released: [], asked: 0 })
+    const openMarketplace: MarketPorts['openMarketplace'] = async (digest, settings) => {
+      const opened = await ports.openMarketplace(digest, settings)
+      const allocate = (requests: readonly AuctionRequest[]) => {
+        seen.push(...requests)
+        return opened.allocator.allocate(requests)
+      }
+      return { ...opened, allocator: { ...opened.allocator, allocate } }
+    }
+    const reserves = {
+      reservePrice: '0.5',
+      slotReserves: ['2', '1'],
+      advertiserReserves: [{ advertiser: 'b', price: '3' }],
+    }
+    await evaluate(await contextOf(), { market: { reserves }, ports: { openMarketplace } })
+    for (const { slotReserves = [], adReserves = [] } of seen) {
+      expect([...slotReserves]).toEqual([2, 1, 0])
+      expect([...adReserves]).toEqual([0.5, 3, 0.5, 0.5, 3, 0.5])
+    }
+    expect(seen.length).toBeGreaterThanOrEqual(40)
+  })
+
   test('publishes every row, from which bench compares evaluations in pairs', async () => {
     const context = await contextOf()
     const { outcome } = await evaluate(context)
@@ -222,6 +247,11 @@ describe('an Evaluation of a marketplace', () => {
     ['a model without an auction', 'NoAuction', { ports: { openMarketplace: undefined as never } }],
     ['a Dataset without requests', 'NoMarket', { ports: { openMarket: async () => undefined } }],
     ['a truth that nobody knows', 'NoTruth', { market: { truth: true }, ports: { openTruth: async () => undefined } }],
+    [
+      'a reserve of an advertiser that nobody knows',
+      'UnknownAdvertiser',
+      { market: { reserves: { advertiserReserves: [{ advertiser: 'z', price: '1' }] } } },
+    ],
     ['a part without requests', 'NoRequests', { ports: { openMarket: async () => smallMarket(1) } }],
   ])('refuses %s for good', async (_, reason, changed) => {
     const { noAuction } = await import('../../../workers/processors/market-ports.ts')

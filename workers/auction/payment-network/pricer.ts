@@ -3,7 +3,8 @@
 import { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import { constantParameters } from '../../tensor/parameters.ts'
-import { float32, Session } from '../../tensor/session.ts'
+import { openRunner, type Runner } from '../../tensor/runner.ts'
+import { float32 } from '../../tensor/session.ts'
 import type { Allocation, AuctionRequest } from '../auction.ts'
 import { itemOfCandidate } from '../chosen-list.ts'
 import { pivotPrice } from './pivot-price.ts'
@@ -19,6 +20,7 @@ export interface PricerOptions {
   /** Money that counts as a bid of 1. */
   readonly bidUnit: number
   readonly threads: number
+  readonly ownThread?: boolean
 }
 
 export interface AllocatedRequest {
@@ -44,16 +46,16 @@ const ratesGraph = (shape: PaymentShape, weights: Float32Array): Graph => {
 
 export class PaymentPricer {
   readonly #options: PricerOptions
-  readonly #session: Session
+  readonly #session: Runner
 
-  private constructor(options: PricerOptions, session: Session) {
+  private constructor(options: PricerOptions, session: Runner) {
     this.#options = options
     this.#session = session
   }
 
   static async create(options: PricerOptions): Promise<PaymentPricer> {
-    const { shape, weights, threads } = options
-    return new PaymentPricer(options, await Session.create(writeModel(ratesGraph(shape, weights)), { threads }))
+    const { shape, weights, threads, ownThread = false } = options
+    return new PaymentPricer(options, await openRunner(writeModel(ratesGraph(shape, weights)), { threads, ownThread }))
   }
 
   /** Rate p/b by slot of each chosen list (Eq. 25), 0 for organic items. */

@@ -4,6 +4,7 @@ import { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import * as op from '../../tensor/operators.ts'
 import { parametersOf } from '../../tensor/parameters.ts'
+import { openRunner, type Runner, sharedFloats } from '../../tensor/runner.ts'
 import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
 import { sigmoid } from './calibration.ts'
 import type { CodedTable } from './data.ts'
@@ -40,6 +41,8 @@ export interface RewardScorerOptions {
   readonly threads: number
   /** Slots of the longest list that is asked for, where it is shorter than the model's: work goes by it. */
   readonly slots?: number
+  /** Whether lists are scored in a thread of its own. */
+  readonly ownThread?: boolean
 }
 
 /** Lists of one run; bounds the memory of keys and values. */
@@ -98,7 +101,7 @@ const listTensors = (shape: RewardShape, lists: readonly RewardList[], slots: nu
   const isAd = new Float32Array(lists.length * slots)
   for (const [row, list] of lists.entries()) {
     if (list.items.length > slots)
-      throw new Error(`A list of ${list.items.length} items, where the model has ${slots} slots`)
+      throw new Error(`A list of ${list.items.length} items, where there are ${slots} slots`)
     items.set(list.items, row * slots)
     if (list.creatives !== undefined) creatives.set(list.creatives, row * slots)
     isAd.set(list.isAd, row * slots)
@@ -117,6 +120,15 @@ const listTensors = (shape: RewardShape, lists: readonly RewardList[], slots: nu
   }
 }
 
+/** Weights go along with every run. */
+const shared = (weights: Tensors): Tensors =>
+  Object.fromEntries(
+    Object.entries(weights).map(([name, tensor]) => [
+      name,
+      { ...tensor, data: sharedFloats(tensor.data as Float32Array) },
+    ]),
+  )
+
 const probabilities = (logits: Float32Array): Float32Array => logits.map(sigmoid)
 
 export class RewardScorer {
@@ -124,10 +136,10 @@ export class RewardScorer {
   readonly #slots: number
   readonly #tables: Tensors
   readonly #vectors: Session
-  readonly #scores: Session
+  readonly #scores: Runner
   #weights: Tensors | undefined
 
-  private constructor(shape: RewardShape, slots: number, tables: Tensors, vectors: Session, scores: Session) {
+  private constructor(shape: RewardShape, slots: number, tables: Tensors, vectors: Session, scores: Runner) {
     this.#shape = shape
     this.#slots = slots
     this.#tables = tables
@@ -135,7 +147,8 @@ export class RewardScorer {
     this.#scores = scores
   }
 
-  static async create({ shape, items, creatives, threads, slots }: RewardScorerOptions): Promise<RewardScorer> {
+  static async create(options: RewardScorerOptions): Promise<RewardScorer> {
+    const { shape, items, creatives, threads, slots, ownThread = false } = options
     const most = slots ?? shape.listLength
     const tables = {
       ...tableTensors('item', items),
@@ -144,7 +157,7 @@ export class RewardScorer {
     const vectors = await Session.create(writeModel(vectorsGraph(shape, tables)), { threads })
     try {
       const graph = scoresGraph(shape, items.count, creatives?.count ?? 0, most)
-      const scores = await Session.create(writeModel(graph), { threads })
+      const scores = await openRunner(writeModel(graph), { threads, ownThread })
       return new RewardScorer(shape, most, tables, vectors, scores)
     } catch (error) {
       await vectors.release()
@@ -152,10 +165,11 @@ export class RewardScorer {
     }
   }
 
-  /** Before the first list; again whenever the parameters change. They are not copied. */
+  /** Before the first list; again whenever the parameters change. They are copied only for a thread of its own. */
   async setParameters(flat: Float32Array): Promise<void> {
     const parameters = { parameters: float32([flat.length], flat) }
-    this.#weights = { ...parameters, ...(await this.#vectors.run({ ...parameters, ...this.#tables })) }
+    const weights = { ...parameters, ...(await this.#vectors.run({ ...parameters, ...this.#tables })) }
+    this.#weights = this.#scores instanceof Session ? weights : shared(weights)
   }
 
   /** Calibrated logits by list and reward, as long as the list. */

@@ -7,8 +7,8 @@ import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import type { Parameters } from '../../tensor/parameters.ts'
-import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
-import { SessionThread } from '../../tensor/session-thread.ts'
+import { openRunner, type Runner } from '../../tensor/runner.ts'
+import { float32, int32, type Tensors } from '../../tensor/session.ts'
 import { allocationsOf } from './allocations.ts'
 import { type AuctionModelParts, auctionGraph, judgeHistory, type ListJudge } from './auction-graph.ts'
 import { type BidRow, rowTensors, searchesOf, searchTensors } from './bid-tensors.ts'
@@ -20,7 +20,7 @@ import {
   prepareRequest,
 } from './request-tensors.ts'
 import { type ListObjective, objectiveInputs } from './reward-judge.ts'
-import { type Runner, SessionCache, type SessionCacheOptions } from './session-cache.ts'
+import { SessionCache, type SessionCacheOptions } from './session-cache.ts'
 
 export interface AuctionDecoderOptions {
   readonly threads: number
@@ -197,8 +197,7 @@ export class AuctionDecoder implements Allocator {
     const { candidateLists, threads, ownThread = false, provider = 'CPU' } = this.#options
     const graph = auctionGraph(this.#parts, { ...this.#weights, capacity, beams: candidateLists })
     const model = writeModel(graph)
-    const options = { threads, provider }
-    return ownThread ? SessionThread.create(model, options) : Session.create(model, options)
+    return openRunner(model, { threads, provider, ownThread })
   }
 }
 

@@ -59,7 +59,7 @@ async function openCascade(
   sizes: Omit<ConstructorParameters<typeof AuctionDecoder>[3], 'candidateLists'>,
 ): Promise<OpenedEga> {
   const decoder = egaDecoder(model, { ...auction, bidding: 'None' }, { ...sizes, candidateLists: recallBeams })
-  const scorer = await openScorer(model, sizes.threads)
+  const scorer = await openScorer(model, sizes.threads, sizes.ownThread)
   const allocatorFor = ({ objective }: Pick<AllocationSettings, 'objective'>, times?: StepTimes) =>
     new CascadeAllocator({
       recaller: { allocate: (requests) => decoder.allocate(requests, undefined, times) },
@@ -96,7 +96,7 @@ export interface JudgeParts extends Pick<EgaModel, 'digest' | 'catalogue'> {
 }
 
 /** The reward model alone, as a judge of lists. @throws IncompleteModelError */
-export async function openScorer(model: JudgeParts, threads: number): Promise<RewardScorer> {
+export async function openScorer(model: JudgeParts, threads: number, ownThread = false): Promise<RewardScorer> {
   const { shapes, weights, catalogue, digest } = model
   if (shapes.reward === null || weights.reward === undefined) throw new IncompleteModelError(digest, 'reward model')
   const { items, creatives } = catalogue
@@ -105,6 +105,7 @@ export async function openScorer(model: JudgeParts, threads: number): Promise<Re
     items: { ...items, count: items.itemCount },
     ...(creatives === undefined ? {} : { creatives: { ...creatives, levels: creatives.codebookSizes.length } }),
     threads,
+    ownThread,
   })
   await scorer.setParameters(weights.reward)
   return scorer

@@ -1,10 +1,9 @@
 // Sessions of the decoding graph by the size of requests that they take. To load one takes seconds, so few are kept, and
 // where it is allowed a larger one stands in for one that is still to come.
 
+import type { Runner } from '../../tensor/runner.ts'
 import type { Session, Tensors } from '../../tensor/session.ts'
 import type { Capacity } from './request-tensors.ts'
-
-export type Runner = Pick<Session, 'release'> & { run(inputs: Tensors): ReturnType<Session['run']> }
 
 export interface SessionCacheOptions {
   /** Kept at most, the least recently used go first; each has the weights for itself. Absent: all. */

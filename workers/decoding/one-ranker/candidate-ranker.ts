@@ -5,9 +5,9 @@ import { type StreamHistory, streamTensors } from '../../ranker/one-ranker/strea
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
-import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
-import { SessionThread } from '../../tensor/session-thread.ts'
-import { type Runner, SessionCache, type SessionCacheOptions } from '../auction/session-cache.ts'
+import { openRunner, type Runner } from '../../tensor/runner.ts'
+import { float32, int32, type Session, type Tensors } from '../../tensor/session.ts'
+import { SessionCache, type SessionCacheOptions } from '../auction/session-cache.ts'
 import {
   candidateInputs,
   encodingGraph,
@@ -207,9 +207,7 @@ export class CandidateRanker {
 
   #open(graph: Graph): Promise<Runner> {
     const { threads, ownThread = false, provider = 'CPU' } = this.#options
-    const options = { threads, provider }
-    const model = writeModel(graph)
-    return ownThread ? SessionThread.create(model, options) : Session.create(model, options)
+    return openRunner(writeModel(graph), { threads, provider, ownThread })
   }
 }
 

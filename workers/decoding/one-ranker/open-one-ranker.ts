@@ -20,6 +20,8 @@ export interface OpenOneRankerOptions extends Omit<OpenEgaOptions, 'auction'> {
 export interface OpenedOneRanker extends OpenedAuctionModel {
   readonly model: OneRankerModel
   readonly ranked: RankedModel
+  /** Of the objective alone. */
+  allocatorFor(settings: { readonly objective: ListObjective }, times?: StepTimes): OneRankerAllocator
 }
 
 /** What allocation reads of a model. */
@@ -52,14 +54,14 @@ export async function openedOneRanker(
 
 /** @throws IncompleteModelError */
 export async function openAllocation(model: AllocatingModel, options: Omit<OpenOneRankerOptions, 'store'>) {
-  const { threads, auction } = options
+  const { threads, ownThread = false, auction } = options
   const terms = { ...model.auction, ...auction }
   const ranked = await RankedModel.create(model, options)
-  const scorer = await openScorer(model, threads).catch(async (error) => {
+  const scorer = await openScorer(model, threads, ownThread).catch(async (error) => {
     await ranked.release()
     throw error
   })
-  const pricer = await openPricer(model, ranked, threads)
+  const pricer = await openPricer(model, ranked, { threads, ownThread })
   const views = new PageViews()
   const allocatorFor = ({ objective }: { readonly objective: ListObjective }, times?: StepTimes) =>
     new OneRankerAllocator({
@@ -83,8 +85,8 @@ export async function openAllocation(model: AllocatingModel, options: Omit<OpenO
 function openPricer(
   { shapes, weights, auction: { bidUnit } }: AllocatingModel,
   { side: { vectors } }: RankedModel,
-  threads: number,
+  where: { readonly threads: number; readonly ownThread: boolean },
 ): Promise<PaymentPricer> | undefined {
   if (shapes.payment === null || weights.payment === undefined) return undefined
-  return PaymentPricer.create({ shape: shapes.payment, weights: weights.payment, vectors, bidUnit, threads })
+  return PaymentPricer.create({ shape: shapes.payment, weights: weights.payment, vectors, bidUnit, ...where })
 }

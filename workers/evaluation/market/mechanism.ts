@@ -2,7 +2,7 @@
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { itemOfCandidate } from '../../auction/chosen-list.ts'
-import type { ListChances, ShownList } from './judge.ts'
+import type { Judge, ListChances, ShownList } from './judge.ts'
 
 export interface PricedList {
   /** With the bids under which the list was allocated. */
@@ -41,3 +41,21 @@ export function shownList(
   }
   return { list, slots }
 }
+
+/** Clicks by slot of each list, 0 in empty slots. */
+export type SlotClicks = (lists: readonly PricedList[]) => Promise<readonly Float64Array[]>
+
+/** As a judge expects them of this user. */
+export const slotClicks =
+  ({ chances }: Judge, user: number): SlotClicks =>
+  async (lists) => {
+    const shown = lists.map(({ request, allocation }) => shownList(request, user, allocation))
+    const judged = await chances(shown.map(({ list }) => list))
+    return shown.map(({ slots }, index) => {
+      const clicks = new Float64Array(lists[index].allocation.lists.slots)
+      slots.forEach((slot, place) => {
+        clicks[slot] = judged[index].click[place]
+      })
+      return clicks
+    })
+  }

@@ -49,7 +49,7 @@ const metricsOfJudge: Record<string, (mean: MeanOf) => number> = {
   MonotonicityViolations: (mean) => mean('violations') / mean('ads'),
 }
 
-/** By the search, under the model's own clicks, which is what it searched by. */
+/** By the search, which searches under the clicks of each judge. */
 const searchSums: Sums = {
   searchPsi: ({ counts, searchRegret, utility }) => (counts ? searchRegret / utility : 0),
   searchRegret: ({ weight, searchRegret }) => weight * searchRegret,
@@ -79,15 +79,14 @@ export function regretGroup(
   const requestOf = columnOf(table, 'request')
   for (const judge of judges) {
     const ads = auditedAds(table, judge, utilityFloor)
-    const withSearch = searched && judge === 'Model'
-    for (const [name, of] of Object.entries({ ...sums, ...(withSearch ? searchSums : {}) })) {
+    for (const [name, of] of Object.entries({ ...sums, ...(searched ? searchSums : {}) })) {
       const column = new Float64Array(clusters.length)
       ads.forEach((ad, row) => {
         column[requestOf[row]] += of(ad)
       })
       columns.set(judgedColumn(judge, name), column)
     }
-    for (const [name, value] of Object.entries({ ...metricsOfJudge, ...(withSearch ? searchMetrics : {}) })) {
+    for (const [name, value] of Object.entries({ ...metricsOfJudge, ...(searched ? searchMetrics : {}) })) {
       const read =
         (mean: MeanOf): MeanOf =>
         (column) =>
@@ -133,9 +132,14 @@ const countsInPsi = (listed: boolean, utility: number, valueClicks: number, floo
 function auditedAds(table: Table, judge: JudgeName, floor: number): AuditedAd[] {
   const fact = (name: string) => columnOf(table, name)
   const judged = (name: string) => columnOf(table, judgedColumn(judge, name))
-  const [listed, weight, searchRegret] = ['listed', 'weight', 'searchRegret'].map(fact)
+  const [listed, weight] = ['listed', 'weight'].map(fact)
   const [utility, valueClicks] = ['utility', 'valueClicks'].map(judged)
-  const [regret, bestValueClicks, violation] = ['regret', 'bestValueClicks', 'violation'].map(judged)
+  const [regret, bestValueClicks, violation, searchRegret] = [
+    'regret',
+    'bestValueClicks',
+    'violation',
+    'searchRegret',
+  ].map(judged)
   return Array.from({ length: rowCount(table) }, (_, row) => ({
     listed: listed[row] === 1,
     counts: countsInPsi(listed[row] === 1, utility[row], valueClicks[row], floor),

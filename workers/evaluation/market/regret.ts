@@ -5,7 +5,7 @@
 import { Random } from '../../tensor/random.ts'
 import { type BidOutcome, outcomesUnder } from './bid-outcomes.ts'
 import type { Judge, JudgeName } from './judge.ts'
-import type { Mechanism } from './mechanism.ts'
+import { type Mechanism, type SlotClicks, slotClicks } from './mechanism.ts'
 import { judgedColumn } from './outcomes.ts'
 import type { MarketRequest } from './requests.ts'
 import { appendRow, emptyTable, type Table } from './table.ts'
@@ -17,12 +17,13 @@ export const misreportMultipliers: readonly number[] = Array.from({ length: 10 }
 const clickTolerance = 1e-5
 
 /** Columns of a row whoever judges it. `weight`: how many ads of the request it stands for. */
-const regretColumns = ['request', 'ad', 'listed', 'weight', 'bid', 'value', 'searchRegret'] as const
+const regretColumns = ['request', 'ad', 'listed', 'weight', 'bid', 'value'] as const
 
 /**
  * What a judge says of a row, in money per page view. `utility`: (value - price) clicks under the own bid; `valueClicks`:
  * value times clicks there; `regret`: the most that a multiple gains over the utility; `bestValueClicks`: value times
  * clicks under the best multiple; `violation`: 1 where a larger multiple gets fewer clicks than a smaller one.
+ * `searchRegret`, by the search, stands beside them; NaN where there was none.
  */
 const judgedRegretColumns = ['utility', 'valueClicks', 'regret', 'bestValueClicks', 'violation'] as const
 type JudgedRegretColumn = (typeof judgedRegretColumns)[number]
@@ -30,16 +31,22 @@ type JudgedRegretColumn = (typeof judgedRegretColumns)[number]
 export const regretTable = (judges: readonly JudgeName[]): Table =>
   emptyTable([
     ...regretColumns,
-    ...judges.flatMap((judge) => judgedRegretColumns.map((column) => judgedColumn(judge, column))),
+    ...judges.flatMap((judge) =>
+      [...judgedRegretColumns, 'searchRegret' as const].map((column) => judgedColumn(judge, column)),
+    ),
   ])
 
-/** An independent search for better bids, as `workers/auction/regret` makes one; its rows fit. */
+/**
+ * An independent search for the bids that gain most under these clicks, as `workers/auction/regret` makes one; its rows
+ * fit.
+ */
 export type RegretSearch = (
-  cases: readonly {
+  searched: {
     readonly request: MarketRequest['auction']
     readonly values: Float64Array
     readonly ads: readonly number[]
-  }[],
+  },
+  clicks: SlotClicks,
 ) => Promise<readonly { readonly ad: number; readonly regret: number }[]>
 
 export interface RegretOptions {
@@ -71,20 +78,17 @@ export async function appendRegrets(
     misreports.map(({ bids }) => bids),
     misreports.map(({ ad }) => ad),
   )
-  const found = await searchRegrets(
-    request,
-    probed.map(({ ad }) => ad),
-    options.search,
-  )
+  const ads = probed.map(({ ad }) => ad)
+  const found: ReadonlyMap<number, number>[] = []
+  for (const judge of judges) found.push(await searchRegrets(request, ads, judge, options.search))
   probed.forEach(({ ad, weight, listed }, index) => {
     const steps = misreportMultipliers.length
     const under = outcomes.slice(index * steps, (index + 1) * steps)
     const judged = judges.flatMap(({ name }, judge) => {
       const seen = (outcome: BidOutcome) => outcomeFor(outcome, judge, ad)
-      return Object.entries(regretOf(values[ad], seen(own), under.map(seen))).map(([column, value]) => [
-        judgedColumn(name, column),
-        value,
-      ])
+      const searchRegret = found[judge].get(ad) ?? Number.NaN
+      const said = { ...regretOf(values[ad], seen(own), under.map(seen)), searchRegret }
+      return Object.entries(said).map(([column, value]) => [judgedColumn(name, column), value])
     })
     appendRow(table, {
       request: place,
@@ -93,7 +97,6 @@ export async function appendRegrets(
       weight,
       bid: auction.bids[ad],
       value: values[ad],
-      searchRegret: found.get(ad) ?? Number.NaN,
       ...Object.fromEntries(judged),
     })
   })
@@ -155,10 +158,11 @@ export function regretOf(
 }
 
 async function searchRegrets(
-  { auction, values }: MarketRequest,
+  { auction, values, user }: MarketRequest,
   ads: readonly number[],
+  judge: Judge,
   search: RegretSearch | undefined,
 ): Promise<ReadonlyMap<number, number>> {
-  const rows = search === undefined ? [] : await search([{ request: auction, values, ads }])
+  const rows = (await search?.({ request: auction, values, ads }, slotClicks(judge, user))) ?? []
   return new Map(rows.map(({ ad, regret }) => [ad, regret]))
 }

@@ -22,6 +22,14 @@ export interface MarketRequest {
 /** `Logged`: the bids of the log. `Truthful`: the private values. */
 export type BidSource = 'Logged' | 'Truthful'
 
+/** Least bids per click, in the unit of money. */
+export interface Reserves {
+  /** From the first slot on; slots beyond have none. */
+  readonly bySlot: Float64Array
+  /** By advertiser of the market. */
+  readonly byAdvertiser: Float64Array
+}
+
 export interface RequestOptions {
   readonly part: keyof typeof requestParts
   /** At most so many, drawn by seed. */
@@ -30,6 +38,8 @@ export interface RequestOptions {
   readonly slots: number
   readonly constraints: ListConstraints
   readonly bids: BidSource
+  /** Absent: any bid takes part. */
+  readonly reserves?: Reserves | undefined
 }
 
 export interface SampledRequests {
@@ -60,7 +70,7 @@ function marketRequest(
   dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
   market: Market,
   index: number,
-  { slots, constraints, bids: source }: RequestOptions,
+  { slots, constraints, bids: source, reserves }: RequestOptions,
 ): MarketRequest {
   const { ads } = market
   const { ad: marketAds, bid: loggedBids } = eligibleAds(market, index)
@@ -72,18 +82,26 @@ function marketRequest(
   )
   const items = Uint32Array.from(marketAds, (ad) => ads.item[ad])
   const sponsored = new Set(items)
+  const advertisers = Uint32Array.from(marketAds, (ad) => ads.advertiser[ad])
   const auction: AuctionRequest = {
     ...timedHistory(dataset, user, end),
     ...timeOf(market.requests?.time?.[index]),
     ads: items,
     bids: source === 'Truthful' ? values : Float64Array.from(loggedBids),
-    advertisers: Uint32Array.from(marketAds, (ad) => ads.advertiser[ad]),
+    advertisers,
     organic: organicItems(market, index).filter((item) => !sponsored.has(item)),
     slots,
     constraints,
+    ...(reserves && reservesOf(reserves, slots, advertisers)),
   }
   return { index, user, auction, marketAds, values }
 }
+
+/** An ad whose bid is below them stays in the request: it takes part where it bids more. */
+const reservesOf = ({ bySlot, byAdvertiser }: Reserves, slots: number, advertisers: Uint32Array) => ({
+  slotReserves: Float64Array.from({ length: slots }, (_, slot) => bySlot[slot] ?? 0),
+  adReserves: Float64Array.from(advertisers, (advertiser) => byAdvertiser[advertiser]),
+})
 
 /** Ads of the request with their bids; where the log names none, all that have a bid of their own. */
 export function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Array; bid: Float32Array } {

@@ -1,12 +1,10 @@
 // What a model has to do to be judged on sampled lists: order given candidates, however it finds its own.
 
-export interface CandidateList {
+import type { HistoryTimes } from '../history-times.ts'
+
+export interface CandidateList extends HistoryTimes {
   /** Item indices, oldest first. */
   readonly history: Uint32Array
-  /** Milliseconds since 1970 of each item of the history; absent where the Dataset has no times. */
-  readonly historyTimes?: Float64Array
-  /** Milliseconds since 1970 of the request; absent where it is not known. */
-  readonly time?: number
   /** Item indices in any order, no item twice; some may be in the history. */
   readonly candidates: Uint32Array
   /**

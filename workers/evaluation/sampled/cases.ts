@@ -3,15 +3,14 @@
 import type { Dataset } from '../../data/dataset-reader.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
 import { evaluationCases, timedHistory, timeOf } from '../../data/sequences.ts'
+import type { HistoryTimes } from '../history-times.ts'
 
-export interface SampledCase {
+export interface SampledCase extends HistoryTimes {
   /** Index in the Dataset, or `noUser`. */
   readonly user: number
   /** What is drawn together by the bootstrap: the user, or the request of one that is not known. */
   readonly cluster: number
   readonly history: Uint32Array
-  readonly historyTimes?: Float64Array
-  readonly time?: number
   readonly target: number
   /** Everything that was taken at once: no other of these stands against the target. */
   readonly taken: Uint32Array

@@ -38,6 +38,7 @@ function learningOptions(
   return {
     regularization: { dropout: Number(model.dropout), labelSmoothing: Number(optimizer.labelSmoothing) },
     semanticIdWeight: Number(oneRanker.semanticIdWeight),
+    sampledItems: oneRanker.sampledItems,
     schedule: scheduleOf(spec),
     weightDecay: Number(optimizer.weightDecay),
     clipNorm: Number(optimizer.clipNorm),

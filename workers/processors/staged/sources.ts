@@ -35,7 +35,7 @@ export interface Sources {
 
 /** @throws JobError when the data lack what a stage needs */
 export async function openSources(
-  { inputs }: Pick<JobPayload<Spec>, 'inputs'>,
+  { inputs, spec }: Pick<JobPayload<Spec>, 'inputs' | 'spec'>,
   stages: Stages,
   context: Pick<ProcessorContext, 'store'>,
 ): Promise<Sources> {
@@ -46,6 +46,7 @@ export async function openSources(
   checkTokenizer(dataset, tokenizer)
   if (market === undefined) throw lacks('advertising tables', 'spec.advertising')
   checkTables(market, stages)
+  checkConversions(market, stages, spec)
   const pinned = { dataset: inputs.dataset, tokenizer: inputs.tokenizer }
   return { dataset, market, tokenizer, bidUnit: bidUnitOf(market), pinned }
 }
@@ -65,6 +66,17 @@ function checkTables({ requests }: Market, { pretrain, reward, allocation, ranki
       'eligible ads and bids of requests, which the stages allocation, ranking and payment hold auctions over',
       'spec.advertising.requests with the columns ads and bids',
     )
+}
+
+/** What counts conversions has to learn from some. */
+function checkConversions({ requests }: Market, { reward, ranking }: Stages, { model }: Spec): void {
+  const { conversion = '0' } = (model.ega ?? model.oneRanker)?.objective ?? {}
+  if (Number(conversion) === 0 || (reward ?? ranking) === undefined || requests?.exposed?.conversion !== undefined)
+    return
+  throw lacks(
+    'conversions of what was shown, which the objective of the model counts',
+    'spec.advertising.exposures with the column conversion',
+  )
 }
 
 /** @param dimensions of the content that codes are scored by */

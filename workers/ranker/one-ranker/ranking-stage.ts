@@ -37,7 +37,7 @@ export interface RankingData extends TargetData {
   readonly labels: CandidateLabels
 }
 
-/** Trains all steps. The epoch with the least loss on the validation requests is kept. */
+/** Trains all steps. The epoch with the least L_rank on the validation requests is kept. */
 export async function trainRanking(
   options: RankingOptions,
   data: RankingData,
@@ -78,6 +78,8 @@ export async function trainRanking(
       data,
       {
         losses,
+        // The generator's loss over the catalogue is some hundred times that of the ranker, which is learned here.
+        keptBy: options.rankWeight > 0 ? 'rankLoss' : 'loss',
         step: async (context, batch) => {
           const pools = poolsOf(batch)
           const places = drawn(batch, pools, context.epoch, await proposed(context, batch, pools))

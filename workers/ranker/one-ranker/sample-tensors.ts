@@ -32,6 +32,11 @@ export function streamHistory(
 
 const nobody: StreamHistory = { items: new Uint32Array(0) }
 
+/** One row of so many is read without times, as a history is that a request tells: a model has to know both. */
+const timelessEvery = 10
+
+const withoutTimes = ({ items, isAd }: StreamHistory): StreamHistory => ({ items, isAd })
+
 /** Histories and targets of some rows of the samples. */
 export function sampleTensors(
   shape: OneRankerShape,
@@ -44,11 +49,9 @@ export function sampleTensors(
   const histories = Array.from({ length: batch }, (_, place) => {
     const row = rows[place]
     if (row === undefined) return nobody
-    return streamHistory(
-      behaviours,
-      { user: user[row], historyEnd: historyEnd[row], time: time[row] },
-      shape.historyLength,
-    )
+    const moment = { user: user[row], historyEnd: historyEnd[row], time: time[row] }
+    const history = streamHistory(behaviours, moment, shape.historyLength)
+    return place % timelessEvery === timelessEvery - 1 ? withoutTimes(history) : history
   })
   const heads = headCount(shape)
   const items = new Int32Array(batch * heads)

@@ -18,6 +18,7 @@ import { catalogueLosses, consistencyLoss, multiTokenLoss, pairwiseLoss } from '
 import { oneRankerPlaces } from './places.ts'
 import { rankCandidates, rankingMemory } from './ranking-decoder.ts'
 import { type Refined, refine } from './refinement.ts'
+import { sampledInputs, sampleSize } from './sampled-items.ts'
 import { type OneRankerShape, oneRankerLayout, taskCount } from './shape.ts'
 import { embedStream, streamSpecs } from './stream.ts'
 
@@ -63,12 +64,26 @@ export interface TrainingModelOptions {
   readonly regularization: Regularization
   /** Weight of the codes of a target beside the item, where there is step 2. */
   readonly semanticIdWeight: number
+  /** Items that are drawn in place of the whole catalogue, where there is step 2; 0: the whole of it. */
+  readonly sampledItems: number
   /** Absent: L_MTP alone. */
   readonly ranking?: RankingLosses
 }
 
 /** Heads of multi-token prediction: those of step 2, which has value tokens, or those of step 1 alone. */
 export const headCount = (shape: OneRankerShape): number => (shape.refinement ? taskCount(shape) : shape.interestTokens)
+
+const samples = (shape: OneRankerShape, { sampledItems }: TrainingModelOptions): boolean =>
+  shape.refinement && sampledItems > 0
+
+const sampledSpecs = (heads: number, itemCount: number, { batch, sampledItems }: TrainingModelOptions) => {
+  const size = sampleSize(sampledItems, batch * heads, itemCount)
+  return {
+    [sampledInputs.items]: { type: 'int32', shape: [size] },
+    [sampledInputs.logWeight]: { type: 'float32', shape: [size] },
+    [sampledInputs.place]: { type: 'int32', shape: [batch, heads] },
+  } as const satisfies Record<string, InputSpec>
+}
 
 const candidateSpecs = (batch: number, { candidates, consistency }: RankingLosses): Record<string, InputSpec> => {
   const floats: InputSpec = { type: 'float32', shape: [batch, candidates] }
@@ -131,12 +146,30 @@ const codeLosses = (pass: Pass, states: Value, catalogue: Pick<Catalogue, 'trie'
   return op.reshape(losses, targets.shape)
 }
 
+/** What targets are told from: items int32 [M], the logarithm of their weights, and where the targets lie among them. */
+const itemsToTellFrom = (
+  { shape, inputs }: Pass,
+  { itemCount }: Pick<Catalogue, 'itemCount'>,
+  options: TrainingModelOptions,
+) => {
+  if (samples(shape, options))
+    return {
+      index: inputs[sampledInputs.items],
+      logWeight: inputs[sampledInputs.logWeight],
+      place: inputs[sampledInputs.place],
+    }
+  const place = inputs[targetInputs.items]
+  const all = Int32Array.from({ length: itemCount }, (_, item) => item)
+  return { index: place.graph.constant('int32', [itemCount], all), logWeight: undefined, place }
+}
+
 /** L_MTP: with step 2 of items by their score among all, and of their codes; without it of their codes. */
 const multiToken = (
   pass: Pass,
   catalogue: Pick<Catalogue, 'itemCount' | 'trie'>,
-  { regularization, semanticIdWeight }: TrainingModelOptions,
+  options: TrainingModelOptions,
 ): Losses => {
+  const { regularization, semanticIdWeight } = options
   const { parameters, shape, inputs, table, generated, refined, users } = pass
   const weights = inputs[targetInputs.weights]
   const codes = (states: Value) =>
@@ -145,14 +178,11 @@ const multiToken = (
     const codeLoss = codes(interestStates(parameters, shape, generated.last))
     return { loss: codeLoss, metrics: { codeLoss } }
   }
-  const { itemCount } = catalogue
-  const all = weights.graph.constant(
-    'int32',
-    [itemCount],
-    Int32Array.from({ length: itemCount }, (_, item) => item),
-  )
-  const items = itemVectors(parameters, shape, itemsAt(parameters, shape, table, all))
-  const itemLoss = multiTokenLoss(catalogueLosses(taskScores(users, items), inputs[targetInputs.items]), weights)
+  const { index, logWeight, place } = itemsToTellFrom(pass, catalogue, options)
+  const items = itemVectors(parameters, shape, itemsAt(parameters, shape, table, index))
+  const scores = taskScores(users, items)
+  const weighed = logWeight === undefined ? scores : op.add(scores, logWeight)
+  const itemLoss = multiTokenLoss(catalogueLosses(weighed, place), weights)
   if (semanticIdWeight === 0) return { loss: itemLoss, metrics: { itemLoss } }
   const codeLoss = codes(refined.tasks)
   return { loss: op.add(itemLoss, op.scale(codeLoss, semanticIdWeight)), metrics: { itemLoss, codeLoss } }
@@ -212,6 +242,7 @@ export const oneRankerTrainingModel = (
       ...streamSpecs(shape, batch),
       [targetInputs.items]: { type: 'int32', shape: [batch, heads] },
       [targetInputs.weights]: { type: 'float32', shape: [batch, heads] },
+      ...(samples(shape, options) ? sampledSpecs(heads, catalogue.itemCount, options) : {}),
       ...(ranking === undefined ? {} : candidateSpecs(batch, ranking)),
       ...Object.fromEntries(
         trainingPlaces(shape, options).map((place) => [maskInput(place.name), { type: 'bool', shape: place.shape }]),

@@ -18,14 +18,23 @@ import {
 } from '../stage-training.ts'
 import type { Regularization } from '../training-model.ts'
 import { type Behaviours, sampleTensors } from './sample-tensors.ts'
+import { sampledTensors } from './sampled-items.ts'
 import type { OneRankerShape } from './shape.ts'
 import { type TargetSamples, type ValueTargets, valueTargets } from './target-samples.ts'
-import { oneRankerTrainingModel, type RankingLosses, trainingPlaces } from './training-model.ts'
+import {
+  headCount,
+  oneRankerTrainingModel,
+  type RankingLosses,
+  targetInputs,
+  trainingPlaces,
+} from './training-model.ts'
 
 export interface OneRankerTrainingOptions {
   readonly shape: OneRankerShape
   readonly regularization: Regularization
   readonly semanticIdWeight: number
+  /** Items that are drawn for each step in place of the whole catalogue; 0: the whole of it. */
+  readonly sampledItems: number
   readonly schedule: { readonly kind: Schedule['kind']; readonly peak: number; readonly warmupSteps: number }
   readonly weightDecay: number
   /** 0: not clipped. */
@@ -56,6 +65,8 @@ export interface SampleBatch {
 /** What a stage adds to the losses and batches of multi-token prediction. */
 export interface Addition {
   readonly losses: RankingLosses
+  /** Output whose mean over the validation samples decides which epoch is kept: the least. */
+  readonly keptBy: 'loss' | 'rankLoss'
   /** Further tensors of a batch in training, */
   step(context: StepContext, batch: SampleBatch): Promise<Tensors>
   /** and in validation. */
@@ -85,9 +96,11 @@ export async function trainOneRanker(
     batch: batchSize,
     regularization,
     semanticIdWeight: options.semanticIdWeight,
+    sampledItems: shape.refinement ? options.sampledItems : 0,
     ...(addition === undefined ? {} : { ranking: addition.losses }),
   }
-  const still = { ...modelOptions, regularization: { dropout: 0, labelSmoothing: 0 } }
+  // Judged by the whole catalogue, and without noise.
+  const still = { ...modelOptions, sampledItems: 0, regularization: { dropout: 0, labelSmoothing: 0 } }
   const optimizer = stageOptimizer(options.weightDecay, options.clipNorm)
   const model = oneRankerTrainingModel(shape, items, modelOptions)
   const session = await Session.create(trainingStep(model, { optimizer }), { threads })
@@ -105,17 +118,28 @@ export async function trainOneRanker(
     rows,
     tensors: { ...constants, ...sampleTensors(shape, data, samples, values, { rows, batch: batchSize }) },
   })
+  const sampled = ({ tensors }: SampleBatch, step: number): Tensors => {
+    if (modelOptions.sampledItems === 0) return {}
+    const random = new Random(seed, 'sampled items', step)
+    const targets = tensors[targetInputs.items].data as Int32Array
+    return sampledTensors(targets, headCount(shape), modelOptions.sampledItems, items.itemCount, random)
+  }
   const { schedule } = options
-  const validated = validationOf(data.validation, seed, batchSize, async (samples, values, rows, parameters) => {
-    const batch = batchOf(samples, values, rows)
-    const added = (await addition?.validation(batch)) ?? {}
-    const outputs = await judge.run({
-      ...batch.tensors,
-      ...added,
-      parameters: float32([parameters.length], parameters),
-    })
-    return Object.fromEntries(Object.entries(outputs).map(([name, { data: value }]) => [name, Number(value[0])]))
-  })
+  const keptBy = addition?.keptBy ?? 'loss'
+  const validated = validationOf(
+    data.validation,
+    { seed, batchSize, keptBy },
+    async (samples, values, rows, parameters) => {
+      const batch = batchOf(samples, values, rows)
+      const added = (await addition?.validation(batch)) ?? {}
+      const outputs = await judge.run({
+        ...batch.tensors,
+        ...added,
+        parameters: float32([parameters.length], parameters),
+      })
+      return Object.fromEntries(Object.entries(outputs).map(([name, { data: value }]) => [name, Number(value[0])]))
+    },
+  )
   try {
     return await runStage(
       {
@@ -132,7 +156,8 @@ export async function trainOneRanker(
           const { samples, values } = samplesOf(epoch)
           const batch = batchOf(samples, values, rowsOf(epoch, index))
           const added = (await addition?.step(context, batch)) ?? {}
-          return { session, batch: { ...batch.tensors, ...added, ...masks(epoch, step) } }
+          const drawn = sampled(batch, step)
+          return { session, batch: { ...batch.tensors, ...drawn, ...added, ...masks(epoch, step) } }
         },
         epochEnded: (_epoch, parameters) => validated(parameters),
       },
@@ -153,7 +178,11 @@ type Judge = (
 ) => Promise<StageMetrics>
 
 /** Means over the validation samples by the names of the metrics, and the score that an epoch is kept by. */
-function validationOf(samples: TargetSamples, seed: number, batchSize: number, judge: Judge) {
+function validationOf(
+  samples: TargetSamples,
+  { seed, batchSize, keptBy }: { readonly seed: number; readonly batchSize: number; readonly keptBy: string },
+  judge: Judge,
+) {
   const values = valueTargets(samples, new Random(seed, 'values', 'validation'))
   return async (parameters: Float32Array): Promise<StageMetrics> => {
     if (samples.count === 0) return {}
@@ -164,7 +193,7 @@ function validationOf(samples: TargetSamples, seed: number, batchSize: number, j
         sums[name] = (sums[name] ?? 0) + value * rows.length
     }
     const means = Object.entries(sums).map(([name, sum]) => [validationName(name), sum / samples.count])
-    return { ...Object.fromEntries(means), score: -sums.loss / samples.count }
+    return { ...Object.fromEntries(means), score: -sums[keptBy] / samples.count }
   }
 }
 

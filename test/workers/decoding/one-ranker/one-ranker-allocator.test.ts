@@ -125,6 +125,22 @@ describe('an allocation of OneRanker', () => {
     expect(shown(found[0]).indexOf(2)).not.toBe(0)
   })
 
+  test('tells what share the listed would have under other bids, while the list stays', async () => {
+    const { allocatorFor } = opened
+    const allocator = allocatorFor(opened.terms)
+    const request = requestOf()
+    const [truth] = await allocator.allocate([request])
+    const [listed] = listedAds(request, truth)
+    const bids = [1, 2].map((factor) => request.bids.with(listed.ad, factor * request.bids[listed.ad]))
+    const [same, doubled] = await allocator.logShares(request, truth, bids)
+    expect([...same].map((share) => share.toFixed(4))).toEqual(
+      [...truth.lists.logZ.subarray(0, 4)].map((share) => share.toFixed(4)),
+    )
+    const share = Math.exp(same[listed.slot])
+    // Twice the bid is twice the weight in the softmax.
+    expect(Math.exp(doubled[listed.slot])).toBeCloseTo((2 * share) / (1 + share), 4)
+  })
+
   test('is the same alone and among others', async () => {
     const others = [
       requestOf({ history: new Uint32Array() }),

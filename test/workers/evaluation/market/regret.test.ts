@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { modelJudge } from '../../../../workers/evaluation/market/judge.ts'
-import { appendRegrets, regretOf, regretTable } from '../../../../workers/evaluation/market/regret.ts'
+import { audit, auditDefaults } from '../../../../workers/auction/regret/audit.ts'
+import { type Judge, modelJudge } from '../../../../workers/evaluation/market/judge.ts'
+import {
+  appendRegrets,
+  type RegretSearch,
+  regretOf,
+  regretTable,
+} from '../../../../workers/evaluation/market/regret.ts'
 import { psiHalfWidth, regretGroup } from '../../../../workers/evaluation/market/regret-metrics.ts'
 import type { MarketRequest } from '../../../../workers/evaluation/market/requests.ts'
 import { ratioHalfWidth } from '../../../../workers/evaluation/market/sampling-rule.ts'
@@ -12,7 +18,7 @@ import { auctionOf, firstPrice, flat, gsp, type Pricing, positionMechanism, vcg 
 
 const options = { losers: 100, seed: 1 }
 
-async function audit(pricing: Pricing, requests: readonly MarketRequest[], exposure = [1, 0.5]) {
+async function auditOf(pricing: Pricing, requests: readonly MarketRequest[], exposure = [1, 0.5]) {
   const table = regretTable(['Model'])
   const mechanism = positionMechanism(flat(exposure), pricing)
   for (const [place, request] of requests.entries())
@@ -20,7 +26,7 @@ async function audit(pricing: Pricing, requests: readonly MarketRequest[], expos
   return table
 }
 
-const measures = (table: Awaited<ReturnType<typeof audit>>, requests: number, utilityFloor = 0) => {
+const measures = (table: Awaited<ReturnType<typeof auditOf>>, requests: number, utilityFloor = 0) => {
   const clusters = Uint32Array.from({ length: requests }, (_, index) => index)
   const group = regretGroup(table, clusters, ['Model'], { utilityFloor, searched: false })
   const { metrics } = measureGroup(group, '', { samples: 2, seed: 1 })
@@ -31,7 +37,7 @@ describe('three ads of 10, 8 and 1 on slots of 1 and 0.5', () => {
   const request = auctionOf([10, 8, 1])
 
   test('GSP: the first would rather have the second slot at price 1', async () => {
-    const table = await audit(gsp, [request])
+    const table = await auditOf(gsp, [request])
     expect([...columnOf(table, 'listed')]).toEqual([1, 1, 0])
     expect([...columnOf(table, 'Model/utility')]).toEqual([2, 3.5, 0])
     expect([...columnOf(table, 'Model/regret')]).toEqual([2.5, 0, 0])
@@ -47,13 +53,13 @@ describe('three ads of 10, 8 and 1 on slots of 1 and 0.5', () => {
   })
 
   test('VCG: nobody would', async () => {
-    const table = await audit(vcg, [request])
+    const table = await auditOf(vcg, [request])
     expect([...columnOf(table, 'Model/utility')]).toEqual([5.5, 3.5, 0])
     expect(measures(table, 1)).toMatchObject({ Psi: 0, PsiSum: 0, Regret: 0, RegretAbove1Percent: 0 })
   })
 
   test('first price: no utility at the truth, so Ψ has nothing to divide by', async () => {
-    const table = await audit(firstPrice, [request])
+    const table = await auditOf(firstPrice, [request])
     const found = measures(table, 1)
     expect(found).not.toHaveProperty('Psi')
     expect(found.PsiDropped).toBe(1)
@@ -61,7 +67,7 @@ describe('three ads of 10, 8 and 1 on slots of 1 and 0.5', () => {
   })
 
   test('a floor leaves out the winner whose margin is a fifth of its value', async () => {
-    const table = await audit(gsp, [request])
+    const table = await auditOf(gsp, [request])
     expect(measures(table, 1, 0.2)).toMatchObject({ PsiDropped: 0.5, Psi: 0, PsiSum: 0 })
     expect(measures(table, 1, 0.19)).toMatchObject({ PsiDropped: 0 })
   })
@@ -78,13 +84,13 @@ describe('values of U[0, 1] on slots of 1 and 0.5, by the figures of reference s
     ['first price', firstPrice, 0.1193],
     ['VCG', vcg, 0],
   ])('%s has the regret of the ten multipliers', async (_, pricing, regret) => {
-    const found = measures(await audit(pricing, requests), requests.length)
+    const found = measures(await auditOf(pricing, requests), requests.length)
     expect(found.Regret).toBeGreaterThan(regret - 0.002)
     expect(found.Regret).toBeLessThan(regret + 0.002)
   })
 
   test('the ratio of sums is far below the mean of ratios, which the floor decides', async () => {
-    const table = await audit(gsp, requests)
+    const table = await auditOf(gsp, requests)
     const { RegretToUtility: ofSums, Psi: ofRatios } = measures(table, requests.length, 0.001)
     expect(ofSums).toBeGreaterThan(0.13)
     expect(ofSums).toBeLessThan(0.2)
@@ -98,7 +104,7 @@ test('the half-width that an audit watches is that of the sums that Ψ is made o
   const requests = Array.from({ length: 60 }, (_, index) =>
     auctionOf([random.uniform(), random.uniform(), 0.1], {}, index),
   )
-  const table = await audit(gsp, requests)
+  const table = await auditOf(gsp, requests)
   const clusters = Uint32Array.from(requests, ({ index }) => index % 25)
   const { columns } = regretGroup(table, clusters, ['Model'], { utilityFloor: 0.05, searched: false })
   const [psi, pairs] = ['Model/psi', 'Model/pairs'].map((name) => columns.get(name) ?? new Float64Array())
@@ -122,28 +128,61 @@ describe('losers', () => {
   test('that could profit by a higher bid are found', async () => {
     // A rule that charges half of the bid, and so rewards whoever bids most.
     const half: Pricing = (market, request) => firstPrice(market, request).map((price) => price / 2)
-    const table = await audit(half, [auctionOf([10, 8])], [1])
+    const table = await auditOf(half, [auctionOf([10, 8])], [1])
     expect([...columnOf(table, 'listed')]).toEqual([1, 0])
     // 8 bids 11.2, wins, and pays 5.6.
     expect(columnOf(table, 'Model/regret')[1]).toBeCloseTo(8 - 5.6, 9)
   })
 
-  test('a search is asked for the probed ads alone, and its finds stand beside', async () => {
-    const table = regretTable(['Model'])
+  const halfAsOften: Judge = {
+    name: 'Truth',
+    chances: async (lists) =>
+      lists.map(({ predicted }) => ({ click: Float64Array.from(predicted.click, (c) => c / 2) })),
+  }
+
+  test('a search is asked for the probed ads alone, once for each judge, and its finds stand beside', async () => {
+    const table = regretTable(['Model', 'Truth'])
     const asked: (readonly number[])[] = []
-    const search = async (cases: readonly { readonly ads: readonly number[] }[]) =>
-      cases.flatMap(({ ads }) => {
-        asked.push(ads)
-        return ads.map((ad) => ({ ad, regret: 3 + ad }))
-      })
-    const mechanism = positionMechanism(flat([1, 0.5]), gsp)
-    await appendRegrets(table, mechanism, [modelJudge], auctionOf([10, 8, 1]), 0, { losers: 0, seed: 1, search })
-    expect(asked).toEqual([[0, 1]])
-    expect([...columnOf(table, 'searchRegret')]).toEqual([3, 4])
-    const group = regretGroup(table, Uint32Array.of(0), ['Model'], { utilityFloor: 0, searched: true })
+    const judged: (readonly number[])[] = []
+    const mechanism = positionMechanism(flat([1, 0.5, 0.25, 0.1]), gsp)
+    const search: RegretSearch = async ({ request, ads }, clicks) => {
+      asked.push(ads)
+      const [allocation] = await mechanism.allocator.allocate([request])
+      judged.push([...(await clicks([{ request, allocation }]))[0]])
+      return ads.map((ad) => ({ ad, regret: 3 + ad }))
+    }
+    const options = { losers: 0, seed: 1, search }
+    await appendRegrets(table, mechanism, [modelJudge, halfAsOften], auctionOf([10, 8, 1]), 0, options)
+    expect(asked).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ])
+    // By slot, the last of which is empty.
+    expect(judged).toEqual([
+      [1, 0.5, 0.25, 0],
+      [0.5, 0.25, 0.125, 0],
+    ])
+    expect([...columnOf(table, 'Truth/searchRegret')]).toEqual([3, 4, 5])
+    const group = regretGroup(table, Uint32Array.of(0), ['Model', 'Truth'], { utilityFloor: 0, searched: true })
     const { metrics } = measureGroup(group, '', { samples: 2, seed: 1 })
-    expect(metrics.find(({ name }) => name === 'Model/SearchRegret')?.value).toBe(3.5)
-    expect(metrics.find(({ name }) => name === 'Model/SearchPsi')?.value).toBeCloseTo((3 / 2 + 4 / 3.5) / 2, 12)
+    const found = (metric: string) => metrics.find(({ name }) => name === metric)?.value
+    expect(found('Model/SearchRegret')).toBe(4)
+    expect(found('Truth/SearchRegret')).toBe(4)
+    // Half the clicks are half the utility.
+    expect(found('Truth/SearchPsi')).toBeCloseTo(2 * (found('Model/SearchPsi') ?? Number.NaN), 12)
+  })
+
+  test('the search of an audit finds under each judge what the multipliers miss', async () => {
+    // The first would rather have the second slot, where it pays 1: it has to bid below 8 and above 1.
+    const mechanism = positionMechanism(flat([1, 0.5]), gsp)
+    const search: RegretSearch = (searched, clicks) =>
+      audit({ ...mechanism, clicks }, [searched], { ...auditDefaults, starts: 8 })
+    const table = regretTable(['Model', 'Truth'])
+    const options = { losers: 0, seed: 1, search }
+    await appendRegrets(table, mechanism, [modelJudge, halfAsOften], auctionOf([10, 8, 1]), 0, options)
+    expect(columnOf(table, 'Model/searchRegret')[0]).toBeCloseTo(2.5, 9)
+    expect(columnOf(table, 'Truth/searchRegret')[0]).toBeCloseTo(1.25, 9)
+    expect(columnOf(table, 'Truth/searchRegret')[1]).toBe(0)
   })
 })
 

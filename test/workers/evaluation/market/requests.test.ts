@@ -52,6 +52,17 @@ describe('requests of the log become auctions', () => {
     expect([...logged.values]).toEqual([1, 2, 3, 4, 5, 6])
   })
 
+  test('with reserves by slot, none beyond those that are told, and by advertiser', () => {
+    const [plain] = sample().requests
+    expect(plain.auction).not.toHaveProperty('adReserves')
+    const reserves = { bySlot: Float64Array.of(2, 1), byAdvertiser: Float64Array.of(0.5, 4, 0) }
+    const [{ auction }] = sample({ reserves }).requests
+    expect([...(auction.slotReserves ?? [])]).toEqual([2, 1, 0])
+    expect([...(auction.adReserves ?? [])]).toEqual([0.5, 4, 0, 0.5, 4, 0])
+    // Who bids less may still bid more when its incentives are looked at.
+    expect(auction.ads).toHaveLength(adCount)
+  })
+
   test('with every ad that has a bid where the log names none, and without organic items that are ads', () => {
     const { requests } = market
     if (requests === undefined) throw new Error('the market has requests')

@@ -1,14 +1,10 @@
 import { rm } from 'node:fs/promises'
-import { Value } from 'typebox/value'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { JobPayload } from '../../../../crds/jobs.ts'
-import { type Evaluation, evaluation } from '../../../../crds/kinds/evaluation.ts'
 import { openEga } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaRecommender } from '../../../../workers/decoding/ega-recommender.ts'
-import { processEvaluation } from '../../../../workers/processors/evaluation.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
-import { inputOf } from '../../artifacts/support.ts'
-import { contextIn, smallWorld, type World } from '../staged/small-world.ts'
+import { evaluateIn } from '../staged/evaluate.ts'
+import { smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
 
 let world: World
@@ -97,28 +93,30 @@ test('its model scores given candidates by their log-probability, whatever stand
 })
 
 test('its model is judged on sampled lists, graded by the truth and by a held-out judge', async () => {
-  const { artifact } = await train(world, spec)
-  const judges = { Truth: {}, HeldOut: { evaluator: artifact.digest } }
-  for (const [judge, inputs] of Object.entries(judges)) {
-    const wanted = Value.Default(evaluation.spec, {
-      model: { digest: artifact.digest },
-      datasetRef: { name: 'market' },
-      ranking: 'None',
-      sampledLists: { targets: 'Click', listSize: 8, cutoffs: [3], graded: { judge, organicValue: '0.5' } },
-      bootstrapSamples: 100,
-    }) as Evaluation['spec']
-    const payload: JobPayload<Evaluation['spec']> = {
-      ...{ kind: 'Evaluation', namespace: 'ads', name: 'test', uid: 'uid', attempt: 1, engine: 'test-engine' },
-      inputDigest: inputOf(judge),
-      spec: wanted,
-      inputs: { dataset: world.inputs.dataset, model: artifact.digest, ...inputs },
-    }
-    const { summary } = await processEvaluation(payload, contextIn(world))
+  const { digest } = (await train(world, spec)).artifact
+  const name = 'Sampled/ECPM-RankNormalised-NDCG@3'
+  for (const [judge, evaluator] of [['Truth'], ['HeldOut', digest]]) {
+    const graded = { judge, organicValue: '0.5' }
+    const sampledLists = { targets: 'Click', listSize: 8, cutoffs: [3], graded }
+    const { summary, values } = await evaluateIn(world, digest, { sampledLists }, evaluator)
     expect(summary.sampledLists).toMatchObject({ listSize: 8, judge })
-    const names = summary.metrics.map(({ name }) => name).filter((name) => !/^(PopRec|Chance)/.test(name))
-    expect(names).toEqual(['Sampled/HR@3', 'Sampled/NDCG@3', 'Sampled/ECPM-RankNormalised-NDCG@3'])
-    const graded = summary.metrics.find(({ name }) => name === names[2])
-    expect(graded?.value).toBeGreaterThan(0)
-    expect(graded?.value).toBeLessThan(1)
+    const measured = Object.keys(values).filter((each) => !/^(PopRec|Chance)/.test(each))
+    expect(measured).toEqual(['Sampled/HR@3', 'Sampled/NDCG@3', name])
+    expect(values[name]).toBeGreaterThan(0)
+    expect(values[name]).toBeLessThan(1)
   }
+})
+
+test('its market is searched for better bids under every judge, and takes reserves', async () => {
+  const { digest } = (await train(world, spec)).artifact
+  const audit = { maxRequests: 1, minRequests: 1, losersPerRequest: 1, regretStarts: 1 }
+  const market = { requests: 2, candidateLists: 4, paymentRule: 'GSP', utilityFloor: '0', audit }
+  const open = await evaluateIn(world, digest, { market }, digest)
+  expect(open.values.AdsPerList).toBeGreaterThan(0)
+  for (const judge of ['Model', 'HeldOut', 'Truth'])
+    expect(open.values[`${judge}/SearchRegret`]).toBeGreaterThanOrEqual(open.values[`${judge}/Regret`] - 1e-6)
+  // The judge is the model itself: what it clicks is what the model has it click.
+  expect(open.values['HeldOut/SearchRegret']).toBeCloseTo(open.values['Model/SearchRegret'], 5)
+  const shut = await evaluateIn(world, digest, { market: { ...market, reserves: { reservePrice: '1000' } } })
+  expect(shut.values.AdsPerList).toBe(0)
 })

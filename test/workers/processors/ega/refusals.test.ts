@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { pretrainingData } from '../../../../workers/processors/ega/inputs.ts'
-import { specOf, TABLES } from '../../data/market/table-support.ts'
+import { COLUMNS, specOf, TABLES } from '../../data/market/table-support.ts'
 import { smallDataset, smallWorld } from '../staged/small-world.ts'
 import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
@@ -11,10 +11,10 @@ const { requests, exposures } = TABLES
 /** A log of no request in its training part. */
 const later = requests.filter(({ id }) => id === 'r-test')
 
-async function refusalOf(spec: DatasetSpec, stages: object = smallStages) {
+async function refusalOf(spec: DatasetSpec, stages: object = smallStages, ega: object = {}) {
   const world = await smallWorld(spec, false)
   onTestFinished(() => rm(world.folder, { recursive: true, force: true }))
-  return inputsOf(world, smallSpec(stages))
+  return inputsOf(world, smallSpec(stages, ega))
     .then((inputs) => `${pretrainingData(inputs).train.count} lists`)
     .catch(({ reason, message, retryable }) => ({ reason, message, retryable }))
 }
@@ -53,4 +53,15 @@ test('one whose requests are all of the test part is refused', async () => {
   const shown = exposures.filter(({ request }) => request === 'r-test')
   const spec = await specOf({ ...TABLES, requests: later, exposures: shown })
   expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/training part/))
+})
+
+test('one without conversions is refused by an objective that counts them', async () => {
+  const { conversion: _, conversionValue: __, ...columns } = COLUMNS.exposures
+  const spec = await specOf(TABLES)
+  const shown = { path: 'exposures.jsonl', format: 'JSONLines', columns }
+  const without = { ...spec, advertising: { ...spec.advertising, exposures: shown } } as DatasetSpec
+  const counting = { objective: { conversion: '1' } }
+  expect(await refusalOf(without, smallStages, counting)).toEqual(lacks(/no conversions of what was shown/))
+  expect(await refusalOf(without)).toMatch(/^\d+ lists$/)
+  expect(await refusalOf(spec, smallStages, counting)).toMatch(/^\d+ lists$/)
 })
