@@ -56,16 +56,18 @@ export const oneRankerTables: readonly TableLayout[] = [
     columns: [
       ...cutoffs.map((cutoff) => ({ metric: hitRate(cutoff), title: `HR@${cutoff}` })),
       ...cutoffs.map((cutoff) => ({ metric: ndcg(cutoff), title: `NDCG@${cutoff}` })),
-      ...wholeCatalogue.map((metric) => ({ metric, title: metric.replace('NDCG', 'whole NDCG') })),
+      ...wholeCatalogue.map((metric) => ({ metric, title: `${metric} of all` })),
     ],
   },
   {
     title: 'Table 2. What each part adds',
+    reference: full,
     rows: [full, 'without-consistency', 'without-step-2-memory', 'ranker-on-step-1', stepTwo, 'hstu', 'gpr-like'],
     columns: atFive('to OneRanker'),
   },
   {
     title: 'Tables 2 and 3. What each part of step 2 adds',
+    reference: stepTwo,
     rows: [stepTwo, 'step-2-without-fake-items', 'step-2-without-decoupling', 'step-2-self-first', 'step-2-full-mask'],
     columns: atFive('to S2'),
   },

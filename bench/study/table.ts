@@ -15,6 +15,8 @@ export interface TableLayout {
   readonly columns: readonly ColumnLayout[]
   /** Rows that it has; absent: all. */
   readonly rows?: readonly string[]
+  /** What its rows are compared with; absent: each with its own reference. */
+  readonly reference?: string
 }
 
 /** A table for each layout with a line an evaluation, then what it cost; a table without intervals to tell is left out. */
@@ -22,9 +24,12 @@ export function formatTables(rows: readonly Row[], layouts: readonly TableLayout
   const costs = rows.filter(({ unit }) => unit === 's')
   const measured = rows.filter(({ unit }) => unit !== 's')
   const names = [...new Set(measured.map(({ row }) => row))]
-  const tables = layouts.flatMap(({ title, columns, rows: listed = names }) => {
+  const tables = layouts.flatMap(({ title, columns, rows: listed = names, reference = '' }) => {
     const found = listed.filter((name) => names.includes(name))
-    const cells = columns.map((column) => ({ column, texts: columnsOf(column, found, measured) }))
+    const cells = columns.map((column) => ({
+      column,
+      texts: columnsOf(column, found, measured.filter(isTold(reference))),
+    }))
     const isEmpty = cells.every(({ column, texts }) => column.plain === true || texts.every(isBlank))
     const name = { title: 'row', numeric: false, cells: found }
     return isEmpty ? [] : [`${title}:\n\n${formatColumns([name, ...cells.flatMap(({ texts }) => texts)])}`]
@@ -36,6 +41,12 @@ export function formatTables(rows: readonly Row[], layouts: readonly TableLayout
   ])
   return [...tables, ...(costs.length > 0 ? [cost] : [])].join('\n\n')
 }
+
+/** Whether a row is a plain metric, or is compared with the reference. */
+const isTold =
+  (reference: string) =>
+  ({ metric }: Row): boolean =>
+    !metric.includes(', ') || metric.endsWith(reference)
 
 const isBlank = ({ cells }: TextColumn): boolean => cells.every((cell) => cell === '')
 

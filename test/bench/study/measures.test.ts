@@ -79,10 +79,12 @@ test('rows tell every wanted metric, how it stands to the reference, and what ru
   const text = formatTables(rows, [
     { title: 'Table', columns: [{ metric: 'HR', title: 'HR@1', to: 'to best' }] },
     { title: 'Nothing', columns: [{ metric: 'Psi', title: 'Psi' }] },
+    { title: 'Other', reference: 'another', columns: [{ metric: 'HR', title: 'HR@1', to: 'to another' }] },
     { title: 'Some', rows: ['worse', 'absent'], columns: [{ metric: 'HR', title: 'HR@1' }] },
   ])
   expect(text).toMatch(/^worse +0\.5 \[\S+, \S+\] +-50\.0 % \[\S+ %, \S+ %\] +-25\.0 %$/m)
   expect(text).not.toContain('Nothing')
+  expect(text).not.toContain('to another')
   expect(text.split('Some:')[1]).not.toContain('best  ')
   expect(text).toMatch(/^run +CPU of training, shared stages once +15$/m)
 })
