@@ -18,9 +18,9 @@ const userKinds: readonly Users[] = ['new', 'known']
 
 interface Plan {
   readonly items: number
-  readonly histories: readonly number[]
   readonly rounds: number
-  readonly seconds: number
+  /** Seconds of a round, by length of history: long ones take seconds each. */
+  readonly histories: readonly (readonly [historyLength: number, seconds: number])[]
   /** Before the first round: sessions for the size of the request are loaded meanwhile. */
   readonly warmUpSeconds: number
 }
@@ -32,21 +32,27 @@ interface Measurement {
 
 export async function run({ quick, progress, measured }: BenchmarkContext): Promise<Row[]> {
   const plan: Plan = quick
-    ? { items: 2000, histories: [16, 64], rounds: 2, seconds: 1, warmUpSeconds: 1 }
-    : { items: 20_000, histories: [256, 2048], rounds: 4, seconds: 8, warmUpSeconds: 8 }
+    ? { items: 2000, rounds: 2, histories: [16, 64].map((length) => [length, 1]), warmUpSeconds: 1 }
+    : {
+        ...{ items: 20_000, rounds: 4, warmUpSeconds: 10 },
+        histories: [
+          [256, 8],
+          [2048, 25],
+        ],
+      }
   const folder = await mkdtemp(join(tmpdir(), 'adloom-bench-'))
   const stage = openStage(folder, plan.items, progress)
   const settings = { plan, concurrency, threads: availableParallelism() }
   const rows: Row[] = []
   try {
-    for (const historyLength of plan.histories)
+    for (const [historyLength, seconds] of plan.histories)
       for (const candidates of candidateCounts)
         for (const users of userKinds) {
           const row = `history ${historyLength}, ${candidates} candidates, ${users} users`
           const measurement = await measured(row, { ...settings, historyLength, candidates, users }, async () => {
             const scene = await stage.scene(historyLength)
             progress(row)
-            return measure(scene, { candidates, users }, plan)
+            return measure(scene, { candidates, users }, { ...plan, seconds })
           })
           rows.push(...rowsOf(row, measurement))
         }
@@ -87,7 +93,7 @@ function openStage(folder: string, items: number, progress: (line: string) => vo
 async function measure(
   { one, cascade, body }: OneRankerScene,
   asked: { readonly candidates: number; readonly users: Users },
-  { rounds, seconds, warmUpSeconds }: Plan,
+  { rounds, seconds, warmUpSeconds }: Pick<Plan, 'rounds' | 'warmUpSeconds'> & { readonly seconds: number },
 ): Promise<Measurement> {
   const agent = new Agent({ connections: concurrency })
   let index = 0
@@ -120,6 +126,7 @@ function rowsOf(row: string, { one, cascade }: Measurement): Row[] {
       ...{ row, metric: 'throughput', unit: 'requests/s', ...rate },
       ...{ peer, peerValue: peerRate, ratio: ratioToPeer(rate.value, peerRate, 'higher') },
     },
+    { row, metric: 'requests measured', unit: '', value: one.flatMap(({ latencies }) => latencies).length },
     ...([0.5, 0.99] as const).map((q): Row => {
       const [value, peerValue] = [latency(one, q), latency(cascade, q)]
       return {

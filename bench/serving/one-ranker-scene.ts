@@ -13,7 +13,7 @@ import { type ServerProcess, startServer } from './server-process.ts'
 export type Users = 'known' | 'new'
 
 export interface Question {
-  /** Each index of new users has a history of its own. */
+  /** Each index has bids of its own, and of new users a history of its own. */
   readonly index: number
   readonly candidates: number
   readonly users: Users
@@ -100,7 +100,8 @@ async function bodiesOf(
   const organic = itemIds.filter((_, item) => !sponsored.has(item)).slice(0, most)
   return ({ index, candidates, users }) => {
     const user = users === 'known' ? index % knownUsers : index
-    const history = new Random(1, users, user)
+    // Of each size of request its own users: those of another would be known.
+    const history = new Random(1, users, candidates, user)
     const bids = new Random(1, 'bids', index)
     const half = candidates / 2
     return JSON.stringify({

@@ -26,7 +26,8 @@ test('each ablation is the whole model but for the parts that it leaves out', ()
     [...study.trainings].map(([name, spec]) => [name, differencesOf(spec, study.trainings.get('one-ranker'))]),
   )
   const noRanker = { 'model.oneRanker.ranking': false, 'stages.ranking': undefined }
-  const backbone = { ...noRanker, 'model.oneRanker.refinement': false }
+  const noRefinement = { 'model.oneRanker.refinement': false, 'model.oneRanker.sampledItems': 0 }
+  const backbone = { ...noRanker, ...noRefinement }
   const noConsistency = { 'stages.ranking.consistencyWeight': '0' }
   expect(left).toEqual({
     hstu: { ...backbone, 'model.oneRanker.interestTokens': 1 },
@@ -34,7 +35,7 @@ test('each ablation is the whole model but for the parts that it leaves out', ()
     'one-ranker': {},
     'without-consistency': noConsistency,
     'without-step-2-memory': { 'model.oneRanker.rankerMemory': 'StepOne' },
-    'ranker-on-step-1': { ...noConsistency, 'model.oneRanker.refinement': false },
+    'ranker-on-step-1': { ...noConsistency, ...noRefinement },
     'step-2-only': noRanker,
     'step-2-without-fake-items': { ...noRanker, 'model.oneRanker.fakeItems': 0 },
     'step-2-without-decoupling': {
