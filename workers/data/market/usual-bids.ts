@@ -12,14 +12,31 @@ function* bidsOnly(requests: Requests | undefined): Generator<number> {
 }
 
 /** [ads], the bid of each ad's own, or its mean in the requests of the training part; NaN where there is neither. */
-export function usualBids({ ads, requests }: Market): Float64Array {
+export function usualBids(market: Market): Float64Array {
+  const means = meanTrainingBids(market)
+  return Float64Array.from(market.ads.bid, (bid, ad) => (Number.isNaN(bid) ? means[ad] : bid))
+}
+
+/** [items], the mean bid over the training part; an ad's own bid, or else `unknown`, where it made none there. */
+export function expectedBids(market: Market, items: number, unknown: number): Float32Array {
+  const { item, bid } = market.ads
+  const expected = new Float32Array(items).fill(unknown)
+  for (const [ad, mean] of meanTrainingBids(market).entries()) {
+    if (!Number.isNaN(mean)) expected[item[ad]] = mean
+    else if (bid[ad] > 0) expected[item[ad]] = bid[ad]
+  }
+  return expected
+}
+
+/** [ads], NaN where an ad made no bid. */
+function meanTrainingBids({ ads, requests }: Market): Float64Array {
   const sum = new Float64Array(ads.count)
   const count = new Float64Array(ads.count)
   for (const { ad, bid } of trainingBids(requests)) {
     sum[ad] += bid
     count[ad]++
   }
-  return Float64Array.from(ads.bid, (bid, ad) => (Number.isNaN(bid) ? sum[ad] / count[ad] : bid))
+  return sum.map((total, ad) => total / count[ad])
 }
 
 function* trainingBids(requests: Requests | undefined): Generator<{ readonly ad: number; readonly bid: number }> {

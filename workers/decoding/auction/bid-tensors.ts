@@ -66,6 +66,9 @@ export function searchesOf(
   rows: readonly BidRow[],
   options: BidOptions,
 ): Searches {
+  // A request that is asked once, as serving asks, has nobody to share a search with.
+  if (rows.length === prepared.length && rows.every(({ request }, row) => request === row))
+    return { rows, of: Int32Array.from(rows.keys()) }
   const searches: BidRow[] = []
   const known = new Map<string, number>()
   const of = Int32Array.from(rows, (row) => {

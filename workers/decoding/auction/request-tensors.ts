@@ -42,13 +42,16 @@ export interface Capacity {
   readonly entries: readonly number[]
 }
 
+/** Columns of the smallest graph. */
+const smallestGraph = 64
 /** Stands for no bound, where infinity would make a NaN of a product with 0. */
 const noBound = 1e9
 
-/** Steps a quarter of a power of two apart: few graphs, and little padding. */
-const columnsFor = (least: number): number => {
-  const step = Math.max(64, 2 ** (Math.floor(Math.log2(least)) - 2))
-  return Math.ceil(least / step) * step
+/** Steps a quarter of a power of two apart, and `leastStep` at least: few graphs, and little padding. */
+export const columnsFor = (least: number, leastStep: number): number => {
+  const columns = Math.max(1, least)
+  const step = Math.max(leastStep, 2 ** (Math.floor(Math.log2(columns)) - 2))
+  return Math.ceil(columns / step) * step
 }
 
 /** The least capacity of the steps that takes all requests. */
@@ -58,7 +61,7 @@ export function capacityFor(
   { trie, levels }: Pick<Catalogue, 'trie' | 'levels'>,
 ): Capacity {
   const most = requests.reduce((count, { ads, organic }) => Math.max(count, ads.length + organic.length), beams)
-  const columns = columnsFor(most + 1)
+  const columns = columnsFor(most + 1, smallestGraph)
   const entries = Array.from({ length: levels }, (_, level) =>
     level === levels - 1 ? columns : Math.min(columns, trie.levelStart[level + 2] - trie.levelStart[level + 1]),
   )

@@ -7,6 +7,7 @@ import type { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import { openRunner, type Runner } from '../../tensor/runner.ts'
 import { float32, int32, type Session, type Tensors } from '../../tensor/session.ts'
+import { columnsFor } from '../auction/request-tensors.ts'
 import { SessionCache, type SessionCacheOptions } from '../auction/session-cache.ts'
 import {
   candidateInputs,
@@ -41,11 +42,8 @@ export interface RankingTask extends CandidateSet {
   readonly history: StreamHistory
 }
 
-/** Steps a quarter of a power of two apart: few graphs, and little padding. */
-const columnsFor = (least: number): number => {
-  const step = Math.max(16, 2 ** (Math.floor(Math.log2(Math.max(1, least))) - 2))
-  return Math.max(1, Math.ceil(least / step)) * step
-}
+/** Columns of the smallest graph. */
+const smallestGraph = 16
 
 const capacityOf = (columns: number) => ({ slots: 0, columns, entries: [] })
 
@@ -138,7 +136,7 @@ export class CandidateRanker {
    * @param isRecalled whether users are encoded first, to choose the candidates
    */
   async prepare(candidates: number, isRecalled: boolean): Promise<void> {
-    const capacity = capacityOf(columnsFor(candidates))
+    const capacity = capacityOf(columnsFor(candidates, smallestGraph))
     if (isRecalled) await this.#encoder()
     else await this.#whole.prepare(capacity)
     if (isRecalled || this.#users.keepsAny) await this.#ranking.prepare(capacity)
@@ -201,7 +199,7 @@ export class CandidateRanker {
 
   /** Runs of candidates of one size. */
   #groups(tasks: readonly CandidateSet[], places: readonly number[]): { columns: number; places: number[] }[] {
-    const bySize = Map.groupBy(places, (place) => columnsFor(tasks[place].items.length))
+    const bySize = Map.groupBy(places, (place) => columnsFor(tasks[place].items.length, smallestGraph))
     return [...bySize].flatMap(([columns, all]) => this.#batches(all).map((batch) => ({ columns, places: batch })))
   }
 

@@ -3,6 +3,7 @@
 import type { JobPayload } from '../../../crds/jobs.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
+import { expectedBids } from '../../data/market/usual-bids.ts'
 import { type AuctionDefaults, type EgaModel, searchesByExpectedBids } from '../../ranker/ega/ega-artifact.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
 import {
@@ -17,7 +18,6 @@ import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
 import { paymentShape, rewardShape, type Spec, type Stages } from '../staged/settings.ts'
 import { knownThings, lacks, openSources, type Sources } from '../staged/sources.ts'
-import { meanBidsOfItems } from './expected-bids.ts'
 import { auctionDefaults, type EgaSpec, generatorShape } from './settings.ts'
 
 export interface PartialModel {
@@ -68,7 +68,7 @@ export async function openEgaInputs(payload: JobPayload<Spec>, context: Processo
     auction,
     model: {
       ...knownThings(sources, shapes.generator.contentDimensions),
-      ...(searchesByExpectedBids(auction) ? { expectedBids: meanBidsOfItems(market, dataset.itemCount, bidUnit) } : {}),
+      ...(searchesByExpectedBids(auction) ? { expectedBids: expectedBids(market, dataset.itemCount, bidUnit) } : {}),
       digest: 'in training',
       shapes: {
         generator: stages.pretrain === undefined ? null : shapes.generator,

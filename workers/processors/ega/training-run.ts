@@ -2,7 +2,7 @@ import type { JobPayload, TrainingSummary } from '../../../crds/jobs.ts'
 import type { EgaModel } from '../../ranker/ega/ega-artifact.ts'
 import type { ProcessorContext, ProcessorOutcome } from '../context.ts'
 import type { Spec } from '../staged/settings.ts'
-import { type FinishedStage, runStageJob, type StageHost } from '../staged/stages.ts'
+import { type FinishedStage, runStageJob, stageHost } from '../staged/stages.ts'
 import { openEgaInputs, type PartialModel } from './inputs.ts'
 import { runJointStage } from './joint-stage.ts'
 import { publishEga } from './publish.ts'
@@ -14,12 +14,7 @@ export async function processEgaTrainingRun(
   context: ProcessorContext,
 ): Promise<ProcessorOutcome<TrainingSummary>> {
   const inputs = await openEgaInputs(payload, context)
-  const host: StageHost = {
-    context,
-    namespace: payload.namespace,
-    engine: payload.engine,
-    checkpointSteps: payload.spec.checkpointSteps,
-  }
+  const host = stageHost(payload, context)
   const finished: FinishedStage[] = []
   const { stages } = inputs
   const model: PartialModel = { weights: { generator: undefined, reward: undefined, payment: undefined } }

@@ -2,7 +2,7 @@ import type { JobPayload, TrainingSummary } from '../../../crds/jobs.ts'
 import type { OneRankerModel } from '../../ranker/one-ranker/artifact.ts'
 import type { ProcessorContext, ProcessorOutcome } from '../context.ts'
 import type { Spec } from '../staged/settings.ts'
-import { type FinishedStage, runStageJob, type StageHost } from '../staged/stages.ts'
+import { type FinishedStage, runStageJob, stageHost } from '../staged/stages.ts'
 import { openAllocation } from './allocation.ts'
 import { openOneRankerInputs } from './inputs.ts'
 import { publishOneRanker } from './publish.ts'
@@ -18,12 +18,7 @@ export async function processOneRankerTrainingRun(
 ): Promise<ProcessorOutcome<TrainingSummary>> {
   const inputs = await openOneRankerInputs(payload, context)
   const { stages } = inputs
-  const host: StageHost = {
-    context,
-    namespace: payload.namespace,
-    engine: payload.engine,
-    checkpointSteps: payload.spec.checkpointSteps,
-  }
+  const host = stageHost(payload, context)
   const finished: FinishedStage[] = []
   let weights: OneRankerModel['weights'] = { ranker: undefined, reward: undefined, payment: undefined }
   const keep = (network: keyof OneRankerModel['weights'], stage: FinishedStage) => {

@@ -1,6 +1,7 @@
 // Stages of a run as artifacts of their own, found by the digest of what decides them: runs that are equal up to a stage
 // train it once.
 
+import type { JobPayload } from '../../../crds/jobs.ts'
 import { digestOf } from '../../artifacts/digest.ts'
 import {
   readStageCheckpoint,
@@ -17,6 +18,7 @@ import {
 } from '../../ranker/stage-training.ts'
 import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
+import type { Spec } from './settings.ts'
 
 export type StageName = 'pretrain' | 'reward' | 'allocation' | 'ranking' | 'payment'
 
@@ -43,6 +45,13 @@ export interface StageHost {
   readonly engine: string
   readonly checkpointSteps: number
 }
+
+export const stageHost = ({ namespace, engine, spec }: JobPayload<Spec>, context: ProcessorContext): StageHost => ({
+  context,
+  namespace,
+  engine,
+  checkpointSteps: spec.checkpointSteps,
+})
 
 /** Milliseconds between two reports. */
 const reportInterval = 500

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Dataset } from '../../../../workers/data/dataset-reader.ts'
 import { type Market, noUser } from '../../../../workers/data/market/market.ts'
-import { bidUnitOf, usualBids } from '../../../../workers/data/market/usual-bids.ts'
+import { bidUnitOf, expectedBids, usualBids } from '../../../../workers/data/market/usual-bids.ts'
 import { clickCases, nextItemCases, type SampledCase } from '../../../../workers/evaluation/sampled/cases.ts'
 import { ecpmOf } from '../../../../workers/evaluation/sampled/ecpm.ts'
 import { sampleLists } from '../../../../workers/evaluation/sampled/lists.ts'
@@ -151,6 +151,19 @@ describe('usual bids', () => {
     expect(usualBids(market)[2]).toBeCloseTo((bids[2] + bids[8]) / 2, 12)
     const trained = [...bids.subarray(0, 12)]
     expect(bidUnitOf(market)).toBeCloseTo(trained.reduce((sum, bid) => sum + bid, 0) / 12, 12)
+  })
+
+  test('are expected of items by their mean in the training part, else by the ad, else as told', () => {
+    const market = smallMarket(8)
+    const { item, bid } = market.ads
+    expect(expectedBids(market, 12, 9)[item[1]]).toBe(bid[1])
+    market.ads.bid[2] = Number.NaN
+    expect(expectedBids(market, 12, 9)[item[2]]).toBe(9)
+    market.requests?.part.fill(0, 0, 2)
+    const bids = market.requests?.ads?.bid ?? new Float32Array()
+    const expected = expectedBids(market, 12, 9)
+    expect(expected[item[1]]).toBeCloseTo((bids[1] + bids[7]) / 2, 6)
+    expect(expected[11]).toBe(9)
   })
 })
 

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { pretrainingData } from '../../../../workers/processors/ega/inputs.ts'
 import { COLUMNS, specOf, TABLES } from '../../data/market/table-support.ts'
+import { lacksTables } from '../staged/small-run.ts'
 import { smallDataset, smallWorld } from '../staged/small-world.ts'
 import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
@@ -19,22 +20,16 @@ async function refusalOf(spec: DatasetSpec, stages: object = smallStages, ega: o
     .catch(({ reason, message, retryable }) => ({ reason, message, retryable }))
 }
 
-const lacks = (message: RegExp) => ({
-  reason: 'DatasetLacksTables',
-  message: expect.stringMatching(message),
-  retryable: false,
-})
-
 test('a Dataset without advertising is refused', async () => {
   const { advertising: _, ...plain } = smallDataset
-  expect(await refusalOf(plain)).toEqual(lacks(/no advertising tables; give spec\.advertising/))
+  expect(await refusalOf(plain)).toEqual(lacksTables(/no advertising tables; give spec\.advertising/))
 })
 
 test('one without exposures is refused by the stages that learn from them, and serves the others', async () => {
   const { exposures: _, ...logged } = TABLES
   const spec = await specOf(logged)
-  expect(await refusalOf(spec, { reward: smallStages.reward })).toEqual(lacks(/no exposed lists/))
-  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/no exposed lists/))
+  expect(await refusalOf(spec, { reward: smallStages.reward })).toEqual(lacksTables(/no exposed lists/))
+  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacksTables(/no exposed lists/))
   expect(await refusalOf(spec, { pretrain: { targets: ['NextItems'] } })).toBe('2 lists')
 })
 
@@ -46,13 +41,13 @@ test('one without eligible ads is refused by the stages that hold auctions', asy
     ...spec,
     advertising: { ...advertising, requests: { path: 'requests.jsonl', format: 'JSONLines', columns } },
   } as DatasetSpec
-  expect(await refusalOf(bare)).toEqual(lacks(/no eligible ads and bids of requests/))
+  expect(await refusalOf(bare)).toEqual(lacksTables(/no eligible ads and bids of requests/))
 })
 
 test('one whose requests are all of the test part is refused', async () => {
   const shown = exposures.filter(({ request }) => request === 'r-test')
   const spec = await specOf({ ...TABLES, requests: later, exposures: shown })
-  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/training part/))
+  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacksTables(/training part/))
 })
 
 test('one without conversions is refused by an objective that counts them', async () => {
@@ -61,7 +56,7 @@ test('one without conversions is refused by an objective that counts them', asyn
   const shown = { path: 'exposures.jsonl', format: 'JSONLines', columns }
   const without = { ...spec, advertising: { ...spec.advertising, exposures: shown } } as DatasetSpec
   const counting = { objective: { conversion: '1' } }
-  expect(await refusalOf(without, smallStages, counting)).toEqual(lacks(/no conversions of what was shown/))
+  expect(await refusalOf(without, smallStages, counting)).toEqual(lacksTables(/no conversions of what was shown/))
   expect(await refusalOf(without)).toMatch(/^\d+ lists$/)
   expect(await refusalOf(spec, smallStages, counting)).toMatch(/^\d+ lists$/)
 })

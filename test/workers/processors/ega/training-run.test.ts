@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEga, openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
+import { reusedStages } from '../staged/small-run.ts'
 import { smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
 
@@ -14,12 +15,9 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => rm(world.folder, { recursive: true, force: true }))
 
-const reused = ({ summary }: typeof first) =>
-  Object.fromEntries((summary.stages ?? []).map(({ name, reused: was }) => [name, was]))
-
 describe('a run of EGA-V2', () => {
   test('trains its stages one after the other, each with its metrics', () => {
-    expect(reused(first)).toEqual({ pretrain: false, reward: false, allocation: false, payment: false })
+    expect(reusedStages(first)).toEqual({ pretrain: false, reward: false, allocation: false, payment: false })
     const phases = [...new Set(first.updates.map(({ phase }) => phase))]
     expect(phases).toEqual(['pretrain', 'reward', 'allocation', 'payment samples', 'payment'])
     const metrics = Object.fromEntries((first.summary.stages ?? []).map((stage) => [stage.name, stage.metrics]))
@@ -72,7 +70,7 @@ describe('a run of EGA-V2', () => {
       if (before !== undefined) expect(updates.includes(again)).toBe(before === 'payment samples')
     }
     const last = await train(world, spec, { namespace })
-    expect(reused(last)).toEqual({ pretrain: true, reward: true, allocation: true, payment: false })
+    expect(reusedStages(last)).toEqual({ pretrain: true, reward: true, allocation: true, payment: false })
     expect(last.artifact.digest).toBe(first.artifact.digest)
   })
 })
@@ -80,18 +78,22 @@ describe('a run of EGA-V2', () => {
 describe('stages are shared', () => {
   test('by a run with another price: all of them', async () => {
     const other = await train(world, smallSpec(smallStages, { paymentRule: 'GSP' }))
-    expect(reused(other)).toEqual({ pretrain: true, reward: true, allocation: true, payment: true })
+    expect(reusedStages(other)).toEqual({ pretrain: true, reward: true, allocation: true, payment: true })
     expect(other.artifact.digest).not.toBe(first.artifact.digest)
   })
 
   test('by a run with other token bids: those that see no bids', async () => {
     const other = await train(world, smallSpec(smallStages, { bidding: { aggregate: 'Average' } }))
-    expect(reused(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })
+    expect(reusedStages(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })
   })
 
   test('by a run with fewer of them', async () => {
     const { allocation: _, ...without } = smallStages
-    expect(reused(await train(world, smallSpec(without)))).toEqual({ pretrain: true, reward: true, payment: false })
+    expect(reusedStages(await train(world, smallSpec(without)))).toEqual({
+      pretrain: true,
+      reward: true,
+      payment: false,
+    })
   })
 })
 

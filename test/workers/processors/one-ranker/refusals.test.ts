@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { pretrainingData } from '../../../../workers/processors/one-ranker/training-data.ts'
 import { specOf, TABLES } from '../../data/market/table-support.ts'
+import { lacksTables } from '../staged/small-run.ts'
 import { smallDataset, smallWorld } from '../staged/small-world.ts'
 import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
@@ -16,24 +17,18 @@ async function refusalOf(spec: DatasetSpec, stages: object = smallStages) {
     .catch(({ reason, message, retryable }) => ({ reason, message, retryable }))
 }
 
-const lacks = (message: RegExp) => ({
-  reason: 'DatasetLacksTables',
-  message: expect.stringMatching(message),
-  retryable: false,
-})
-
 test('a Dataset without advertising is refused', async () => {
   const { advertising: _, ...plain } = smallDataset
-  expect(await refusalOf(plain)).toEqual(lacks(/no advertising tables; give spec\.advertising/))
+  expect(await refusalOf(plain)).toEqual(lacksTables(/no advertising tables; give spec\.advertising/))
 })
 
 test('one without exposures is refused by the stages that learn from them, and serves the others', async () => {
   const { exposures: _, ...logged } = TABLES
   const spec = await specOf(logged)
   const next = { pretrain: { targets: ['NextItems'] } }
-  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/no exposed lists/))
+  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacksTables(/no exposed lists/))
   expect(await refusalOf(spec, { ...next, ranking: { labels: 'Logged' } })).toEqual(
-    lacks(/no exposed lists, which the stage ranking has its labels from/),
+    lacksTables(/no exposed lists, which the stage ranking has its labels from/),
   )
   expect(await refusalOf(spec, next)).toMatch(/^[1-9]\d* samples$/)
 })
@@ -42,5 +37,5 @@ test('one whose requests are all of the test part has no click to learn', async 
   const later = requests.filter(({ id }) => id === 'r-test')
   const shown = exposures.filter(({ request }) => request === 'r-test')
   const spec = await specOf({ ...TABLES, requests: later, exposures: shown })
-  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacks(/training part/))
+  expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacksTables(/training part/))
 })

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openOneRanker } from '../../../../workers/decoding/one-ranker/open-one-ranker.ts'
 import { openOneRankerModel } from '../../../../workers/ranker/one-ranker/artifact.ts'
 import { smallSpec as smallEga, smallStages as smallEgaStages, train as trainEga } from '../ega/small-run.ts'
+import { reusedStages } from '../staged/small-run.ts'
 import { smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
 
@@ -14,9 +15,6 @@ beforeAll(async () => {
   first = await train(world, smallSpec())
 }, 60_000)
 afterAll(() => rm(world.folder, { recursive: true, force: true }))
-
-const reused = ({ summary }: typeof first) =>
-  Object.fromEntries((summary.stages ?? []).map(({ name, reused: was }) => [name, was]))
 
 const request = {
   history: Uint32Array.of(1, 2),
@@ -30,7 +28,7 @@ const request = {
 
 describe('a run of OneRanker', () => {
   test('trains its stages one after the other, each with its metrics', () => {
-    expect(reused(first)).toEqual({ pretrain: false, reward: false, ranking: false, payment: false })
+    expect(reusedStages(first)).toEqual({ pretrain: false, reward: false, ranking: false, payment: false })
     const phases = [...new Set(first.updates.map(({ phase }) => phase))]
     expect(phases).toEqual(['pretrain', 'reward', 'ranking', 'payment samples', 'payment'])
     const metrics = Object.fromEntries((first.summary.stages ?? []).map((stage) => [stage.name, stage.metrics]))
@@ -75,7 +73,7 @@ describe('a run of OneRanker', () => {
       await expect(running).rejects.toThrow('stopped')
     }
     const last = await train(world, spec, { namespace })
-    expect(reused(last)).toEqual({ pretrain: true, reward: true, ranking: true, payment: false })
+    expect(reusedStages(last)).toEqual({ pretrain: true, reward: true, ranking: true, payment: false })
     expect(last.artifact.digest).toBe(first.artifact.digest)
   })
 })
@@ -85,7 +83,7 @@ describe('stages are shared', () => {
   const { payment: _, ...unpriced } = smallStages
 
   test('by a run with another price: all of them', async () => {
-    expect(reused(await changed(smallStages, { paymentRule: 'GSP' }))).toEqual({
+    expect(reusedStages(await changed(smallStages, { paymentRule: 'GSP' }))).toEqual({
       pretrain: true,
       reward: true,
       ranking: true,
@@ -96,13 +94,16 @@ describe('stages are shared', () => {
   test('by runs that rank otherwise: those before', async () => {
     const before = { pretrain: true, reward: true, ranking: false }
     const ranking = { ...smallStages.ranking, consistencyWeight: '0' }
-    expect(reused(await changed({ ...unpriced, ranking }))).toEqual(before)
-    expect(reused(await changed(unpriced, { rankerMemory: 'StepOne' }))).toEqual(before)
+    expect(reusedStages(await changed({ ...unpriced, ranking }))).toEqual(before)
+    expect(reusedStages(await changed(unpriced, { rankerMemory: 'StepOne' }))).toEqual(before)
   })
 
   test('by a run of step 2 alone, whose generator is the one that others begin with', async () => {
     const { pretrain, reward } = smallStages
-    expect(reused(await changed({ pretrain, reward }, { ranking: false }))).toEqual({ pretrain: true, reward: true })
+    expect(reusedStages(await changed({ pretrain, reward }, { ranking: false }))).toEqual({
+      pretrain: true,
+      reward: true,
+    })
   })
 
   test('with EGA-V2: the reward model', async () => {
@@ -128,7 +129,7 @@ test('every part can be left out: a ranker on step 1 alone, and parallel predict
   const onStepOne = await train(world, smallSpec({ pretrain, reward, ranking }, { refinement: false }))
   const alone = { refinement: false, ranking: false }
   const predicted = await train(world, smallSpec({ pretrain, reward }, alone))
-  expect(reused(predicted)).toEqual({ pretrain: true, reward: true })
+  expect(reusedStages(predicted)).toEqual({ pretrain: true, reward: true })
   for (const { artifact } of [onStepOne, predicted]) {
     const model = await openOneRankerModel(await world.store.open(artifact.digest))
     expect(model.weights.ranker?.every(Number.isFinite)).toBe(true)
