@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { moment } from './rank.ts'
 
 /** What crosses HTTP at `POST /v1/events`: docs/serving.md says what becomes of it. All ids are opaque strings. */
 
@@ -24,9 +25,7 @@ export const feedbackEvent = Type.Object(
       }),
     ),
     user: Type.Optional(id('User; absent: that of the request, where this Pod answered it lately.')),
-    time: Type.Optional(
-      Type.String({ description: 'When it happened (RFC 3339); absent: now.', maxLength: 40, format: 'date-time' }),
-    ),
+    time: Type.Optional(moment('When it happened; absent: now.')),
     value: Type.Optional(Type.Number({ description: 'Worth of a conversion.', minimum: 0, maximum: maxEventValue })),
   },
   { additionalProperties: false, description: 'One event.' },
@@ -64,11 +63,13 @@ export type FeedbackStream = (typeof feedbackStreams)[number]
 /** A line of `requests`. */
 export interface RequestRecord {
   requestId: string
-  /** RFC 3339. */
+  /** RFC 3339: that of the request, else when it was answered. */
   time: string
   user?: string
   /** Item ids, oldest first, of the history that was decoded; or the SHA-256 of their canonical JSON. */
   history?: string[]
+  /** RFC 3339, beside `history`: when each was taken, as far as the model was told. */
+  historyTimes?: string[]
   historyDigest?: string
   /** Absent: every item of the catalogue was eligible. */
   candidates?: number

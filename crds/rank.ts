@@ -4,6 +4,8 @@ import type { PaymentRule } from './auction-terms.ts'
 /** What crosses HTTP at `POST /v1/rank`: docs/guide.md shows it in use. All ids are opaque strings. */
 
 const id = (description: string) => Type.String({ description, minLength: 1, maxLength: 256 })
+/** RFC 3339. */
+export const moment = (description: string) => Type.String({ description, maxLength: 40, format: 'date-time' })
 
 export const maxSlots = 1000
 export const defaultSlots = 10
@@ -49,12 +51,19 @@ const constraints = Type.Object(
 export const rankRequest = Type.Object(
   {
     requestId: Type.Optional(id('Comes back in the answer; made when absent.')),
+    time: Type.Optional(moment('When the list is shown, for models that heed times; absent: now.')),
     user: Type.Optional(
       Type.Object(
         {
           id: Type.Optional(id('Looked up in the history snapshot of the model when no history is given.')),
           history: Type.Optional(
             Type.Array(id('Item.'), { description: 'Items that the user took, oldest first.', maxItems: 10_000 }),
+          ),
+          historyTimes: Type.Optional(
+            Type.Array(moment('When the user took the item.'), {
+              description: 'Of each item of the history, for models that heed times; absent: nobody knows.',
+              maxItems: 10_000,
+            }),
           ),
         },
         { additionalProperties: false, description: 'Without id and history the user is anonymous.' },

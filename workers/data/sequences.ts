@@ -115,13 +115,14 @@ export function historyOf(
   return sequenceOf(dataset, cases.user[index]).subarray(Math.max(0, position - limit), position)
 }
 
-/** What a user did before some position of its sequence, as views; nothing of `noUser`. */
+/** What a user did, the oldest first. */
 export interface TimedHistory {
   readonly history: Uint32Array
-  /** Milliseconds since 1970 of each item; absent where the Dataset has no times. */
+  /** Milliseconds since 1970 of each item; absent where they are not known. */
   readonly historyTimes?: Float64Array
 }
 
+/** Before some position of the user's sequence, as views; nothing of `noUser`. */
 export function timedHistory(
   dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
   user: number,

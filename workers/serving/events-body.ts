@@ -2,15 +2,10 @@
 
 import { Ajv } from 'ajv'
 import { eventsBody, type FeedbackEvent } from '../../crds/events.ts'
+import { formats, refuseAhead } from './body-times.ts'
 import { checked, invalid } from './schema-fault.ts'
 
-/** Clocks of callers are wrong by minutes, not by days; a later time would be the newest for ever. */
-const maxAheadMilliseconds = 3_600_000
-const rfc3339 = /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/
-
-const ajv = new Ajv({
-  formats: { 'date-time': (text: string) => rfc3339.test(text) && !Number.isNaN(Date.parse(text)) },
-})
+const ajv = new Ajv({ formats })
 const [single, list] = eventsBody.anyOf
 const isEvent = ajv.compile<FeedbackEvent>(single)
 const isEventList = ajv.compile<FeedbackEvent[]>(list)
@@ -26,6 +21,5 @@ export function readEvents(body: unknown, now: number): readonly FeedbackEvent[]
 function checkEvent({ type, item, position, value, time }: FeedbackEvent, at: string, now: number): void {
   if (item === undefined && position === undefined) throw invalid(at, 'must have item or position')
   if (value !== undefined && type !== 'conversion') throw invalid(`${at}/value`, 'goes with type conversion only')
-  if (time !== undefined && Date.parse(time) > now + maxAheadMilliseconds)
-    throw invalid(`${at}/time`, 'is more than an hour ahead')
+  if (time !== undefined) refuseAhead(Date.parse(time), `${at}/time`, now)
 }

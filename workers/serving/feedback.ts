@@ -14,9 +14,13 @@ import type { ServingSettings, ServingSpec } from './settings.ts'
 /** What was asked and answered, and how the list came about. */
 export interface AnsweredRequest {
   readonly answer: RankAnswer
+  /** RFC 3339, of a request that says when it is shown. */
+  readonly time: string | undefined
   readonly user: string | undefined
   /** Item indices, oldest first. */
   readonly history: Uint32Array
+  /** Milliseconds since 1970, as far as the model was told. */
+  readonly historyTimes?: Float64Array
   readonly candidates: number | undefined
   readonly slots: number
   /** Whether the list was drawn; undefined without exploration. */
@@ -56,7 +60,7 @@ export class Feedback {
   /** Notes an answer; the work is done by the writer. */
   answered(request: AnsweredRequest): void {
     const { answer, user } = request
-    const time = this.now()
+    const time = request.time === undefined ? this.now() : Date.parse(request.time)
     this.#recent.add(answer.requestId, { user, entries: answer.entries.map(withoutExplanation) })
     this.#options.log.append({ stream: 'requests', content: () => this.#requestRecord(request, time) })
   }
@@ -112,9 +116,14 @@ export class Feedback {
     return { auction: noted, ads: eligibleAds, ...(all ? candidateIds(auction, itemIds) : {}) }
   }
 
-  #historyOf({ history, itemIds }: AnsweredRequest): Pick<RequestRecord, 'history' | 'historyDigest'> {
+  #historyOf({
+    history,
+    historyTimes,
+    itemIds,
+  }: AnsweredRequest): Pick<RequestRecord, 'history' | 'historyTimes' | 'historyDigest'> {
     const items = Array.from(history, (item) => itemIds[item])
-    if (this.#history === 'Items') return { history: items }
+    if (this.#history === 'Items')
+      return { history: items, ...(historyTimes && { historyTimes: Array.from(historyTimes, toRfc3339) }) }
     return { historyDigest: `sha256:${createHash('sha256').update(JSON.stringify(items)).digest('hex')}` }
   }
 
@@ -137,6 +146,12 @@ export class Feedback {
     }
   }
 }
+
+const firstYear = Date.parse('0000-01-01T00:00:00Z')
+const lastYear = Date.parse('9999-12-31T23:59:59.999Z')
+
+/** Datasets may hold times that RFC 3339 has no digits for, and `Date` none at all. */
+const toRfc3339 = (time: number): string => new Date(Math.min(Math.max(time, firstYear), lastYear)).toISOString()
 
 /** It can be told again, and would be the larger part of the log. */
 const withoutExplanation = ({ explain, ...entry }: RankEntry): RankEntry => entry

@@ -13,8 +13,8 @@ export interface HistorySnapshot {
   readonly events: Uint32Array
   /** All items of the user, oldest first, as a view; undefined for an unknown user. */
   historyOf(user: string): Uint32Array | undefined
-  /** When each was taken, milliseconds since 1970; undefined for an unknown user, and where the Dataset has no times. */
-  timesOf(user: string): Float64Array | undefined
+  /** When each was taken, milliseconds since 1970. Absent where the Dataset has no times. */
+  readonly timesOf?: (user: string) => Float64Array | undefined
 }
 
 /** @param artifact the opened Dataset */
@@ -28,16 +28,22 @@ export async function openHistorySnapshot(artifact: Artifact): Promise<HistorySn
   const input = createReadStream(artifact.path(DATASET_FILES.users))
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))
     rows.set(JSON.parse(line) as string, rows.size)
+  const rangeOf = (user: string): [begin: number, end: number] | undefined => {
+    const row = rows.get(user)
+    return row === undefined ? undefined : [offsets[row], offsets[row + 1]]
+  }
   return {
     userCount: rows.size,
     events,
     historyOf: (user) => {
-      const row = rows.get(user)
-      return row === undefined ? undefined : events.subarray(offsets[row], offsets[row + 1])
+      const range = rangeOf(user)
+      return range && events.subarray(...range)
     },
-    timesOf: (user) => {
-      const row = rows.get(user)
-      return row === undefined ? undefined : times?.subarray(offsets[row], offsets[row + 1])
-    },
+    ...(times && {
+      timesOf: (user) => {
+        const range = rangeOf(user)
+        return range && times.subarray(...range)
+      },
+    }),
   }
 }

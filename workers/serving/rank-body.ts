@@ -2,6 +2,7 @@
 
 import { Ajv } from 'ajv'
 import { type RankRequest, rankBody } from '../../crds/rank.ts'
+import { formats, refuseAhead } from './body-times.ts'
 import { checked, invalid } from './schema-fault.ts'
 
 export interface RankCall {
@@ -20,18 +21,25 @@ export interface RankLimits {
   readonly auction: { readonly ads: number; readonly organic: number } | 'None' | undefined
 }
 
-const ajv = new Ajv()
+const ajv = new Ajv({ formats })
 const [single, list] = rankBody.anyOf
 const isRequest = ajv.compile<RankRequest>(single)
 const isRequestList = ajv.compile<RankRequest[]>(list)
 
-/** @throws HttpError 400 with a JSON pointer to the field */
-export function readRankCall(body: unknown, limits: RankLimits): RankCall {
+/**
+ * @param now milliseconds since 1970
+ * @throws HttpError 400 with a JSON pointer to the field
+ */
+export function readRankCall(body: unknown, limits: RankLimits, now: number): RankCall {
   const isList = Array.isArray(body)
   const requests = isList ? checked(isRequestList, body) : [checked(isRequest, body)]
   if (requests.length > limits.maxQueueLength)
     throw invalid('', `must not have more than ${limits.maxQueueLength} requests (spec.serving.maxQueueLength)`)
-  for (const [index, request] of requests.entries()) checkRequest(request, isList ? `/${index}` : '', limits)
+  for (const [index, request] of requests.entries()) {
+    const at = isList ? `/${index}` : ''
+    checkRequest(request, at, limits)
+    checkTimes(request, at, now)
+  }
   return { requests, isList }
 }
 
@@ -49,6 +57,24 @@ function checkRequest(request: RankRequest, at: string, { slots, slotsBoundBy, a
           `must NOT have more than ${auction[list]} items, which the model takes`,
         )
   }
+}
+
+function checkTimes({ time, user }: RankRequest, at: string, now: number): void {
+  if (time !== undefined) refuseAhead(Date.parse(time), `${at}/time`, now)
+  const { history, historyTimes } = user ?? {}
+  if (historyTimes === undefined) return
+  const field = `${at}/user/historyTimes`
+  if (history === undefined) throw invalid(field, 'goes with history only')
+  const times = historyTimes.map((taken) => Date.parse(taken))
+  if (times.length !== history.length)
+    throw invalid(field, `must have as many times as history has items: ${history.length}, not ${times.length}`)
+  const early = times.findIndex((taken, index) => index > 0 && taken < times[index - 1])
+  if (early >= 0) throw invalid(`${field}/${early}`, 'is before the one before it; a history has the oldest first')
+  const newest = times.length - 1
+  if (newest < 0) return
+  const last = `${field}/${newest}`
+  if (time === undefined) refuseAhead(times[newest], last, now)
+  else if (times[newest] > Date.parse(time)) throw invalid(last, 'is after the time of the request')
 }
 
 const auctionFields: readonly [field: string, isAsked: (request: RankRequest) => boolean][] = [

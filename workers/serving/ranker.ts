@@ -97,6 +97,11 @@ export class Ranker {
     return { slots, slotsBoundBy: 'the longest list of the model', maxQueueLength, auction: { ads, organic } }
   }
 
+  /** Milliseconds since 1970, by the clock of the model where it heeds times. */
+  now(): number {
+    return this.#model?.times?.now() ?? Date.now()
+  }
+
   /** For the metadata of the model. */
   get parameters(): object {
     const settingsRevision = this.#auctioneer?.settings.revision
@@ -203,12 +208,14 @@ export class Ranker {
         skipped,
         timings,
       }
-      const { history } = resolved.request
+      const { history, historyTimes } = resolved.request
       this.#count({ scores: entries.map(({ score }) => score) }, history, model)
       this.#feedback?.answered({
         answer,
+        time: requests[index].time,
         user: requests[index].user?.id,
         history,
+        ...(historyTimes === undefined ? {} : { historyTimes }),
         candidates: resolved.request.organic.length,
         slots: resolved.request.slots,
         drawn: undefined,
@@ -248,6 +255,7 @@ export class Ranker {
     this.#count(list, decode.history, model)
     this.#feedback?.answered({
       answer,
+      time: request.time,
       user: request.user?.id,
       history: decode.history,
       candidates: decode.candidates?.length,

@@ -1,6 +1,7 @@
 // From ids of a request to item indices, and back.
 
 import { defaultSlots, type RankAnswer, type RankRequest, type SkippedReason } from '../../crds/rank.ts'
+import type { TimedHistory } from '../data/sequences.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import type { Propensities } from './exploration.ts'
 import type { ServedModel } from './served-model.ts'
@@ -17,7 +18,7 @@ export interface ResolvedRequest {
   readonly skipped: Skipped[]
 }
 
-type Lookup = Pick<ServedModel, 'findItem' | 'historyOf'>
+type Lookup = Pick<ServedModel, 'findItem' | 'historyOf' | 'times'>
 
 export interface ResolveOptions {
   /** Longest list that is answered; the default length yields to it. */
@@ -29,7 +30,7 @@ export interface ResolveOptions {
 export function resolveRequest(request: RankRequest, model: Lookup, options: ResolveOptions): ResolvedRequest {
   const { beamSize, wholeBeam } = options
   const { skipped, skip } = skipList()
-  const history = resolveHistory(request.user, model, skip)
+  const { history } = resolveHistory(request.user, model, skip)
   const organic = request.candidates?.organic
   const slots = request.slots ?? Math.min(beamSize, defaultSlots)
   return {
@@ -55,13 +56,39 @@ export function skipList(): { readonly skipped: Skipped[]; readonly skip: Skip }
 }
 
 /** A history that is given is taken as it is, also for a user that the snapshot knows. */
-export function resolveHistory(user: RankRequest['user'], model: Lookup, skip: Skip): Uint32Array {
-  const none = new Uint32Array(0)
-  if (user?.history !== undefined) return Uint32Array.from(knownItems(user.history, model, skip))
+export function resolveHistory(user: RankRequest['user'], model: Lookup, skip: Skip): TimedHistory {
+  if (user?.history !== undefined) return broughtHistory(user.history, user.historyTimes, model, skip)
+  const none = { history: new Uint32Array(0) }
   if (user?.id === undefined) return none
-  const known = model.historyOf(user.id)
-  if (known === undefined) skip(user.id, 'UnknownUser')
-  return known ?? none
+  const history = model.historyOf(user.id)
+  if (history === undefined) {
+    skip(user.id, 'UnknownUser')
+    return none
+  }
+  const historyTimes = model.times?.of?.(user.id)
+  return { history, ...(historyTimes && { historyTimes }) }
+}
+
+/** What the model does not know takes its time along; a model that knows no times is told none. */
+function broughtHistory(
+  ids: readonly string[],
+  times: readonly string[] | undefined,
+  model: Lookup,
+  skip: Skip,
+): TimedHistory {
+  const items: number[] = []
+  const itemTimes: number[] = []
+  const told = model.times?.of === undefined ? undefined : times
+  for (const [index, id] of ids.entries()) {
+    const item = model.findItem(id)
+    if (item === undefined) {
+      skip(id, 'UnknownItem')
+      continue
+    }
+    items.push(item)
+    if (told !== undefined) itemTimes.push(Date.parse(told[index]))
+  }
+  return { history: Uint32Array.from(items), ...(told && { historyTimes: Float64Array.from(itemTimes) }) }
 }
 
 function resolveCandidates(ids: readonly string[], model: Lookup, skip: Skip): Uint32Array {
@@ -73,16 +100,6 @@ function resolveCandidates(ids: readonly string[], model: Lookup, skip: Skip): U
     else items.add(item)
   }
   return Uint32Array.from(items)
-}
-
-function knownItems(ids: readonly string[], model: Lookup, skip: Skip): number[] {
-  const items: number[] = []
-  for (const id of ids) {
-    const item = model.findItem(id)
-    if (item === undefined) skip(id, 'UnknownItem')
-    else items.push(item)
-  }
-  return items
 }
 
 export function listEntries(

@@ -17,8 +17,8 @@ export interface ServedModel {
   historyOf(user: string): Uint32Array | undefined
   /** When things happen, in milliseconds since 1970, for a model that heeds it. */
   readonly times?: {
-    /** When each item of a known user was taken; undefined where nobody knows. */
-    of(user: string): Float64Array | undefined
+    /** When each item of a known user was taken. Absent where the Dataset has no times: the model has learned none. */
+    of?(user: string): Float64Array | undefined
     now(): number
   }
   /** Of a model that answers with priced lists; the model is then asked by it alone. */

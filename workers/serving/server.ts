@@ -95,7 +95,7 @@ function addRank(app: FastifyInstance, { ranker }: ServerOptions): void {
     metrics.duration.observe(reply.elapsedTime / 1000)
   })
   route(app, 'POST', '/v1/rank', async (request, reply) => {
-    const call = readRankCall(request.body, ranker.limits)
+    const call = readRankCall(request.body, ranker.limits, ranker.now())
     const aborter = new AbortController()
     const closed = () => {
       if (!reply.raw.writableFinished) aborter.abort(gone)

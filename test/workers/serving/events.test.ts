@@ -235,6 +235,12 @@ describe('a request that is written', () => {
     expect(written.requests).toEqual([expect.objectContaining({ history: ['item-4', 'item-2'] })])
   })
 
+  it('has the time of the request where it says one', async () => {
+    const { rank, written } = scene()
+    await rank({ time: '2026-11-28T04:00:00+01:00', slots: 1 })
+    expect(written.requests).toEqual([expect.objectContaining({ time: '2026-11-28T03:00:00.000Z' })])
+  })
+
   it('has with exploration the propensities that the answer had, and the list of a request that is repeated', async () => {
     const exploration = { temperature: '2', sharePercent: 50 }
     const { rank, send, written, metrics } = scene({ serving: { exploration } })

@@ -67,6 +67,11 @@ function scene({ changed = {}, loaded = wanted, decode = async () => {} }: Scene
   return { app, decoded, errors, state, rank, post, get }
 }
 
+/** So many days into 2026. */
+const at = (day: number): string => new Date(Date.UTC(2026, 0, day)).toISOString()
+const ahead = new Date(Date.now() + 2 * 3_600_000).toISOString()
+const timed = (history: string[], historyTimes: unknown[]) => ({ history, historyTimes })
+
 describe('/v1/rank', () => {
   it('answers one request with one answer, and names the model', async () => {
     const { post } = scene()
@@ -110,6 +115,19 @@ describe('/v1/rank', () => {
     ['an empty item id', { user: { history: ['a', ''] } }, '/user/history/1'],
     ['an id that is too long', { requestId: 'x'.repeat(257) }, '/requestId'],
     ['a history that is too long', { user: { history: Array(10_001).fill('a') } }, '/user/history'],
+    ['times without a history', { user: { id: 'anna', historyTimes: [at(1)] } }, '/user/historyTimes'],
+    ['fewer times than items', { user: timed(['a', 'b'], [at(1)]) }, '/user/historyTimes'],
+    ['more times than items', [{}, { user: timed([], [at(1)]) }], '/1/user/historyTimes'],
+    ['times that do not ascend', { user: timed(['a', 'b', 'c'], [at(1), at(3), at(2)]) }, '/user/historyTimes/2'],
+    ['a time that is a number', { user: timed(['a', 'b'], [at(1), 1_764_299_640_000]) }, '/user/historyTimes/1'],
+    ['a time that is nothing', { user: timed(['a'], [null]) }, '/user/historyTimes/0'],
+    ['a time that is no time', { user: timed(['a'], ['2026-13-01T00:00:00Z']) }, '/user/historyTimes/0'],
+    ['a time without its zone', { user: timed(['a'], ['2026-01-01T00:00:00']) }, '/user/historyTimes/0'],
+    ['a time that is too far ahead', { user: timed(['a', 'b'], [at(1), ahead]) }, '/user/historyTimes/1'],
+    ['a time after the request', { time: at(2), user: timed(['a', 'b'], [at(1), at(3)]) }, '/user/historyTimes/1'],
+    ['a request that is too far ahead', { time: ahead }, '/time'],
+    ['a time of a request that is no time', [{ time: 'now' }], '/0/time'],
+    ['too many times', { user: timed(['a'], Array(10_001).fill(at(1))) }, '/user/historyTimes'],
     ['too many candidates', { candidates: { organic: Array(10_001).fill('a') } }, '/candidates/organic'],
     ['a field that is unknown', { users: {} }, '/users'],
     ['a field that is unknown deeper in a list', [{ user: { age: 4 } }], '/0/user/age'],
@@ -124,6 +142,27 @@ describe('/v1/rank', () => {
     expect(answer.statusCode).toBe(400)
     expect(answer.json()).toEqual({ error: { code: 'InvalidRequest', message: expect.any(String), field } })
     expect(decoded).toEqual([])
+  })
+
+  it('takes times that a model without contexts does not heed, and clocks that are wrong by minutes', async () => {
+    const { post, decoded } = scene()
+    const soon = new Date(Date.now() + 30 * 60_000).toISOString()
+    const times = ['2025-12-31T23:00:00-01:00', at(1), soon]
+    expect((await post({ user: timed(['a', 'b', 'c'], times) })).statusCode).toBe(200)
+    expect((await post({ time: soon, user: timed(['a', 'b', 'c'], times) })).statusCode).toBe(200)
+    expect((await post({ user: { history: ['a', 'b', 'c'] } })).statusCode).toBe(200)
+    expect(decoded[1]).toEqual(decoded[0])
+    expect(decoded[2]).toEqual(decoded[0])
+  })
+
+  it('says what is wrong with times', async () => {
+    const problemOf = async (user: object) => (await scene().post({ user })).json().error.message
+    expect(await problemOf(timed(['a', 'b'], [at(1)]))).toBe(
+      '/user/historyTimes must have as many times as history has items: 2, not 1',
+    )
+    expect(await problemOf(timed(['a', 'b'], [at(2), at(1)]))).toBe(
+      '/user/historyTimes/1 is before the one before it; a history has the oldest first',
+    )
   })
 
   it('refuses a list that the queue could never take', async () => {

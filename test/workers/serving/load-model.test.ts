@@ -2,6 +2,7 @@ import { truncate } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ArtifactNotFoundError, CorruptArtifactError } from '../../../workers/artifacts/errors.ts'
 import { openDataset } from '../../../workers/data/dataset-reader.ts'
+import { DATASET_FILES } from '../../../workers/data/export-dataset.ts'
 import { sequenceOf } from '../../../workers/data/sequences.ts'
 import { openHistorySnapshot } from '../../../workers/serving/history-snapshot.ts'
 import { loadModel } from '../../../workers/serving/load-model.ts'
@@ -22,8 +23,8 @@ describe('a model for serving', () => {
     const snapshot = await openHistorySnapshot(artifact)
     expect(snapshot.userCount).toBe(dataset.userCount)
     for (const [user, id] of dataset.userIds.entries())
-      expect(snapshot.timesOf(id)).toEqual(dataset.times?.slice(dataset.offsets[user], dataset.offsets[user + 1]))
-    expect(snapshot.timesOf('nobody')).toBeUndefined()
+      expect(snapshot.timesOf?.(id)).toEqual(dataset.times?.slice(dataset.offsets[user], dataset.offsets[user + 1]))
+    expect(snapshot.timesOf?.('nobody')).toBeUndefined()
     const model = await loadModel(tiny.digest, options())
     try {
       for (const [user, id] of dataset.userIds.entries()) expect(model.historyOf(id)).toEqual(sequenceOf(dataset, user))
@@ -33,6 +34,19 @@ describe('a model for serving', () => {
     } finally {
       await model.release()
     }
+  })
+
+  it('knows no times of a Dataset that has none', async () => {
+    const artifact = await tiny.store.open(tiny.datasetDigest)
+    const files = artifact.manifest.files.filter(({ path }) => path !== DATASET_FILES.times)
+    const snapshot = await openHistorySnapshot({
+      path: (file) => artifact.path(file),
+      readFile: (file) => artifact.readFile(file),
+      manifest: { ...artifact.manifest, files },
+      digest: artifact.digest,
+    })
+    expect(snapshot.timesOf).toBeUndefined()
+    expect(snapshot.events.length).toBeGreaterThan(0)
   })
 
   it('decodes a request to the same list alone and among others', async () => {

@@ -1,6 +1,7 @@
 // Many questions to an allocator, "what if this ad bid that?", with those about one page view in one batch.
 
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
+import { sameView } from '../same-view.ts'
 
 export interface BidQuestion {
   readonly request: AuctionRequest
@@ -10,10 +11,8 @@ export interface BidQuestion {
 }
 
 /** Requests that differ in bids alone, which `Allocator.underBids` takes together. Compared by identity: cheap. */
-const sameView = (a: AuctionRequest, b: AuctionRequest): boolean =>
-  a.history === b.history &&
-  a.ads === b.ads &&
-  a.organic === b.organic &&
+const differInBids = (a: AuctionRequest, b: AuctionRequest): boolean =>
+  sameView(a, b) &&
   a.slots === b.slots &&
   a.constraints === b.constraints &&
   a.slotReserves === b.slotReserves &&
@@ -29,7 +28,7 @@ function groupByView(questions: readonly BidQuestion[]): View[] {
   const byHistory = new Map<Uint32Array, View[]>()
   questions.forEach(({ request }, index) => {
     const views = byHistory.get(request.history) ?? []
-    const known = views.find((view) => sameView(view.request, request))
+    const known = views.find((view) => differInBids(view.request, request))
     if (known !== undefined) known.questions.push(index)
     else byHistory.set(request.history, [...views, { request, questions: [index] }])
   })

@@ -2,6 +2,7 @@
 
 import type { AuctionRequest } from '../../auction/auction.ts'
 import type { ListRewards } from '../../auction/reward-model/scorer.ts'
+import { sameView } from '../../auction/same-view.ts'
 
 /** Lists of one view whose judgements are kept at most. */
 const mostLists = 4096
@@ -32,19 +33,11 @@ export class PageView {
   }
 }
 
-/** Requests that differ in bids, slots, constraints or reserves alone. Compared by identity: cheap. */
-const sameView = (one: AuctionRequest, other: AuctionRequest): boolean =>
-  one.history === other.history &&
-  one.historyTimes === other.historyTimes &&
-  one.time === other.time &&
-  one.ads === other.ads &&
-  one.organic === other.organic &&
-  one.creatives === other.creatives
-
 /** Views that go with the requests: whoever holds none of their arrays keeps nothing here. */
 export class PageViews {
   readonly #byAds = new WeakMap<Uint32Array, PageView[]>()
 
+  /** Of a request that differs in bids, slots, constraints or reserves alone. */
   find(request: AuctionRequest): PageView | undefined {
     return this.#byAds.get(request.ads)?.find((view) => sameView(view.request, request))
   }

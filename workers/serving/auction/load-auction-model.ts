@@ -87,7 +87,7 @@ async function servedModel(digest: string, opened: OpenedAuctionModel, { store }
     findItem: (id) => items.get(id),
     firstCodes: firstCodes(catalogue.items.codes, catalogue.items.codebookSizes),
     historyOf: (user) => histories.historyOf(user),
-    times: { of: (user) => histories.timesOf(user), now: Date.now },
+    times: { ...(histories.timesOf && { of: histories.timesOf }), now: Date.now },
     auction: { model, price: payments, pacer: openBudgetPacer(Date.now) },
     decode: () => Promise.reject(new Error('A model with an auction is asked by its auction')),
     release: () => opened.release(),

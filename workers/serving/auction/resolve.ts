@@ -2,6 +2,7 @@
 
 import { type AdCandidate, defaultSlots, type RankRequest, type SkippedReason } from '../../../crds/rank.ts'
 import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
+import type { TimedHistory } from '../../data/sequences.ts'
 import { resolveHistory, type Skip, type Skipped, skipList } from '../resolve-request.ts'
 import type { ServedModel } from '../served-model.ts'
 import type { AuctionModel, BudgetPacer } from './auction-model.ts'
@@ -37,7 +38,8 @@ export interface AuctionScene {
 export function resolveAuction(request: RankRequest, scene: AuctionScene): ResolvedAuction {
   const { lookup, settings, model } = scene
   const { skipped, skip } = skipList()
-  const history = resolveHistory(request.user, lookup, skip)
+  const known = resolveHistory(request.user, lookup, skip)
+  const { history } = known
   const seen = request.includeSeen ? new Set<number>() : new Set(history)
   const slots = request.slots ?? Math.min(model.limits.slots, defaultSlots)
   const guests = new Guests(scene.catalogue)
@@ -52,7 +54,7 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
   return {
     request: {
       history,
-      ...momentOf(request.user, history, lookup),
+      ...momentOf(request, known, lookup),
       ads: columns.items,
       bids: columns.bids,
       advertisers: columns.advertisers,
@@ -74,15 +76,14 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
 
 /** When the view and what was before it happened, as far as that is known. */
 function momentOf(
-  user: RankRequest['user'],
-  history: Uint32Array,
+  { time }: RankRequest,
+  { history, historyTimes }: TimedHistory,
   { times }: AuctionScene['lookup'],
 ): Pick<AuctionRequest, 'historyTimes' | 'time'> {
   if (times === undefined) return {}
-  const historyTimes = user?.history === undefined && user?.id !== undefined ? times.of(user.id) : undefined
-  if (historyTimes !== undefined) return { historyTimes, time: times.now() }
   // How long after a history without times the view is, nobody knows.
-  return history.length === 0 ? { time: times.now() } : {}
+  if (historyTimes === undefined && history.length > 0) return {}
+  return { ...(historyTimes && { historyTimes }), time: time === undefined ? times.now() : Date.parse(time) }
 }
 
 /** In one pass: a request may have thousands of ads, and callbacks over iterators take most of the time. */

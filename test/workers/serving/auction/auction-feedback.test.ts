@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest'
 import type { EventRecord, RequestRecord } from '../../../../crds/events.ts'
 import { revisionOf } from '../../../../workers/artifacts/digest.ts'
-import { fakeAuction, pCtrAt } from './fake-auction.ts'
-import { auctionScene } from './scene.ts'
+import { fakeAuction, modelWith, pCtrAt } from './fake-auction.ts'
+import { auctionScene, modelScene } from './scene.ts'
 
 const request = {
   requestId: 'q',
@@ -53,6 +53,25 @@ it('the ids of all that was eligible are logged where that is asked for', async 
     organic: ['item-3', 'item-2'],
   })
   expect(await loggedRequest('Count')).not.toHaveProperty('adIds')
+})
+
+it('the history is logged with its times where that is asked for, as far as the model was told', async () => {
+  const model = {
+    ...modelWith(fakeAuction()),
+    // The last moment that a Dataset can hold is none of those that JavaScript knows.
+    times: { of: () => Float64Array.of(1000, 9_223_371_331_200_000), now: () => 5000 },
+  }
+  const { rank, written } = modelScene(model, { serving: { feedback: { history: 'Items' } } })
+  const second = '1970-01-01T00:00:02.000Z'
+  await rank({ time: second, user: { history: ['item-3'], historyTimes: ['1970-01-01T01:00:01+01:00'] } })
+  await rank({ user: { history: ['item-3'] } })
+  await rank({ user: { id: 'anna' } })
+  const logged = (written.requests as RequestRecord[]).map(({ time, historyTimes }) => [time, historyTimes])
+  expect(logged).toEqual([
+    [second, ['1970-01-01T00:00:01.000Z']],
+    ['1970-01-01T00:00:00.000Z', undefined],
+    ['1970-01-01T00:00:00.000Z', ['1970-01-01T00:00:01.000Z', '9999-12-31T23:59:59.999Z']],
+  ])
 })
 
 it('a click is logged with its ad, creative and what it costs', async () => {

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { contextIn } from '../../../../bench/recommendation/pipeline.ts'
 import { publishRandomModel, type RandomModelSpecs } from '../../../../bench/serving/random-model.ts'
-import type { RankEntry } from '../../../../crds/rank.ts'
+import type { RankAnswer, RankEntry } from '../../../../crds/rank.ts'
 import {
   openAuctionModel,
   openAuctionRecommender,
@@ -16,6 +16,7 @@ import type { ServedModel } from '../../../../workers/serving/served-model.ts'
 import { SessionThread } from '../../../../workers/tensor/session-thread.ts'
 import { modelScene, settingsText } from './scene.ts'
 
+const historyLength = 4
 const specs: RandomModelSpecs = {
   dataset: {
     source: { simulation: { users: 60, items: 60, seed: 3 } },
@@ -29,7 +30,7 @@ const specs: RandomModelSpecs = {
   },
   training: {
     model: {
-      ...{ architecture: 'OneRanker', layers: 1, hiddenSize: 16, heads: 2, feedForwardSize: 16, historyLength: 4 },
+      ...{ architecture: 'OneRanker', layers: 1, hiddenSize: 16, heads: 2, feedForwardSize: 16, historyLength },
       oneRanker: {
         ...{ listLength: 4, historyTokens: 'Summed', interestTokens: 2, fakeItems: 4, refinementLayers: 1 },
         objective: { organic: '1' },
@@ -119,6 +120,55 @@ describe('a model of OneRanker', () => {
       expect(alone.entries[0].score).toBeCloseTo(together[index].entries[0].score, 5)
     }
     expect(together[2].entries.some(isAd)).toBe(false)
+  })
+
+  describe('that is told when things happened', () => {
+    const hour = 3_600_000
+    /** Of user-1 with what it took, asked a day after the last of it. */
+    function scene() {
+      const taken = Float64Array.from(served.times?.of?.('user-1') ?? [])
+      const now = (taken.at(-1) ?? Number.NaN) + 24 * hour
+      const model = { ...served, times: { ...served.times, now: () => now } }
+      const history = Array.from(served.historyOf('user-1') ?? [], (item) => served.itemIds[item])
+      const timed = (times: Iterable<number>) => ({
+        history,
+        historyTimes: Array.from(times, (time) => new Date(time).toISOString()),
+      })
+      // Behaviours at other hours, with other gaps.
+      const earlier = taken.map((time, index) => time - 5 * hour * (taken.length - index))
+      return { ...modelScene(model), now, history, taken, timed, earlier }
+    }
+    const told = ({ entries, auction, skipped }: RankAnswer) => ({ entries, auction, skipped })
+    const asked = (user: object, more: object = {}) => ({ slots: 4, explain: true, user, ...more })
+
+    test('answers a history with times as the user of whom it is known', async () => {
+      const { rank, history, timed, taken, now } = scene()
+      expect(history.length).toBeGreaterThan(historyLength)
+      const known = told(await rank(asked({ id: 'user-1' })))
+      expect(told(await rank(asked(timed(taken))))).toEqual(known)
+      expect(told(await rank(asked(timed(taken), { time: new Date(now).toISOString() })))).toEqual(known)
+      expect(told(await rank(asked({ history })))).not.toEqual(known)
+      const later = { time: new Date(now - 7 * hour).toISOString() }
+      const other = told(await rank(asked({ id: 'user-1' }, later)))
+      expect(other).not.toEqual(known)
+      expect(told(await rank(asked(timed(taken), later)))).toEqual(other)
+    })
+
+    test('keeps what it made of one history at different times apart', async () => {
+      const { rank, post, history, timed, taken, earlier } = scene()
+      const users = [timed(taken), timed(earlier), { history }, { id: 'user-1' }]
+      const first = []
+      for (const user of users) first.push(told(await rank(asked(user))))
+      expect(new Set(first.map((answer) => JSON.stringify(answer))).size).toBe(3)
+      for (const [index, user] of [...users.entries()].reverse())
+        expect(told(await rank(asked(user)))).toEqual(first[index])
+      const together = (await post(users.map((user) => asked(user)))).json<RankAnswer[]>()
+      for (const [index, { entries }] of together.entries()) {
+        expect(entries.map(({ item }) => item)).toEqual(first[index].entries.map(({ item }) => item))
+        expect(entries[0].score).toBeCloseTo(first[index].entries[0].score, 5)
+      }
+      expect(together[3].entries).toEqual(together[0].entries)
+    })
   })
 
   test('is not served with a bound on lists, which it does not search', async () => {

@@ -34,6 +34,7 @@ function resolve(request: RankRequest, { settings = {}, factors = {}, limits, ti
 const asked = (...ads: NonNullable<NonNullable<RankRequest['candidates']>['ads']>): RankRequest => ({
   candidates: { ads, organic: [] },
 })
+const rfc3339 = (time: number): string => new Date(time).toISOString()
 const namesOf = (items: Uint32Array) => Array.from(items, (item) => itemIds[item])
 
 describe('a request that names no candidates', () => {
@@ -197,14 +198,33 @@ it('constraints and reserves are those of the request, else of the settings, els
 describe('the moment of a request', () => {
   const known = Float64Array.of(1000, 2000)
   const times = { of: (user: string) => (user === 'anna' ? known : undefined), now: () => 5000 }
-  const momentOf = (user: RankRequest['user'], given: typeof times | undefined = times) => {
-    const { request } = resolve({ ...(user ? { user } : {}) }, given ? { times: given } : {})
+  const momentOf = (user: RankRequest['user'], given: AuctionScene['lookup']['times'] = times, time?: string) => {
+    const { request } = resolve({ ...(user ? { user } : {}), ...(time ? { time } : {}) }, { times: given })
     return { historyTimes: request.historyTimes, time: request.time }
   }
+  const brought = { history: ['item-1', 'what', 'item-2'], historyTimes: [1000, 2000, 3000].map(rfc3339) }
 
   it('is told with the times of a known user, and with no history at all', () => {
     expect(momentOf({ id: 'anna' })).toEqual({ historyTimes: known, time: 5000 })
     expect(momentOf(undefined)).toEqual({ historyTimes: undefined, time: 5000 })
+  })
+
+  it('is told with the times that a history brings, but for those of items that nobody knows', () => {
+    expect(momentOf(brought)).toEqual({ historyTimes: Float64Array.of(1000, 3000), time: 5000 })
+    expect(momentOf({ id: 'anna', ...brought })).toEqual(momentOf(brought))
+    expect(momentOf({ history: [], historyTimes: [] })).toEqual({ historyTimes: new Float64Array(), time: 5000 })
+  })
+
+  it('is when the request says', () => {
+    expect(momentOf({ id: 'anna' }, times, rfc3339(4000))).toEqual({ historyTimes: known, time: 4000 })
+    expect(momentOf(brought, times, '1970-01-01T01:00:04+01:00').time).toBe(4000)
+    expect(momentOf(undefined, times, rfc3339(4000)).time).toBe(4000)
+    expect(momentOf({ history: ['item-1'] }, times, rfc3339(4000)).time).toBeUndefined()
+  })
+
+  it('is not told of a history to a model whose Dataset has no times', () => {
+    expect(momentOf(brought, { now: () => 5000 })).toEqual({ historyTimes: undefined, time: undefined })
+    expect(momentOf(undefined, { now: () => 5000 }).time).toBe(5000)
   })
 
   it('is not told where the history has no times, nor to a model that heeds none', () => {
@@ -213,5 +233,7 @@ describe('the moment of a request', () => {
     expect(momentOf({ id: 'anna' }, { ...times, of: () => undefined })).toEqual(nothing)
     const { request } = resolve({ user: { id: 'anna' } })
     expect(request.historyTimes ?? request.time).toBeUndefined()
+    const { request: timed } = resolve({ user: brought, time: rfc3339(4000) })
+    expect(timed.historyTimes ?? timed.time).toBeUndefined()
   })
 })
