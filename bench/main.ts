@@ -64,6 +64,7 @@ async function runBenchmark(name: string): Promise<void> {
     ...(values.data === undefined ? {} : { data: resolve(values.data) }),
     progress,
     version,
+    results: directory,
     measured: keepResults(directory, version, progress).measured,
   })
   const title = `${name}: ${benchmark.description}${values.quick ? ' (quick: no result)' : ''}`

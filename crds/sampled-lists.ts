@@ -32,7 +32,7 @@ const graded = object(
   },
   {
     description:
-      'NDCG by eCPM, the bid times the chance of a click, beside that of the target. Needs a Dataset with ads and bids.',
+      'NDCG by eCPM, the bid times the chance of a click, and hits weighed by the eCPM of the target. Needs a Dataset with ads and bids.',
   },
 )
 
@@ -58,6 +58,12 @@ export const sampledLists = object(
         'What stands against the target. Popularity: items in proportion to their training interactions. Uniform: any items. Request: eligible ads and organic items of the logged request. The first two leave out what the user had.',
       default: 'Popularity',
     }),
+    among: optional(
+      enumeration(['Items', 'Ads'], {
+        description:
+          'What targets and candidates may be. Ads: what is advertised alone, as a ranker of ads is judged; needs a Dataset with ads. Default: Items.',
+      }),
+    ),
     lists: optional(integer(1, 10_000_000, { description: 'Lists at most, drawn by seed; absent: one a target.' })),
     graded: optional(graded),
     seed: integer(0, 2_147_483_647, { description: 'Seed of the lists, and of breaking ties in them.', default: 1 }),

@@ -24,6 +24,8 @@ export interface BenchmarkContext {
   quick: boolean
   /** Of the sources that decide the results. */
   version: string
+  /** Folder of what `measured` keeps. */
+  results: string
   /** One line on standard error. */
   progress(line: string): void
   /**

@@ -11,6 +11,7 @@ export const chance = 'chance'
 
 const hitRate = (cutoff: number): string => `Sampled/HR@${cutoff}`
 const ndcg = (cutoff: number): string => `Sampled/ECPM-RankNormalised-NDCG@${cutoff}`
+const ecpmHitRate = (cutoff: number): string => `Sampled/ECPM-HR@${cutoff}`
 const overlap = (cutoff: number): string => `Consistency/Overlap@${cutoff}`
 const differences = ['Consistency/RankDifference', 'Consistency/RankDifferenceIQR']
 const wholeCatalogue = ['Recall@10', 'NDCG@10']
@@ -30,7 +31,7 @@ function referenceOf(row: string): string {
 export const oneRankerTerms: StudyTerms = {
   referenceOf,
   metrics: [
-    ...cutoffs.flatMap((cutoff) => [hitRate(cutoff), ndcg(cutoff), overlap(cutoff)]),
+    ...cutoffs.flatMap((cutoff) => [hitRate(cutoff), ecpmHitRate(cutoff), ndcg(cutoff), overlap(cutoff)]),
     ...differences,
     ...wholeCatalogue,
   ],
@@ -44,6 +45,7 @@ export const oneRankerTerms: StudyTerms = {
 
 const atFive = (to: string): ColumnLayout[] => [
   { metric: hitRate(5), title: 'HR@5', to },
+  { metric: ecpmHitRate(5), title: 'eCPM-HR@5', to },
   { metric: ndcg(5), title: 'NDCG@5', to },
 ]
 
@@ -51,10 +53,11 @@ const atFive = (to: string): ColumnLayout[] => [
 export const oneRankerTables: readonly TableLayout[] = [
   {
     title:
-      'Table 1. A clicked item among 29 others of its request; NDCG with gains by the rank of the true eCPM; Recall over the whole catalogue',
+      'Table 1. A clicked ad among 29 others of its request; eCPM-HR weighs hits, and NDCG takes its gains, by the true eCPM; Recall over the whole catalogue',
     rows: ['hstu', 'gpr-like', full, chance],
     columns: [
       ...cutoffs.map((cutoff) => ({ metric: hitRate(cutoff), title: `HR@${cutoff}` })),
+      ...cutoffs.map((cutoff) => ({ metric: ecpmHitRate(cutoff), title: `eCPM-HR@${cutoff}` })),
       ...cutoffs.map((cutoff) => ({ metric: ndcg(cutoff), title: `NDCG@${cutoff}` })),
       ...wholeCatalogue.map((metric) => ({ metric, title: `${metric} of all` })),
     ],

@@ -63,7 +63,11 @@ async function runIn(folder: string, recipe: Recipe, progress: (line: string) =>
   }
 }
 
-export async function contextIn(folder: string, progress: (line: string) => void): Promise<ProcessorContext> {
+export async function contextIn(
+  folder: string,
+  progress: (line: string) => void,
+  threads = availableParallelism(),
+): Promise<ProcessorContext> {
   const scratch = join(folder, 'scratch')
   await mkdir(scratch)
   let said = 0
@@ -71,7 +75,7 @@ export async function contextIn(folder: string, progress: (line: string) => void
     store: openFileStore(join(folder, 'store')),
     scratch,
     signal: new AbortController().signal,
-    threads: availableParallelism(),
+    threads,
     startToken: 'bench',
     progress: async ({ phase, step, totalSteps }) => {
       if (performance.now() - said < millisecondsBetweenLines) return

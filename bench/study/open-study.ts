@@ -1,8 +1,10 @@
+import { availableParallelism } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { BenchmarkContext } from '../harness/benchmark.ts'
 import type { Study } from './manifests.ts'
-import { openPipeline, type Pipeline } from './pipeline.ts'
+import { openPipeline, type Pipeline, type Prepared } from './pipeline.ts'
 import { runStudy, type StudyOutcome } from './run-study.ts'
+import { runApart } from './seeds-apart.ts'
 import { shortened } from './shortened.ts'
 
 const root = resolve(import.meta.dirname, '..', '..')
@@ -19,14 +21,26 @@ export const defaultData = join(root, '..', 'shared', 'data', 'amazon-beauty')
  */
 export async function studied(
   name: string,
-  study: Study,
-  { quick, progress, measured, version }: BenchmarkContext,
+  whole: Study,
+  { quick, progress, measured, results, version }: BenchmarkContext,
 ): Promise<StudyOutcome & { readonly pipeline: Pipeline }> {
   const look = quick ? '-quick' : ''
   const cache = join(root, '.cache', 'bench')
   const folders = { work: join(cache, `${name}-work${look}`), store: join(cache, `study-store${look}`) }
-  const pipeline = await openPipeline(folders, version, progress)
-  const seeds = quick ? [1] : [1, 2, 3]
-  const ports = { pipeline, keep: measured, progress }
-  return { ...(await runStudy(quick ? shortened(study) : study, seeds, ports)), pipeline }
+  const cores = availableParallelism()
+  const pipeline = await openPipeline(folders, { engine: version, threads: cores }, progress)
+  const study = quick ? shortened(whole) : whole
+  const apart = (seed: number, prepared: Prepared) => ({
+    ...{ study, seed, prepared, results, version },
+    folders: { ...folders, work: `${folders.work}-${seed}` },
+  })
+  const outcome = await runStudy(study, quick ? [1] : [1, 2, 3], {
+    ...{ pipeline, keep: measured, progress },
+    runApart: (seeds, prepared) =>
+      runApart(
+        seeds.map((seed) => apart(seed, prepared)),
+        { cores, progress },
+      ),
+  })
+  return { ...outcome, pipeline }
 }

@@ -52,15 +52,21 @@ export interface PipelineFolders {
   readonly work: string
 }
 
-/** @param engine version of the sources: artifacts of others are not taken for theirs */
+export interface PipelineOptions {
+  /** Version of the sources: artifacts of others are not taken for theirs. */
+  readonly engine: string
+  /** Of a session. */
+  readonly threads: number
+}
+
 export async function openPipeline(
   folders: PipelineFolders,
-  engine: string,
+  { engine, threads }: PipelineOptions,
   progress: (line: string) => void,
 ): Promise<Pipeline> {
   await rm(folders.work, { recursive: true, force: true })
   await mkdir(folders.work, { recursive: true })
-  const context = { ...(await contextIn(folders.work, progress)), store: openFileStore(folders.store) }
+  const context = { ...(await contextIn(folders.work, progress, threads)), store: openFileStore(folders.store) }
   const run = (kind: JobKind, spec: object, inputs: Inputs): Promise<string> =>
     runOnce(context, { kind, spec, inputs, engine })
   return {

@@ -42,7 +42,7 @@ async function readJudged({ graded, cutoffs, seed }: SampledSpec, artifact: Arti
   const { lists, ecpm, systems } = await readSampled(artifact)
   const judged: Judged = {
     ...{ lists, cutoffs, seed },
-    ...(graded && ecpm && { graded: { gain: graded.gain, gains: gainsOf(graded)(ecpm) } }),
+    ...(graded && ecpm && { graded: { gain: graded.gain, gains: gainsOf(graded)(ecpm), ecpm } }),
   }
   return { judged, systems }
 }

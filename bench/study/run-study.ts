@@ -4,11 +4,16 @@ import { type MeasuredRow, measuredRow } from './measures.ts'
 import type { Measured, Pipeline, Prepared, Trained } from './pipeline.ts'
 import { readGroups } from './read-groups.ts'
 
-export interface StudyPorts {
+export interface SeedPorts {
   readonly pipeline: Pipeline
   /** What was measured before under this name and specification, or what `measure` returns. */
   keep<T>(name: string, spec: unknown, measure: () => Promise<T>): Promise<T>
   progress(line: string): void
+}
+
+export interface StudyPorts extends SeedPorts {
+  /** Runs seeds side by side, so that all that they measure is kept. */
+  runApart(seeds: readonly number[], prepared: Prepared): Promise<void>
 }
 
 export interface SeedOutcome {
@@ -28,22 +33,31 @@ export interface StudyOutcome {
 
 /** Trains and measures everything with every seed. */
 export async function runStudy(study: Study, seeds: readonly number[], ports: StudyPorts): Promise<StudyOutcome> {
-  const { pipeline, keep, progress } = ports
+  const { pipeline } = ports
   const prepared = await pipeline.prepare(study)
   const outcomes: SeedOutcome[] = []
   for (const seed of seeds) {
-    outcomes.push(
-      await outcomeOf(withSeed(study, seed), prepared, {
-        pipeline,
-        keep: (name, spec, measure) => keep(`seed ${seed}: ${name}`, { spec, prepared }, measure),
-        progress: (line) => progress(`seed ${seed}: ${line}`),
-      }),
-    )
+    outcomes.push(await runSeed(study, seed, prepared, ports))
+    // The first has made what all share; two at once would make it twice.
+    if (seed === seeds[0]) await ports.runApart(seeds.slice(1), prepared)
   }
   const rows: MeasuredRow[] = []
   for (const [name, spec] of study.evaluations) rows.push(await rowOf(name, spec, outcomes, pipeline))
   return { study, seeds, prepared, outcomes, rows }
 }
+
+/** Trains and measures everything with this seed. */
+export const runSeed = (
+  study: Study,
+  seed: number,
+  prepared: Prepared,
+  { pipeline, keep, progress }: SeedPorts,
+): Promise<SeedOutcome> =>
+  outcomeOf(withSeed(study, seed), prepared, {
+    pipeline,
+    keep: (name, spec, measure) => keep(`seed ${seed}: ${name}`, { spec, prepared }, measure),
+    progress: (line) => progress(`seed ${seed}: ${line}`),
+  })
 
 async function rowOf(
   name: string,
@@ -67,7 +81,7 @@ export function madeBy<Made>(made: ReadonlyMap<string, Made>, name: string | und
 async function outcomeOf(
   { trainings, evaluations }: Study,
   { dataset, tokenizer }: Prepared,
-  { pipeline, keep, progress }: StudyPorts,
+  { pipeline, keep, progress }: SeedPorts,
 ): Promise<SeedOutcome> {
   const trained = new Map<string, Trained>()
   for (const [name, spec] of trainings) {

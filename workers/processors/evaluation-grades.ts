@@ -16,8 +16,6 @@ import type { MarketPorts } from './market-ports.ts'
 
 export interface Grades extends Graded {
   readonly judge: JudgeName
-  /** By list and candidate, in the unit of money. */
-  readonly ecpm: readonly Float64Array[]
 }
 
 interface Graders {

@@ -4,6 +4,7 @@ import type { SampledEvaluation } from '../../crds/sampled-lists.ts'
 import type { Artifact } from '../artifacts/store.ts'
 import { trainingCounts } from '../data/co-occurrence.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
+import { advertised } from '../data/market/advertised.ts'
 import type { Market } from '../data/market/market.ts'
 import { itemCf } from '../evaluation/item-cf.ts'
 import { translateScorer } from '../evaluation/item-translation.ts'
@@ -14,12 +15,7 @@ import type { CandidateScorer, CandidateScores } from '../evaluation/sampled/can
 import { clickCases, nextItemCases, type SampledCase } from '../evaluation/sampled/cases.ts'
 import { gradedList, isGraded } from '../evaluation/sampled/list-values.ts'
 import { longestOf, type SampledList, type SampledLists, sampleLists } from '../evaluation/sampled/lists.ts'
-import {
-  type DrawNegatives,
-  negativesAmong,
-  uniformNegatives,
-  weightedNegatives,
-} from '../evaluation/sampled/negatives.ts'
+import { type DrawNegatives, negativesAmong, weightedNegatives } from '../evaluation/sampled/negatives.ts'
 import { reportSampled, type ScoredSystem } from '../evaluation/sampled/report.ts'
 import { writeSampled } from '../evaluation/sampled/sampled-files.ts'
 import type { ProcessorContext } from './context.ts'
@@ -73,6 +69,7 @@ export async function evaluateSampled(
 }
 
 const bids = { what: 'ads with bids, by which spec.sampledLists.graded grades candidates', field: 'ads' }
+const ads = { what: 'ads, among which spec.sampledLists.among takes targets and candidates', field: 'ads' }
 const clicks = { what: 'logged lists, whose clicks are the targets of spec.sampledLists', field: 'exposures' }
 
 /** @throws JobError where there is none */
@@ -83,16 +80,18 @@ function needed<T>(table: T | undefined, { what, field }: { readonly what: strin
 }
 
 function drawLists({ spec, sampled }: Payload, dataset: Dataset, market: Market | undefined): SampledLists {
-  const { targets, negatives, listSize, lists, seed } = sampled
+  const { targets, negatives, listSize, lists, seed, among } = sampled
   const split = spec.split === 'Validation' ? 'validation' : 'test'
   const cases = targets === 'Click' ? clickCases(dataset, loggedIn(market), split) : nextItemCases(dataset, split)
-  const drawn = sampleLists(cases, {
+  const mayStand = among === 'Ads' ? advertised(needed(market, ads), dataset.itemCount) : undefined
+  const drawn = sampleLists(mayStand === undefined ? cases : cases.filter(({ target }) => mayStand[target] === 1), {
     ...{ listSize, lists, seed, market },
-    negativesOf: negativesFrom(sampled, dataset, market),
+    negativesOf: negativesFrom(sampled, dataset, market, mayStand),
     skipsHistory: negatives !== 'Request',
   })
   if (drawn.lists.length > 0) return drawn
-  const what = targets === 'Click' ? 'no click' : 'no interaction'
+  const taken = targets === 'Click' ? 'click' : 'interaction'
+  const what = mayStand === undefined ? `no ${taken}` : `no ${taken} of an ad`
   const message =
     drawn.skipped === 0
       ? `The ${split} part of the Dataset holds ${what}; change the split of the Dataset, spec.split, or spec.sampledLists.targets.`
@@ -105,17 +104,22 @@ function loggedIn(market: Market | undefined): Market {
   return needed(market, clicks)
 }
 
+/** @param mayStand by item; absent: any may */
 function negativesFrom(
   { negatives }: SampledEvaluation,
   dataset: Dataset,
   market: Market | undefined,
+  mayStand: Uint8Array | undefined,
 ): (sampled: SampledCase) => DrawNegatives {
   if (negatives === 'Request') {
     const logged = loggedIn(market)
-    return ({ request }) => negativesAmong(request === undefined ? new Uint32Array() : candidatesOf(logged, request))
+    return ({ request }) => {
+      const candidates = request === undefined ? new Uint32Array() : candidatesOf(logged, request)
+      return negativesAmong(candidates.filter((item) => mayStand?.[item] !== 0))
+    }
   }
-  const draw =
-    negatives === 'Uniform' ? uniformNegatives(dataset.itemCount) : weightedNegatives(trainingCounts(dataset))
+  const weights = negatives === 'Uniform' ? new Uint32Array(dataset.itemCount).fill(1) : trainingCounts(dataset)
+  const draw = weightedNegatives(weights.map((weight, item) => (mayStand?.[item] === 0 ? 0 : weight)))
   return () => draw
 }
 

@@ -9,7 +9,7 @@ import { readSampled } from '../../../workers/evaluation/sampled/sampled-files.t
 import { sampledGroup } from '../../../workers/evaluation/sampled/sampled-group.ts'
 import { type EvaluationPorts, processEvaluation } from '../../../workers/processors/evaluation.ts'
 import { inputOf } from '../artifacts/support.ts'
-import { smallMarket } from './small-market.ts'
+import { adCount, smallMarket } from './small-market.ts'
 import { payloadOf, publishDataset, type TestContext, testContext } from './support.ts'
 
 const sampledLists: SampledEvaluation = {
@@ -208,6 +208,18 @@ describe('an Evaluation on sampled lists', () => {
     })
   })
 
+  test('finds ads among ads alone where asked', async () => {
+    for (const lists of [{ targets: 'Click', negatives: 'Request' }, { negatives: 'Popularity' }, {}] as const) {
+      const { outcome } = await evaluate({ lists: { ...lists, listSize: 30, among: 'Ads' } })
+      const { lists: found } = await readSampled(await context.store.open(outcome.artifact.digest))
+      expect(found.length).toBeGreaterThan(3)
+      for (const { candidates } of found) expect(Math.max(...candidates)).toBeLessThan(adCount)
+    }
+    await expect(
+      evaluate({ lists: { among: 'Ads' }, ports: { openMarket: async () => undefined } }),
+    ).rejects.toMatchObject({ reason: 'NoMarket', message: expect.stringContaining('spec.sampledLists.among') })
+  })
+
   test('publishes lists and scores that tell the same metrics again', async () => {
     const models = { [inputOf('model')]: ringModel(dataset, [], 'Reversed') }
     const { values, outcome } = await evaluate({ lists: { graded }, models })
@@ -215,7 +227,7 @@ describe('an Evaluation on sampled lists', () => {
     expect(systems.map(({ name }) => name)).toEqual(['', 'PopRec', 'ItemCF'])
     const judged = {
       ...{ lists, cutoffs: sampledLists.cutoffs, seed: sampledLists.seed },
-      graded: { gain: graded.gain, gains: rankNormalisedGains(ecpm ?? []) },
+      graded: { gain: graded.gain, gains: rankNormalisedGains(ecpm ?? []), ecpm: ecpm ?? [] },
     }
     for (const { name, scores } of systems) {
       const { metrics } = measureGroup(sampledGroup(judged, scores), name, { samples: 10, seed: 1 })

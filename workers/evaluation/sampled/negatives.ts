@@ -28,10 +28,6 @@ export function weightedNegatives(weights: ArrayLike<number>): DrawNegatives {
   }
 }
 
-/** Every item of the catalogue as likely as any other. */
-export const uniformNegatives = (itemCount: number): DrawNegatives =>
-  weightedNegatives(new Uint8Array(itemCount).fill(1))
-
 /** Every one of these as likely as any other. */
 export const negativesAmong =
   (pool: Uint32Array): DrawNegatives =>

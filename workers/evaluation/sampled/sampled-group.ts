@@ -27,6 +27,8 @@ export interface Graded {
   readonly gain: GainName
   /** By list and candidate. */
   readonly gains: readonly Float64Array[]
+  /** By list and candidate, in the unit of money, none below 0: what a hit on a target weighs. */
+  readonly ecpm: readonly Float64Array[]
 }
 
 /** What of a list its metrics are made of. */
@@ -97,18 +99,26 @@ function groupOf(
     columns.set(name, column)
     column[index] = value
   }
+  const putGrades = ({ gains, ecpm }: Graded, { target }: JudgedList, index: number, order: ListOrder): void => {
+    const grades = gradedList(gains[index])
+    const counts = isGraded(grades)
+    const worth = ecpm[index][target]
+    put('graded', index, Number(counts))
+    put('worth', index, worth)
+    for (const cutoff of cutoffs) {
+      put(`graded@${cutoff}`, index, counts ? order.gradedNdcg(grades, cutoff) : 0)
+      put(`worthHit@${cutoff}`, index, worth * order.hit(cutoff))
+    }
+  }
   let hasSteps = lists.length > 0
   lists.forEach((list, index) => {
     const order = orderOf(list, index)
-    const grades = graded && gradedList(graded.gains[index])
-    const counts = grades !== undefined && isGraded(grades)
     for (const cutoff of cutoffs) {
       put(`hit@${cutoff}`, index, order.hit(cutoff))
       put(`ndcg@${cutoff}`, index, order.ndcg(cutoff))
-      if (grades) put(`graded@${cutoff}`, index, counts ? order.gradedNdcg(grades, cutoff) : 0)
       if (order.steps) put(`overlap@${cutoff}`, index, order.steps.overlap(cutoff))
     }
-    if (grades) put('graded', index, Number(counts))
+    if (graded) putGrades(graded, list, index, order)
     order.steps?.differences().forEach((share, apart) => {
       put(differenceColumn(apart), index, share)
     })
@@ -122,14 +132,17 @@ function groupOf(
 }
 
 function orderMetrics(cutoff: number, gain: GainName | undefined): GroupMetric[] {
-  const graded = {
-    name: `Sampled/ECPM-${gain}-NDCG@${cutoff}`,
-    value: (mean: MeanOf) => mean(`graded@${cutoff}`) / mean('graded'),
-  }
+  const graded = [
+    {
+      name: `Sampled/ECPM-${gain}-NDCG@${cutoff}`,
+      value: (mean: MeanOf) => mean(`graded@${cutoff}`) / mean('graded'),
+    },
+    { name: `Sampled/ECPM-HR@${cutoff}`, value: (mean: MeanOf) => mean(`worthHit@${cutoff}`) / mean('worth') },
+  ]
   return [
     { name: `Sampled/HR@${cutoff}`, value: (mean) => mean(`hit@${cutoff}`) },
     { name: `Sampled/NDCG@${cutoff}`, value: (mean) => mean(`ndcg@${cutoff}`) },
-    ...(gain === undefined ? [] : [graded]),
+    ...(gain === undefined ? [] : graded),
   ]
 }
 

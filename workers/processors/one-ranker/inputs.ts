@@ -3,8 +3,8 @@
 import type { JobPayload } from '../../../crds/jobs.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
+import { advertised } from '../../data/market/advertised.ts'
 import type { OneRankerAuction, OneRankerModel } from '../../ranker/one-ranker/artifact.ts'
-import { adsOfItems } from '../../ranker/one-ranker/item-values.ts'
 import type { OneRankerShape } from '../../ranker/one-ranker/shape.ts'
 import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
@@ -59,7 +59,7 @@ export async function openOneRankerInputs(
     auction: oneRankerAuction(oneRanker, bidUnit, stages.payment !== undefined),
     model: {
       ...knownThings(sources, shapes.ranker.contentDimensions),
-      isAd: adsOfItems(market, dataset.itemCount),
+      isAd: advertised(market, dataset.itemCount),
       digest: 'in training',
       shapes: {
         ranker: generates ? shapes.ranker : null,

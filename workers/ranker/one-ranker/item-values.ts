@@ -27,10 +27,3 @@ export function usualValues(market: Market, itemCount: number, terms: ValueTerms
   for (const [ad, bid] of usualBids(market).entries()) values[market.ads.item[ad]] = bidValue(bid, terms)
   return values
 }
-
-/** By item: 1 for what is advertised. */
-export function adsOfItems({ ads }: Pick<Market, 'ads'>, itemCount: number): Uint8Array {
-  const isAd = new Uint8Array(itemCount)
-  for (const item of ads.item) isAd[item] = 1
-  return isAd
-}

@@ -5,7 +5,7 @@ import { bidUnitOf, expectedBids, usualBids } from '../../../../workers/data/mar
 import { clickCases, nextItemCases, type SampledCase } from '../../../../workers/evaluation/sampled/cases.ts'
 import { ecpmOf } from '../../../../workers/evaluation/sampled/ecpm.ts'
 import { sampleLists } from '../../../../workers/evaluation/sampled/lists.ts'
-import { negativesAmong, uniformNegatives } from '../../../../workers/evaluation/sampled/negatives.ts'
+import { negativesAmong, weightedNegatives } from '../../../../workers/evaluation/sampled/negatives.ts'
 import { ranksByScore } from '../../../../workers/evaluation/sampled/order.ts'
 import { smallMarket } from '../../processors/small-market.ts'
 import { listOf } from './support.ts'
@@ -28,7 +28,7 @@ const dataset: Dataset = {
   findItem: () => undefined,
 }
 
-const uniform = { negativesOf: () => uniformNegatives(20), skipsHistory: true, seed: 1 }
+const uniform = { negativesOf: () => weightedNegatives(new Uint8Array(20).fill(1)), skipsHistory: true, seed: 1 }
 
 describe('cases', () => {
   test('are the next items of the split, with what came before them', () => {

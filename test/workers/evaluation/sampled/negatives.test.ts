@@ -1,10 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  negativesAmong,
-  uniformNegatives,
-  weightedNegatives,
-} from '../../../../workers/evaluation/sampled/negatives.ts'
+import { negativesAmong, weightedNegatives } from '../../../../workers/evaluation/sampled/negatives.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 
 describe('negatives', () => {
@@ -20,7 +16,6 @@ describe('negatives', () => {
           const items = [...weights.keys()]
           for (const [draw, free] of [
             [weightedNegatives(weights), items.filter((item) => weights[item] > 0 && !excluded.has(item))],
-            [uniformNegatives(weights.length), items.filter((item) => !excluded.has(item))],
             [negativesAmong(Uint32Array.of(3, 3, 7)), [3, 7].filter((item) => !excluded.has(item))],
           ] as const) {
             const drawn = draw(new Random(seed), excluded, count)

@@ -23,6 +23,7 @@ const ecpm = (count: number, size: number): Float64Array[] =>
 const graded = (count: number, size: number) => ({
   gain: 'RankNormalised' as const,
   gains: rankNormalisedGains(ecpm(count, size)),
+  ecpm: ecpm(count, size),
 })
 
 describe('metrics of sampled lists', () => {
@@ -77,15 +78,20 @@ describe('metrics of sampled lists', () => {
       fc.property(cases, ({ scores, before, worth, order }) => {
         const list = listOf(scores.length)
         const given = { final: Float32Array.from(scores), generator: Float32Array.from(before) }
-        const gains = rankNormalisedGains([Float64Array.from(worth)])
+        const ecpm = [Float64Array.from(worth)]
+        const gains = rankNormalisedGains(ecpm)
         const base = { cutoffs: [1, 2, 5], seed: 3 }
-        const expected = report({ ...base, lists: [list], graded: { gain: 'RankNormalised', gains } }, [given])
+        const expected = report({ ...base, lists: [list], graded: { gain: 'RankNormalised', gains, ecpm } }, [given])
         const moved = { ...list, candidates: permuted(list.candidates, order), target: order.indexOf(0) }
         const found = report(
           {
             ...base,
             lists: [moved],
-            graded: { gain: 'RankNormalised', gains: [permuted(gains[0], order)] },
+            graded: {
+              gain: 'RankNormalised',
+              gains: [permuted(gains[0], order)],
+              ecpm: [permuted(ecpm[0], order)],
+            },
           },
           [{ final: permuted(given.final, order), generator: permuted(given.generator, order) }],
         )
@@ -128,11 +134,26 @@ describe('metrics of sampled lists', () => {
     const given = { lists: [listOf(3), listOf(3, { cluster: 1 })], cutoffs: [1], seed: 1 }
     const best = { final: Float32Array.of(1, 2, 3) }
     const gains = [Float64Array.of(0.5, 0.5, 0.5), Float64Array.of(0, 0.5, 1)]
-    const values = valuesOf({ ...given, graded: { gain: 'Quantile', gains } }, [best, best])
+    const ecpm = gains
+    const values = valuesOf({ ...given, graded: { gain: 'Quantile', gains, ecpm } }, [best, best])
     // Resamples with the first list alone have no value, and no part in the interval.
     expect(values['Sampled/ECPM-Quantile-NDCG@1']).toMatchObject({ value: 1, low: 1, high: 1 })
-    const none = report({ ...given, graded: { gain: 'Quantile', gains: [gains[0], gains[0]] } }, [best, best])
+    const none = report({ ...given, graded: { gain: 'Quantile', gains: [gains[0], gains[0]], ecpm } }, [best, best])
     expect(none.unmeasured).toEqual(['Sampled/ECPM-Quantile-NDCG@1', 'Chance Sampled/ECPM-Quantile-NDCG@1'])
+  })
+
+  test('weigh hits by the eCPM of their targets', () => {
+    const given = { lists: [listOf(3), listOf(3, { cluster: 1 })], cutoffs: [1, 2], seed: 1 }
+    // The target of the first list comes first, that of the second last; it is worth three times as much.
+    const scores = [{ final: Float32Array.of(3, 2, 1) }, { final: Float32Array.of(1, 2, 3) }]
+    const ecpm = [Float64Array.of(0.5, 9, 9), Float64Array.of(1.5, 9, 9)]
+    const values = valuesOf(
+      { ...given, graded: { gain: 'RankNormalised', gains: rankNormalisedGains(ecpm), ecpm } },
+      scores,
+    )
+    expect(values['Sampled/HR@1'].value).toBe(0.5)
+    expect(values['Sampled/ECPM-HR@1'].value).toBe(0.25)
+    expect(values['Chance Sampled/ECPM-HR@2'].value).toBeCloseTo(2 / 3, 12)
   })
 
   test('refuse a score that is no number', () => {

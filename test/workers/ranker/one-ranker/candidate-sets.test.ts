@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { advertised } from '../../../../workers/data/market/advertised.ts'
 import type { Market } from '../../../../workers/data/market/market.ts'
 import { loggedLabels, rewardLabels } from '../../../../workers/ranker/one-ranker/candidate-labels.ts'
 import {
@@ -8,7 +9,7 @@ import {
   drawCandidates,
   popularityOf,
 } from '../../../../workers/ranker/one-ranker/candidate-sets.ts'
-import { adsOfItems, usualValues } from '../../../../workers/ranker/one-ranker/item-values.ts'
+import { usualValues } from '../../../../workers/ranker/one-ranker/item-values.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 
 const terms = { bidUnit: 2, organic: 0.1, conversion: 5 }
@@ -88,7 +89,7 @@ describe('the pool of a request', () => {
 
 test('usual values are of the bids that ads make by themselves or in the training part', () => {
   expect([...usualValues(market, 8, terms)]).toEqual([0.1, 0.1, 0.1, 0.5, 1, 2, 1, 0.1])
-  expect([...adsOfItems(market, 8)]).toEqual([0, 0, 0, 1, 1, 1, 1, 0])
+  expect([...advertised(market, 8)]).toEqual([0, 0, 0, 1, 1, 1, 1, 0])
 })
 
 describe('drawn candidates', () => {

@@ -1,9 +1,10 @@
 // A market in which what users take next follows from what they took last, and what is advertised pays by its bid.
 
+import { advertised } from '../../../../workers/data/market/advertised.ts'
 import { type Market, requestParts } from '../../../../workers/data/market/market.ts'
 import type { CandidateLabels } from '../../../../workers/ranker/one-ranker/candidate-labels.ts'
 import { candidatePool, popularityOf } from '../../../../workers/ranker/one-ranker/candidate-sets.ts'
-import { adsOfItems, usualValues, type ValueTerms } from '../../../../workers/ranker/one-ranker/item-values.ts'
+import { usualValues, type ValueTerms } from '../../../../workers/ranker/one-ranker/item-values.ts'
 import type { RankingData, RankingOptions } from '../../../../workers/ranker/one-ranker/ranking-stage.ts'
 import { nextItemTargets, requestTargets } from '../../../../workers/ranker/one-ranker/target-samples.ts'
 import type { TargetData } from '../../../../workers/ranker/one-ranker/training.ts'
@@ -113,7 +114,7 @@ export function smallData(length: number, users = 30): { targets: TargetData; ra
   const data = dataset(users)
   const market = marketOf(data)
   const values = usualValues(market, itemCount, terms)
-  const shared = { dataset: data, isAd: adsOfItems(market, itemCount), catalogue: smallCatalogue(itemCount) }
+  const shared = { dataset: data, isAd: advertised(market, itemCount), catalogue: smallCatalogue(itemCount) }
   const next = (part: 'train' | 'validation', random?: Random) =>
     nextItemTargets(data, { part, length, stride: 2, values, ...(random === undefined ? {} : { random }) })
   const requests = (part: 'train' | 'validation') =>
