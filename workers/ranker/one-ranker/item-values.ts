@@ -12,8 +12,12 @@ export interface ValueTerms {
   readonly conversion: number
 }
 
-/** Ranking goes by the logarithm of values [ours]: least value of anything. */
-export const leastValue = 0.01
+/**
+ * Least value of anything that a model learns from, and of organic items wherever they are ranked [ours]: the logarithm of
+ * a lesser one would drown quality. Auctions tell ads apart by bids far below it, down to `leastBid` of `ranked-lists.ts`:
+ * at a floor that bids reach an ad is listed whatever it bids, and the price that its rivals set is none of its own.
+ */
+const leastValue = 0.01
 
 export const organicValue = ({ organic }: Pick<ValueTerms, 'organic'>): number => Math.max(leastValue, organic)
 
