@@ -25,6 +25,16 @@ export const organicValue = ({ organic }: Pick<ValueTerms, 'organic'>): number =
 export const bidValue = (bid: number, { bidUnit }: Pick<ValueTerms, 'bidUnit'>): number =>
   Math.max(leastValue, Number.isFinite(bid) ? bid / bidUnit : 1)
 
+/** By item, of the ads that were eligible in a request, in their order. */
+export function adValues({ ads, requests }: Pick<Market, 'ads' | 'requests'>, request: number, terms: ValueTerms) {
+  const values = new Map<number, number>()
+  const eligible = requests?.ads
+  if (eligible === undefined) return values
+  for (let entry = eligible.offsets[request]; entry < eligible.offsets[request + 1]; entry++)
+    values.set(ads.item[eligible.ad[entry]], bidValue(eligible.bid[entry], terms))
+  return values
+}
+
 /** By item, where no request is at hand: of ads by what they usually bid. */
 export function usualValues(market: Market, itemCount: number, terms: ValueTerms): Float64Array {
   const values = new Float64Array(itemCount).fill(organicValue(terms))
