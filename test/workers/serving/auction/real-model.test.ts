@@ -21,14 +21,14 @@ const training = (changes: object = {}, stages: object = allStages) => ({
 let models: RealModels
 beforeAll(async () => {
   models = await realModels()
-})
+}, 60_000)
 afterAll(() => models?.release())
 
 describe('a model of EGA-V2', () => {
   let served: ServedModel
   beforeAll(async () => {
     served = await models.load(await models.publish(training()))
-  })
+  }, 60_000)
 
   test('answers with priced ads and organic items, each in a creative of its own', async () => {
     const { rank } = modelScene(served)

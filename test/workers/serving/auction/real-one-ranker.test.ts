@@ -34,7 +34,7 @@ beforeAll(async () => {
   models = await realModels()
   digest = await models.publish(training)
   served = await models.load(digest)
-})
+}, 60_000)
 afterAll(() => models?.release())
 
 describe('a model of OneRanker', () => {
