@@ -13,8 +13,12 @@ export interface ValueScale {
   readonly organic: number
 }
 
-/** Nothing is worth less: the score of who bids nothing is finite. */
-const leastValue = 1e-12
+/**
+ * Least bid that is told from none, in units of the mean bid: it keeps the score of who bids nothing finite, no more. The
+ * closed forms of `leastBids` hold of bids above it alone, so it is no 0.01, as the least value that models learn from is
+ * (`item-values.ts`): bids below that are real, and have their order and their price.
+ */
+const leastBid = 1e-12
 
 /** A request whose candidates are ranked. Candidates are counted through ads and organic items. */
 export interface RankedCandidates {
@@ -28,7 +32,7 @@ export interface RankedCandidates {
 
 /** Logarithm of what a click counts in the order. @param bid undefined of an organic item */
 export const logValue = (bid: number | undefined, { bidUnit, organic }: ValueScale): number =>
-  bid === undefined ? Math.log(organicValue({ organic })) : Math.log(Math.max(leastValue, bid / bidUnit))
+  bid === undefined ? Math.log(organicValue({ organic })) : Math.log(Math.max(leastBid, bid / bidUnit))
 
 export function rankCandidates(request: FillRequest, logQuality: Float32Array, scale: ValueScale): RankedCandidates {
   const { ads, bids } = request

@@ -1,15 +1,16 @@
-// What the models of all architectures that allocate have in common: terms of their auctions, the record of their stages,
-// and what they know of items and creatives, as files.
+// The artifact of a TrainingRun of an architecture that allocates: what it says of itself, the weights of its networks, and
+// what it knows of items and creatives. Histories, ads and bids are read from the Dataset artifact that it names.
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PaymentRule } from '../../crds/auction-terms.ts'
 import type { Artifact } from '../artifacts/store.ts'
 import type { ListConstraints } from '../auction/auction.ts'
+import type { Fold } from '../auction/reward-model/fold.ts'
 import type { ListObjective } from '../decoding/auction/reward-judge.ts'
 import { fromBytes, toBytes } from '../tensor/parameters.ts'
-import { openCatalogue } from './catalogue.ts'
-import type { GeneratorCatalogue } from './ega/generator-catalogue.ts'
+import { type KnownThings, readThings, type ThingSizes, writeThings } from './known-things.ts'
+import { modelKind, NotAModelError } from './model-artifact.ts'
 import type { StageMetrics } from './stage-training.ts'
 
 /** What counts, what a list may hold and how it is priced, unless a model is told otherwise. */
@@ -29,124 +30,79 @@ export interface StageRecord {
   readonly history: readonly StageMetrics[]
 }
 
-/** The things that a model speaks of. */
-export interface KnownThings {
-  readonly catalogue: GeneratorCatalogue
-  /** By item, [items + 1]; absent where there are no creatives. */
-  readonly creativeOffsets: Uint32Array | undefined
-  readonly itemIds: readonly string[]
-  readonly creativeIds: readonly string[]
+/** What the model of any architecture says of itself; each narrows it and adds its own. */
+export interface ModelDescription {
+  readonly schemaVersion: 1
+  readonly architecture: string
+  /** By network; null of one that there is none of. */
+  readonly shapes: Readonly<Record<string, object | null>>
+  /** Users that the reward model learned from. */
+  readonly fold: Fold | null
+  readonly auction: AuctionTerms
+  readonly itemCount: number
+  readonly creativeCount: number
+  readonly datasetDigest: string
+  readonly tokenizerDigest: string
+  readonly vocabulary: string | null
+  readonly stages: readonly StageRecord[]
 }
 
-interface Sizes {
-  readonly codebookSizes: readonly number[]
-  readonly featureDimensions: number
+/** By network; undefined of one that there is none of. */
+type Weights<Network extends PropertyKey> = { readonly [Name in Network]: Float32Array | undefined }
+
+/** What a model has beside its description. */
+export interface ModelParts<Description extends ModelDescription> extends KnownThings {
+  readonly digest: string
+  readonly weights: Weights<keyof Description['shapes']>
 }
 
-/** What the files of `writeThings` do not tell. */
-export interface ThingSizes {
-  readonly items: Sizes
-  readonly creatives: Sizes | null
-  readonly contentDimensions: number
+/** A model that is to be written. */
+export type Trained<Description, Model extends Description> = Omit<Model, keyof Description | 'digest'> & {
+  readonly description: Description
 }
 
-const files = {
-  weights: (network: string) => `${network}.f32`,
-  codes: 'codes.u16',
-  features: 'features.f32',
-  directions: 'directions.f32',
-  itemIds: 'items.jsonl',
-  creativeCodes: 'creative-codes.u16',
-  creativeFeatures: 'creative-features.f32',
-  creativeOffsets: 'creative-offsets.u32',
-  creativeIds: 'creatives.jsonl',
+const descriptionFile = 'model.json'
+const weightsFile = (network: string): string => `${network}.f32`
+
+/** Writes the files that all architectures have into an empty folder; equal models give equal bytes. */
+export async function writeAuctionModel(
+  directory: string,
+  model: KnownThings & { readonly description: ModelDescription; readonly weights: Weights<string> },
+): Promise<void> {
+  for (const [network, vector] of Object.entries(model.weights))
+    if (vector !== undefined) await writeFile(join(directory, weightsFile(network)), toBytes(vector))
+  const sizes = await writeThings(directory, model)
+  const text = JSON.stringify({ ...model.description, sizes }, null, 2)
+  await writeFile(join(directory, descriptionFile), `${text}\n`)
 }
 
-const bytesOf = ({ buffer, byteOffset, byteLength }: Uint16Array | Uint32Array | Float32Array): Uint8Array =>
-  new Uint8Array(buffer, byteOffset, byteLength)
-
-const lines = (ids: readonly string[]): string => ids.map((id) => `${JSON.stringify(id)}\n`).join('')
-
-const sizesOf = ({ codebookSizes, featureDimensions }: Sizes): Sizes => ({ codebookSizes, featureDimensions })
-
-/** Writes items and creatives into a folder. */
-export async function writeThings(directory: string, things: KnownThings): Promise<ThingSizes> {
-  const write = (file: string, data: Uint8Array | string) => writeFile(join(directory, file), data)
-  const { items, creatives } = things.catalogue
-  await write(files.codes, bytesOf(items.codes))
-  await write(files.features, bytesOf(items.features))
-  await write(files.directions, bytesOf(items.projection.directions))
-  await write(files.itemIds, lines(things.itemIds))
-  if (creatives !== undefined && things.creativeOffsets !== undefined) {
-    await write(files.creativeCodes, bytesOf(creatives.codes))
-    await write(files.creativeFeatures, bytesOf(creatives.features))
-    await write(files.creativeOffsets, bytesOf(things.creativeOffsets))
-    await write(files.creativeIds, lines(things.creativeIds))
-  }
+/** Reads what `writeAuctionModel` wrote. @throws NotAModelError for a model of another architecture too */
+export async function readAuctionModel<Description extends ModelDescription>(
+  artifact: Artifact,
+  architecture: Description['architecture'],
+): Promise<Description & ModelParts<Description>> {
+  const { digest, manifest } = artifact
+  if (manifest.kind !== modelKind) throw new NotAModelError(digest, manifest.kind)
+  const written = JSON.parse(await readFile(artifact.path(descriptionFile), 'utf8')) as { readonly sizes: ThingSizes }
+  const { sizes, ...rest } = written
+  const description = rest as Description
+  if (description.architecture !== architecture)
+    throw new NotAModelError(digest, `model of architecture ${String(description.architecture)}`)
   return {
-    items: sizesOf(items),
-    creatives: creatives === undefined ? null : sizesOf(creatives),
-    contentDimensions: items.projection.dimensions,
+    ...description,
+    digest,
+    weights: await readWeights<Description['shapes']>(artifact, description.shapes),
+    ...(await readThings(artifact, sizes, description)),
   }
 }
 
-/** Reads what `writeThings` wrote. */
-export async function readThings(
-  artifact: Pick<Artifact, 'path' | 'readFile'>,
-  { items, creatives, contentDimensions }: ThingSizes,
-  { itemCount, creativeCount }: { readonly itemCount: number; readonly creativeCount: number },
-): Promise<KnownThings> {
-  const floats = async (file: string) => fromBytes(await artifact.readFile(file))
-  const integers = async (file: string) => new Uint8Array(await artifact.readFile(file)).buffer
-  const ids = async (file: string, count: number) =>
-    (await readFile(artifact.path(file), 'utf8'))
-      .split('\n')
-      .slice(0, count)
-      .map((line) => JSON.parse(line) as string)
-  return {
-    catalogue: {
-      items: openCatalogue(
-        {
-          ...items,
-          itemCount,
-          levels: items.codebookSizes.length,
-          codes: new Uint16Array(await integers(files.codes)),
-          features: await floats(files.features),
-        },
-        { dimensions: contentDimensions, directions: await floats(files.directions) },
-      ),
-      creatives:
-        creatives === null
-          ? undefined
-          : {
-              ...creatives,
-              count: creativeCount,
-              codes: new Uint16Array(await integers(files.creativeCodes)),
-              features: await floats(files.creativeFeatures),
-            },
-    },
-    creativeOffsets: creatives === null ? undefined : new Uint32Array(await integers(files.creativeOffsets)),
-    itemIds: await ids(files.itemIds, itemCount),
-    creativeIds: creatives === null ? [] : await ids(files.creativeIds, creativeCount),
-  }
-}
-
-type Weights = Readonly<Record<string, Float32Array | undefined>>
-
-/** The networks that a model has, a file each. */
-export async function writeWeights(directory: string, weights: Weights): Promise<void> {
-  for (const [network, vector] of Object.entries(weights))
-    if (vector !== undefined) await writeFile(join(directory, files.weights(network)), toBytes(vector))
-}
-
-/** @param shapes null of a network that there is none of */
-export async function readWeights<Network extends string>(
+async function readWeights<Shapes extends ModelDescription['shapes']>(
   artifact: Pick<Artifact, 'readFile'>,
-  shapes: Readonly<Record<Network, object | null>>,
-): Promise<Record<Network, Float32Array | undefined>> {
-  const entries = (Object.keys(shapes) as Network[]).map(async (network) => {
-    const weights = shapes[network] === null ? undefined : await artifact.readFile(files.weights(network))
-    return [network, weights && fromBytes(weights)] as const
+  shapes: Shapes,
+): Promise<Weights<keyof Shapes>> {
+  const entries = Object.entries(shapes).map(async ([network, shape]) => {
+    const weights = shape === null ? undefined : fromBytes(await artifact.readFile(weightsFile(network)))
+    return [network, weights] as const
   })
-  return Object.fromEntries(await Promise.all(entries)) as Record<Network, Float32Array | undefined>
+  return Object.fromEntries(await Promise.all(entries)) as Weights<keyof Shapes>
 }

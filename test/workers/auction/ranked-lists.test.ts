@@ -118,15 +118,18 @@ describe('candidates ranked by quality and value', () => {
     )
   })
 
-  test('pay the textbook price of the next by quality where nothing else competes', () => {
-    const request = requestOf([4, 3, 2], 2)
+  // Money, too, of which all bids are far below the least value that models learn from.
+  test.each([1, 1e-4])('pay the textbook price of the next by quality where nothing else competes, in %d', (money) => {
+    const [first, second, third] = [4 * money, 3 * money, 2 * money]
+    const request = requestOf([first, second, third], 2)
     const qualities = [0.1, 0.2, 0.05]
     const ranked = rankCandidates(request, Float32Array.from(qualities, Math.log), { bidUnit, organic: 0 })
     const lists = rankedLists(ranked)
     expect(lists[0]).toEqual([1, 0])
     const { ofSlot, ofListing } = leastBids(ranked, lists)
-    expect([...ofSlot].map((bid) => Number(bid.toFixed(6)))).toEqual([(4 * 0.1) / 0.2, (2 * 0.05) / 0.1])
+    expect(ofSlot[0] / money).toBeCloseTo((4 * 0.1) / 0.2, 6)
+    expect(ofSlot[1] / money).toBeCloseTo((2 * 0.05) / 0.1, 6)
     // Any slot does: both have to beat the third alone.
-    expect(ofListing[0]).toBeCloseTo((2 * 0.05) / 0.2, 6)
+    expect(ofListing[0] / money).toBeCloseTo((2 * 0.05) / 0.2, 6)
   })
 })

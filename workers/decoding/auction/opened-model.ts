@@ -3,7 +3,8 @@
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import type { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
-import type { AuctionTerms, KnownThings } from '../../ranker/auction-model.ts'
+import type { AuctionTerms } from '../../ranker/auction-model.ts'
+import type { KnownThings } from '../../ranker/known-things.ts'
 import type { AllocationSettings, StepTimes } from './auction-decoder.ts'
 
 export interface OpenedAuctionModel {

@@ -9,6 +9,7 @@ import { openRunner, type Runner } from '../../tensor/runner.ts'
 import { float32, int32, type Session, type Tensors } from '../../tensor/session.ts'
 import { columnsFor } from '../auction/request-tensors.ts'
 import { SessionCache, type SessionCacheOptions } from '../auction/session-cache.ts'
+import { OpenedOnce } from '../opened-once.ts'
 import {
   candidateInputs,
   encodingGraph,
@@ -61,7 +62,7 @@ export class CandidateRanker {
   readonly #users: UserCache
   readonly #whole: SessionCache
   readonly #ranking: SessionCache
-  #encoding: Promise<Runner> | undefined
+  readonly #encoding: OpenedOnce<Runner>
 
   constructor(parts: OneRankerParts, options: CandidateRankerOptions) {
     this.#parts = parts
@@ -71,6 +72,7 @@ export class CandidateRanker {
       new SessionCache(({ columns }) => this.#open(graph(columns)), options.sessions)
     this.#whole = cached((columns) => wholeGraph(parts, columns, this.#users.keepsAny))
     this.#ranking = cached((columns) => rankingGraph(parts, columns))
+    this.#encoding = new OpenedOnce(() => this.#open(encodingGraph(parts)))
   }
 
   /** What the model makes of each history; those that are kept are not encoded again. */
@@ -137,7 +139,7 @@ export class CandidateRanker {
    */
   async prepare(candidates: number, isRecalled: boolean): Promise<void> {
     const capacity = capacityOf(columnsFor(candidates, smallestGraph))
-    if (isRecalled) await this.#encoder()
+    if (isRecalled) await this.#encoding.get()
     else await this.#whole.prepare(capacity)
     if (isRecalled || this.#users.keepsAny) await this.#ranking.prepare(capacity)
   }
@@ -145,7 +147,7 @@ export class CandidateRanker {
   async release(): Promise<void> {
     await this.#whole.release()
     await this.#ranking.release()
-    await (await this.#encoding?.catch(() => undefined))?.release()
+    await this.#encoding.release()
   }
 
   /** Each history as the graph reads it, and what is kept of it. */
@@ -158,18 +160,7 @@ export class CandidateRanker {
 
   async #encode(streams: Tensors): ReturnType<Session['run']> {
     this.runs.encoding++
-    return (await this.#encoder()).run(streams)
-  }
-
-  #encoder(): Promise<Runner> {
-    if (this.#encoding !== undefined) return this.#encoding
-    const opening = this.#open(encodingGraph(this.#parts))
-    this.#encoding = opening
-    opening.catch(() => {
-      // Whoever asks next tries again.
-      this.#encoding = undefined
-    })
-    return opening
+    return (await this.#encoding.get()).run(streams)
   }
 
   #userOf(outputs: Awaited<ReturnType<Session['run']>>, rows: number, row: number): EncodedUser {

@@ -3,6 +3,7 @@
 import type { OneRankerModel } from '../../ranker/one-ranker/artifact.ts'
 import type { StreamHistory } from '../../ranker/one-ranker/stream.ts'
 import { IncompleteModelError } from '../auction/ega-decoder.ts'
+import { OpenedOnce } from '../opened-once.ts'
 import { CandidateRanker, type CandidateRankerOptions } from './candidate-ranker.ts'
 import { CatalogueScores } from './catalogue-scores.ts'
 import type { OneRankerParts } from './graphs.ts'
@@ -23,20 +24,20 @@ export class RankedModel {
   readonly parts: OneRankerParts
   readonly side: ItemSide
   readonly ranker: CandidateRanker
-  readonly #model: Pick<OneRankerModel, 'isAd' | 'auction'>
-  readonly #threads: number
-  #catalogue: Promise<CatalogueScores> | undefined
+  readonly #isAd: Uint8Array
+  readonly #catalogue: OpenedOnce<CatalogueScores>
 
   private constructor(
     model: Pick<OneRankerModel, 'isAd' | 'auction'>,
     { parts, side }: Pick<RankedModel, 'parts' | 'side'>,
     options: CandidateRankerOptions,
   ) {
-    this.#model = model
-    this.#threads = options.threads
+    this.#isAd = model.isAd
     this.parts = parts
     this.side = side
     this.ranker = new CandidateRanker(parts, options)
+    const { candidateRoute: route } = model.auction
+    this.#catalogue = new OpenedOnce(() => CatalogueScores.create(parts, side, { route, threads: options.threads }))
   }
 
   /** @throws IncompleteModelError where the model is a judge alone */
@@ -54,10 +55,9 @@ export class RankedModel {
   historyOf({ history, historyTimes, time }: Viewer): StreamHistory {
     // The behaviour before the first that is read tells how long after it that one was.
     const recent = history.subarray(-(this.parts.shape.historyLength + 1))
-    const { isAd } = this.#model
     return {
       items: recent,
-      isAd: Uint8Array.from(recent, (item) => isAd[item]),
+      isAd: this.areAds(recent),
       time,
       times: historyTimes?.subarray(historyTimes.length - recent.length),
     }
@@ -65,7 +65,7 @@ export class RankedModel {
 
   /** 1 for what the Dataset advertises. */
   areAds(items: Uint32Array): Uint8Array {
-    return Uint8Array.from(items, (item) => this.#model.isAd[item])
+    return Uint8Array.from(items, (item) => this.#isAd[item])
   }
 
   /** @param candidates of each user */
@@ -75,9 +75,7 @@ export class RankedModel {
   }
 
   catalogueScores(): Promise<CatalogueScores> {
-    const { candidateRoute: route } = this.#model.auction
-    this.#catalogue ??= CatalogueScores.create(this.parts, this.side, { route, threads: this.#threads })
-    return this.#catalogue
+    return this.#catalogue.get()
   }
 
   /** Whether step 2 chooses among so many ads those that step 3 ranks, at most `kept`. */
@@ -87,6 +85,6 @@ export class RankedModel {
 
   async release(): Promise<void> {
     await this.ranker.release()
-    await (await this.#catalogue)?.release()
+    await this.#catalogue.release()
   }
 }

@@ -3,7 +3,7 @@
 import { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import { type CandidateLabels, loggedLabels, rewardLabels } from '../../ranker/one-ranker/candidate-labels.ts'
 import { candidatePool, popularityOf } from '../../ranker/one-ranker/candidate-sets.ts'
-import { bidValue, usualValues } from '../../ranker/one-ranker/item-values.ts'
+import { adValues, usualValues } from '../../ranker/one-ranker/item-values.ts'
 import type { RankingData } from '../../ranker/one-ranker/ranking-stage.ts'
 import {
   joinTargets,
@@ -84,28 +84,15 @@ const behavioursOf = ({ sources, model }: OneRankerInputs) => ({
 })
 
 /** What clicks of requests count, by the bids of their own request. */
-function requestOptions({ sources, auction, shapes, stages }: OneRankerInputs): Pick<
-  RequestTargetOptions,
-  'length' | 'clickedWeight' | 'values' | 'valueIn'
-> & {
-  readonly values: Float64Array
-} {
+function requestOptions({ sources, auction, shapes, stages }: OneRankerInputs) {
   const { market, dataset } = sources
   const terms = valueTerms(auction)
-  const values = usualValues(market, dataset.itemCount, terms)
-  const { ads: eligible } = market.requests ?? {}
-  const valueIn = (request: number, item: number): number => {
-    for (let entry = eligible?.offsets[request] ?? 0; entry < (eligible?.offsets[request + 1] ?? 0); entry++)
-      if (eligible !== undefined && market.ads.item[eligible.ad[entry]] === item)
-        return bidValue(eligible.bid[entry], terms)
-    return values[item]
-  }
   return {
     length: shapes.ranker.interestTokens,
     clickedWeight: Number(stages.pretrain?.clickedWeight ?? 1),
-    values,
-    valueIn,
-  }
+    values: usualValues(market, dataset.itemCount, terms),
+    valuesIn: (request) => adValues(market, request, terms),
+  } satisfies Partial<RequestTargetOptions>
 }
 
 /** Runs `use` with the labels of a stage, and lets go of what they needed. */

@@ -3,7 +3,7 @@
 
 import type { Market } from '../../data/market/market.ts'
 import type { Random } from '../../tensor/random.ts'
-import { bidValue, organicValue, type ValueTerms } from './item-values.ts'
+import { adValues, bidValue, organicValue, type ValueTerms } from './item-values.ts'
 import { entriesOf } from './target-samples.ts'
 
 /** What a request could show: what it showed first, then its other ads, then its other organic items; no item twice. */
@@ -26,13 +26,14 @@ export function candidatePool(market: Market, terms: ValueTerms, request: number
   const values: number[] = []
   const isAd: number[] = []
   const seen = new Set<number>()
-  const bids = bidsOf(market, request)
-  const add = (item: number, bid: number | undefined): void => {
+  const eligible = adValues(market, request, terms)
+  /** @param value undefined of an organic item */
+  const add = (item: number, value: number | undefined): void => {
     if (seen.has(item)) return
     seen.add(item)
     items.push(item)
-    isAd.push(Number(bid !== undefined))
-    values.push(bid === undefined ? organicValue(terms) : bidValue(bid, terms))
+    isAd.push(Number(value !== undefined))
+    values.push(value ?? organicValue(terms))
   }
   const exposed = requests?.exposed
   const logged: number[] = []
@@ -40,11 +41,11 @@ export function candidatePool(market: Market, terms: ValueTerms, request: number
     const item = exposed?.item[entry] ?? 0
     const ad = exposed?.ad[entry] ?? -1
     if (seen.has(item)) continue
-    add(item, bids.get(item) ?? (ad < 0 ? undefined : ads.bid[ad]))
+    add(item, eligible.get(item) ?? (ad < 0 ? undefined : bidValue(ads.bid[ad], terms)))
     const conversion = exposed?.conversion?.[entry] === 1 ? terms.conversion : 0
     logged.push(exposed?.click[entry] === 1 ? (values.at(-1) ?? 0) + conversion : 0)
   }
-  for (const [item, bid] of bids) add(item, bid)
+  for (const [item, value] of eligible) add(item, value)
   const organic = requests?.organic
   if (organic !== undefined)
     for (const item of organic.item.subarray(organic.offsets[request], organic.offsets[request + 1]))
@@ -57,16 +58,6 @@ export function candidatePool(market: Market, terms: ValueTerms, request: number
     value: Float64Array.from(values),
     logged: Float64Array.from(logged),
   }
-}
-
-/** Bids of the eligible ads of a request by item, in their order. */
-function bidsOf({ ads, requests }: Pick<Market, 'ads' | 'requests'>, request: number): Map<number, number> {
-  const eligible = requests?.ads
-  if (eligible === undefined) return new Map()
-  const bids = new Map<number, number>()
-  for (let entry = eligible.offsets[request]; entry < eligible.offsets[request + 1]; entry++)
-    bids.set(ads.item[eligible.ad[entry]], eligible.bid[entry])
-  return bids
 }
 
 /**

@@ -126,8 +126,8 @@ export interface RequestTargetOptions {
   readonly clickedWeight: number
   /** [items]. */
   readonly values: Float64Array
-  /** Value of an item in a request, where it is another than usually. */
-  readonly valueIn?: (request: number, item: number) => number
+  /** Values of items in a request, of those where they are others than usually. */
+  readonly valuesIn?: (request: number) => ReadonlyMap<number, number>
   /** Whether what the user took next follows what was clicked. */
   readonly andNext: boolean
   /** Whether a request without any target has a row. */
@@ -159,16 +159,17 @@ export function requestTargets(
 function clickedTargets(
   { exposed }: Requests,
   request: number,
-  { clickedWeight, values, valueIn = (_, item) => values[item] }: RequestTargetOptions,
+  { clickedWeight, values, valuesIn }: RequestTargetOptions,
 ): Target[] {
   if (exposed === undefined) return []
-  return entriesOf(exposed, request)
-    .filter((entry) => exposed.click[entry] === 1)
-    .map((entry) => {
-      const item = exposed.item[entry]
-      const action = exposed.conversion?.[entry] === 1 ? conversionAction : 1
-      return { item, weight: clickedWeight, value: action * valueIn(request, item) }
-    })
+  const clicked = entriesOf(exposed, request).filter((entry) => exposed.click[entry] === 1)
+  if (clicked.length === 0) return []
+  const ofRequest = valuesIn?.(request)
+  return clicked.map((entry) => {
+    const item = exposed.item[entry]
+    const action = exposed.conversion?.[entry] === 1 ? conversionAction : 1
+    return { item, weight: clickedWeight, value: action * (ofRequest?.get(item) ?? values[item]) }
+  })
 }
 
 /** Entries that a request showed. */

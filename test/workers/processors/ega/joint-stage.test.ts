@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openEga } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaRecommender } from '../../../../workers/decoding/ega-recommender.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
+import { allocateOnce } from '../staged/allocate.ts'
 import { evaluateIn } from '../staged/evaluate.ts'
 import { smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
@@ -45,18 +46,7 @@ test('all stages at once take turns, round after round, and end with the same by
 test('its model allocates, prices and ranks the whole catalogue', async () => {
   const { artifact } = await train(world, spec)
   const opened = await openEga(artifact.digest, { store: world.store, threads: 1, maxBatch: 4 })
-  const [{ paymentRate }] = await opened.allocator.allocate([
-    {
-      history: Uint32Array.of(1, 2),
-      ads: Uint32Array.of(3, 4),
-      bids: Float64Array.of(1, 2),
-      advertisers: Uint32Array.of(0, 1),
-      organic: Uint32Array.of(5, 6),
-      slots: 3,
-      constraints: { maxAds: 1, minGap: 0, maxPerAdvertiser: 1 },
-    },
-  ])
-  await opened.release()
+  const { paymentRate } = await allocateOnce(opened)
   expect(paymentRate).toHaveLength(3)
 
   const model = await openEgaModel(await world.store.open(artifact.digest))

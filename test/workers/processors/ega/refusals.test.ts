@@ -1,24 +1,16 @@
-import { rm } from 'node:fs/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { pretrainingData } from '../../../../workers/processors/ega/inputs.ts'
 import { COLUMNS, specOf, TABLES } from '../../data/market/table-support.ts'
-import { lacksTables } from '../staged/small-run.ts'
-import { smallDataset, smallWorld } from '../staged/small-world.ts'
+import { lacksTables, refusalIn, tablesOfTestPart } from '../staged/refusals.ts'
+import { smallDataset } from '../staged/small-world.ts'
 import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
-const { requests, exposures } = TABLES
-
-/** A log of no request in its training part. */
-const later = requests.filter(({ id }) => id === 'r-test')
-
-async function refusalOf(spec: DatasetSpec, stages: object = smallStages, ega: object = {}) {
-  const world = await smallWorld(spec, false)
-  onTestFinished(() => rm(world.folder, { recursive: true, force: true }))
-  return inputsOf(world, smallSpec(stages, ega))
-    .then((inputs) => `${pretrainingData(inputs).train.count} lists`)
-    .catch(({ reason, message, retryable }) => ({ reason, message, retryable }))
-}
+const refusalOf = (spec: DatasetSpec, stages: object = smallStages, ega: object = {}) =>
+  refusalIn(spec, async (world) => {
+    const inputs = await inputsOf(world, smallSpec(stages, ega))
+    return `${pretrainingData(inputs).train.count} lists`
+  })
 
 test('a Dataset without advertising is refused', async () => {
   const { advertising: _, ...plain } = smallDataset
@@ -34,7 +26,7 @@ test('one without exposures is refused by the stages that learn from them, and s
 })
 
 test('one without eligible ads is refused by the stages that hold auctions', async () => {
-  const spec = await specOf({ ...TABLES, requests: requests.map((row) => ({ ...row, ads: [], bids: [] })) })
+  const spec = await specOf({ ...TABLES, requests: TABLES.requests.map((row) => ({ ...row, ads: [], bids: [] })) })
   const columns = { id: 'id', user: 'user', time: 'time', organic: 'organic' }
   const { advertising } = spec
   const bare = {
@@ -45,8 +37,7 @@ test('one without eligible ads is refused by the stages that hold auctions', asy
 })
 
 test('one whose requests are all of the test part is refused', async () => {
-  const shown = exposures.filter(({ request }) => request === 'r-test')
-  const spec = await specOf({ ...TABLES, requests: later, exposures: shown })
+  const spec = await specOf(tablesOfTestPart)
   expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacksTables(/training part/))
 })
 

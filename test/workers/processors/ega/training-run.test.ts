@@ -2,9 +2,13 @@ import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openEga, openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
+import { allocateOnce } from '../staged/allocate.ts'
+import { trainKilled } from '../staged/killed-run.ts'
 import { reusedStages } from '../staged/small-run.ts'
 import { smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
+
+const phases = ['pretrain', 'reward', 'allocation', 'payment samples', 'payment']
 
 let world: World
 let first: Awaited<ReturnType<typeof train>>
@@ -18,8 +22,7 @@ afterAll(() => rm(world.folder, { recursive: true, force: true }))
 describe('a run of EGA-V2', () => {
   test('trains its stages one after the other, each with its metrics', () => {
     expect(reusedStages(first)).toEqual({ pretrain: false, reward: false, allocation: false, payment: false })
-    const phases = [...new Set(first.updates.map(({ phase }) => phase))]
-    expect(phases).toEqual(['pretrain', 'reward', 'allocation', 'payment samples', 'payment'])
+    expect([...new Set(first.updates.map(({ phase }) => phase))]).toEqual(phases)
     const metrics = Object.fromEntries((first.summary.stages ?? []).map((stage) => [stage.name, stage.metrics]))
     expect(metrics.pretrain).toMatchObject({ itemLoss: expect.any(Number), creativeLoss: expect.any(Number) })
     expect(metrics.allocation).toMatchObject({ policyLoss: expect.any(Number), reward: expect.any(Number) })
@@ -33,43 +36,14 @@ describe('a run of EGA-V2', () => {
     expect(model.auction).toMatchObject({ paymentRule: 'PaymentNetwork', candidateLists: 4 })
     expect(model.stages.map(({ name }) => name)).toEqual(['pretrain', 'reward', 'allocation', 'payment'])
     const opened = await openEga(digest, { store: world.store, threads: 1, maxBatch: 4 })
-    const [{ lists, paymentRate }] = await opened.allocator.allocate([
-      {
-        history: Uint32Array.of(1, 2),
-        ads: Uint32Array.of(3, 4),
-        bids: Float64Array.of(1, 2),
-        advertisers: Uint32Array.of(0, 1),
-        organic: Uint32Array.of(5, 6),
-        slots: 3,
-        constraints: { maxAds: 1, minGap: 0, maxPerAdvertiser: 1 },
-      },
-    ])
-    await opened.release()
+    const { lists, paymentRate } = await allocateOnce(opened)
     expect(lists.count).toBeGreaterThan(1)
     expect(paymentRate).toHaveLength(3)
     for (const rate of paymentRate ?? []) expect(rate >= 0 && rate <= 1).toBe(true)
   })
 
   test('ends with the same bytes elsewhere too, killed once in every stage', async () => {
-    const spec = smallSpec()
-    const namespace = 'elsewhere'
-    const stages = ['pretrain', 'reward', 'allocation', 'payment samples', 'payment']
-    for (const [index, phase] of stages.entries()) {
-      const updates: string[] = []
-      const running = train(world, spec, {
-        namespace,
-        stopAt: (update) => {
-          updates.push(`${update.phase} ${update.step}`)
-          return update.phase === phase && update.step === 2
-        },
-      })
-      await expect(running).rejects.toThrow('stopped')
-      // What was trained before is found, and a stage that was stopped goes on from its checkpoint.
-      const before = stages[index - 1]
-      const again = before === 'payment samples' ? `${phase} 1` : `${before} 1`
-      if (before !== undefined) expect(updates.includes(again)).toBe(before === 'payment samples')
-    }
-    const last = await train(world, spec, { namespace })
+    const last = await trainKilled(train, world, smallSpec(), phases)
     expect(reusedStages(last)).toEqual({ pretrain: true, reward: true, allocation: true, payment: false })
     expect(last.artifact.digest).toBe(first.artifact.digest)
   })

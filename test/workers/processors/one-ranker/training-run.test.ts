@@ -3,9 +3,13 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openOneRanker } from '../../../../workers/decoding/one-ranker/open-one-ranker.ts'
 import { openOneRankerModel } from '../../../../workers/ranker/one-ranker/artifact.ts'
 import { smallSpec as smallEga, smallStages as smallEgaStages, train as trainEga } from '../ega/small-run.ts'
+import { allocateOnce } from '../staged/allocate.ts'
+import { trainKilled } from '../staged/killed-run.ts'
 import { reusedStages } from '../staged/small-run.ts'
 import { smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
+
+const phases = ['pretrain', 'reward', 'ranking', 'payment samples', 'payment']
 
 let world: World
 let first: Awaited<ReturnType<typeof train>>
@@ -16,21 +20,10 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => rm(world.folder, { recursive: true, force: true }))
 
-const request = {
-  history: Uint32Array.of(1, 2),
-  ads: Uint32Array.of(3, 4),
-  bids: Float64Array.of(1, 2),
-  advertisers: Uint32Array.of(0, 1),
-  organic: Uint32Array.of(5, 6),
-  slots: 3,
-  constraints: { maxAds: 1, minGap: 0, maxPerAdvertiser: 1 },
-}
-
 describe('a run of OneRanker', () => {
   test('trains its stages one after the other, each with its metrics', () => {
     expect(reusedStages(first)).toEqual({ pretrain: false, reward: false, ranking: false, payment: false })
-    const phases = [...new Set(first.updates.map(({ phase }) => phase))]
-    expect(phases).toEqual(['pretrain', 'reward', 'ranking', 'payment samples', 'payment'])
+    expect([...new Set(first.updates.map(({ phase }) => phase))]).toEqual(phases)
     const metrics = Object.fromEntries((first.summary.stages ?? []).map((stage) => [stage.name, stage.metrics]))
     expect(metrics.pretrain).toMatchObject({ itemLoss: expect.any(Number), codeLoss: expect.any(Number) })
     expect(metrics.ranking).toMatchObject({
@@ -54,25 +47,14 @@ describe('a run of OneRanker', () => {
     expect(model.isAd).toHaveLength(model.itemCount)
     expect(model.isAd.reduce((sum, is) => sum + is, 0)).toBeGreaterThan(0)
     const opened = await openOneRanker(digest, { store: world.store, threads: 1, maxBatch: 4 })
-    const [{ lists, paymentRate }] = await opened.allocator.allocate([request])
-    await opened.release()
+    const { lists, paymentRate } = await allocateOnce(opened)
     expect(lists.count).toBeGreaterThan(1)
     expect(paymentRate).toHaveLength(3)
     for (const rate of paymentRate ?? []) expect(rate >= 0 && rate <= 1).toBe(true)
   })
 
   test('ends with the same bytes elsewhere too, killed once in every stage', async () => {
-    const spec = smallSpec()
-    const namespace = 'elsewhere'
-    const stages = ['pretrain', 'reward', 'ranking', 'payment samples', 'payment']
-    for (const phase of stages) {
-      const running = train(world, spec, {
-        namespace,
-        stopAt: (update) => update.phase === phase && update.step === 2,
-      })
-      await expect(running).rejects.toThrow('stopped')
-    }
-    const last = await train(world, spec, { namespace })
+    const last = await trainKilled(train, world, smallSpec(), phases)
     expect(reusedStages(last)).toEqual({ pretrain: true, reward: true, ranking: true, payment: false })
     expect(last.artifact.digest).toBe(first.artifact.digest)
   })
@@ -118,8 +100,7 @@ test('one joint stage learns all losses from random parameters, from logged clic
   const { artifact, summary } = await train(world, smallSpec(stages))
   expect(summary.stages?.map(({ name }) => name)).toEqual(['reward', 'ranking'])
   const opened = await openOneRanker(artifact.digest, { store: world.store, threads: 1, maxBatch: 4 })
-  const [{ lists }] = await opened.allocator.allocate([request])
-  await opened.release()
+  const { lists } = await allocateOnce(opened)
   expect(lists.count).toBeGreaterThan(0)
 })
 

@@ -1,6 +1,5 @@
 // Runs in stages over the small world, whatever their architecture.
 
-import { expect } from 'vitest'
 import type { JobPayload, TrainingSummary } from '../../../../crds/jobs.ts'
 import { type TrainingRun, trainingRun } from '../../../../crds/kinds/training-run.ts'
 import type { ProcessorContext, ProcessorOutcome, ProgressUpdate } from '../../../../workers/processors/context.ts'
@@ -47,10 +46,3 @@ export const trainBy =
 /** Whether each stage of a run was found, by its name. */
 export const reusedStages = ({ summary }: { readonly summary: TrainingSummary }) =>
   Object.fromEntries((summary.stages ?? []).map(({ name, reused }) => [name, reused]))
-
-/** The refusal of a Dataset that lacks what a stage needs. */
-export const lacksTables = (message: RegExp) => ({
-  reason: 'DatasetLacksTables',
-  message: expect.stringMatching(message),
-  retryable: false,
-})

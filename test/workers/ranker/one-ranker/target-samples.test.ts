@@ -112,8 +112,8 @@ describe('what was clicked', () => {
     expect([...samples.weights]).toEqual([4, 4, 0, 4, 0, 0])
     expect([...samples.values]).toEqual([3 * 51, 3, 0, 54, 0, 0])
     expect([...samples.time]).toEqual([5, 7])
-    const inRequest = requestTargets(dataset, market, { ...options, valueIn: (request, item) => request + item / 100 })
-    expect(inRequest.values[0]).toBeCloseTo(1.5, 5)
+    const valuesIn = (request: number) => new Map([[request === 0 ? 50 : 53, 0.5]])
+    expect([...requestTargets(dataset, market, { ...options, valuesIn }).values]).toEqual([1.5, 3, 0, 0.5, 0, 0])
   })
 
   test('is followed by what was taken next, nothing twice, where asked; and a request without either has a row', () => {

@@ -1,86 +1,52 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { contextIn } from '../../../../bench/recommendation/pipeline.ts'
-import { publishRandomModel, type RandomModelSpecs } from '../../../../bench/serving/random-model.ts'
-import type { RankAnswer, RankEntry } from '../../../../crds/rank.ts'
+import type { RankAnswer } from '../../../../crds/rank.ts'
 import {
   openAuctionModel,
   openAuctionRecommender,
   openJudge,
 } from '../../../../workers/decoding/auction/open-auction-model.ts'
-import type { ProcessorContext } from '../../../../workers/processors/context.ts'
-import { loadModel } from '../../../../workers/serving/load-model.ts'
 import type { ServedModel } from '../../../../workers/serving/served-model.ts'
 import { SessionThread } from '../../../../workers/tensor/session-thread.ts'
+import {
+  expectPricedList,
+  expectSameAlone,
+  isAd,
+  type RealModels,
+  realModels,
+  smallLists,
+  smallSizes,
+} from './real-scene.ts'
 import { modelScene, settingsText } from './scene.ts'
 
-const historyLength = 4
-const specs: RandomModelSpecs = {
-  dataset: {
-    source: { simulation: { users: 60, items: 60, seed: 3 } },
-    minInteractionsPerUser: 1,
-    advertising: { simulation: { seed: 3, sponsoredPercent: 40, adsPerRequest: 10, organicPerRequest: 10, slots: 4 } },
+const steps = { interestTokens: 2, fakeItems: 4, refinementLayers: 1 }
+const training = {
+  model: {
+    ...{ architecture: 'OneRanker', ...smallSizes },
+    oneRanker: { ...smallLists, ...steps, objective: { organic: '1' } },
   },
-  tokenizer: {
-    features: { text: { dimensions: 8 } },
-    ...{ levels: 2, codebookSize: 8 },
-    creatives: { levels: 1, codebookSize: 8 },
-  },
-  training: {
-    model: {
-      ...{ architecture: 'OneRanker', layers: 1, hiddenSize: 16, heads: 2, feedForwardSize: 16, historyLength },
-      oneRanker: {
-        ...{ listLength: 4, historyTokens: 'Summed', interestTokens: 2, fakeItems: 4, refinementLayers: 1 },
-        objective: { organic: '1' },
-        constraints: { maxAds: 3 },
-      },
-    },
-    stages: { pretrain: {}, reward: {}, ranking: {}, payment: {} },
-  },
+  stages: { pretrain: {}, reward: {}, ranking: {}, payment: {} },
 }
 
-let folder: string
-let context: ProcessorContext
+let models: RealModels
 let digest: string
 let served: ServedModel
 
-const optionsOf = (more: object = {}) => ({ store: context.store, threads: 1, beamSize: 50, maxBatchSize: 4, ...more })
-
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'real-one-ranker-'))
-  context = { ...(await contextIn(folder, () => {})), threads: 1 }
-  digest = (await publishRandomModel(context, specs)).digest
-  served = await loadModel(digest, optionsOf())
-})
-
-afterAll(async () => {
-  await served?.release()
-  await rm(folder, { recursive: true, force: true })
-})
-
-const isAd = ({ ad }: RankEntry): boolean => ad !== undefined
+  models = await realModels()
+  digest = await models.publish(training)
+  served = await models.load(digest)
+}, 60_000)
+afterAll(() => models?.release())
 
 describe('a model of OneRanker', () => {
   test('answers as a model of EGA-V2 does: priced ads and organic items, each in a creative, with reasons', async () => {
     const { rank } = modelScene(served)
     const { entries, auction, timings } = await rank({ slots: 4, explain: true })
-    expect(entries.map(({ position }) => position)).toEqual([1, 2, 3, 4])
-    expect(entries.filter(isAd).length).toBeGreaterThan(0)
-    expect(entries.filter(isAd).length).toBeLessThanOrEqual(3)
-    for (const { ad, item, creative, score, bid = 0, payment = 0, pCtr = 0, pCtrCreative = 0, explain } of entries) {
-      expect(creative).toContain(item)
-      expect(pCtr).toBeGreaterThan(0)
-      expect(pCtrCreative).toBeGreaterThan(0)
-      expect(score).toBeLessThan(0)
-      expect(explain?.weight).toBe(1)
-      if (ad === undefined) continue
-      for (const price of [payment, explain?.gsp, explain?.vcg]) {
-        expect(price).toBeGreaterThanOrEqual(0)
-        expect(price).toBeLessThanOrEqual(bid + 1e-9)
-      }
-      expect(explain?.rewardWithout).toBeGreaterThan(0)
+    expectPricedList(entries)
+    for (const entry of entries) {
+      expect(entry.score).toBeLessThan(0)
+      expect(entry.explain?.weight).toBe(1)
+      if (isAd(entry)) expect(entry.explain?.rewardWithout).toBeGreaterThan(0)
     }
     expect(auction).toMatchObject({ paymentRule: 'PaymentNetwork', listsConsidered: 1 + entries.filter(isAd).length })
     expect(auction?.alpha ?? auction?.beta).toBeUndefined()
@@ -106,21 +72,8 @@ describe('a model of OneRanker', () => {
     created.mockRestore()
   })
 
-  test('answers requests of several sizes in one call, each as alone, and a known user by what was kept', async () => {
-    const { rank, post } = modelScene(served)
-    const asked = [
-      { slots: 2, user: { id: 'user-1' } },
-      { slots: 4, user: { history: ['item-1', 'item-2'] } },
-      { slots: 2, constraints: { maxAds: 0 } },
-    ]
-    const together = (await post(asked)).json<Awaited<ReturnType<typeof rank>>[]>()
-    for (const [index, request] of asked.entries()) {
-      const alone = await rank(request)
-      expect(together[index].entries.map(({ item }) => item)).toEqual(alone.entries.map(({ item }) => item))
-      expect(alone.entries[0].score).toBeCloseTo(together[index].entries[0].score, 5)
-    }
-    expect(together[2].entries.some(isAd)).toBe(false)
-  })
+  test('answers requests of several sizes in one call, each as alone, and a known user by what was kept', () =>
+    expectSameAlone(modelScene(served), { user: { id: 'user-1' } }))
 
   describe('that is told when things happened', () => {
     const hour = 3_600_000
@@ -143,7 +96,7 @@ describe('a model of OneRanker', () => {
 
     test('answers a history with times as the user of whom it is known', async () => {
       const { rank, history, timed, taken, now } = scene()
-      expect(history.length).toBeGreaterThan(historyLength)
+      expect(history.length).toBeGreaterThan(smallSizes.historyLength)
       const known = told(await rank(asked({ id: 'user-1' })))
       expect(told(await rank(asked(timed(taken))))).toEqual(known)
       expect(told(await rank(asked(timed(taken), { time: new Date(now).toISOString() })))).toEqual(known)
@@ -172,12 +125,12 @@ describe('a model of OneRanker', () => {
   })
 
   test('is not served with a bound on lists, which it does not search', async () => {
-    const asked = loadModel(digest, optionsOf({ auction: { candidateLists: 8 } }))
+    const asked = models.load(digest, { candidateLists: 8 })
     await expect(asked).rejects.toMatchObject({ retryable: false, message: expect.stringContaining('candidateLists') })
   })
 
   test('is opened by its digest for auctions, full ranking and judging alike', async () => {
-    const { store } = context
+    const { store } = models
     const opened = await openAuctionModel(digest, { store, threads: 1, maxBatch: 4 })
     expect(opened).toMatchObject({ slots: 4, bidding: 'None', hasPaymentNetwork: true })
     const recommender = await openAuctionRecommender(await store.open(digest), 1)
