@@ -1,12 +1,17 @@
 // A model of EGA-V2 by its digest, ready to allocate: the one way in for evaluation and serving alike.
 
 import type { ArtifactStore } from '../../artifacts/store.ts'
+import type { Allocator } from '../../auction/auction.ts'
+import { PaymentPricer } from '../../auction/payment-network/pricer.ts'
 import { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import { type AuctionDefaults, type EgaModel, openEgaModel } from '../../ranker/ega/ega-artifact.ts'
+import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
+import { itemVectorTable } from '../../ranker/ega/item-vector-table.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
 import type { AllocationSettings, AuctionDecoder, StepTimes } from './auction-decoder.ts'
 import { CascadeAllocator, recallRequest } from './cascade-allocator.ts'
 import { egaDecoder, IncompleteModelError } from './ega-decoder.ts'
+import { findsListsWithoutBids, KnownLists } from './known-lists.ts'
 import type { OpenedAuctionModel } from './opened-model.ts'
 import type { SessionCacheOptions } from './session-cache.ts'
 
@@ -22,6 +27,8 @@ export interface OpenEgaOptions {
   readonly ownThread?: boolean
   readonly provider?: ExecutionProvider
   readonly sessions?: SessionCacheOptions
+  /** Whether lists that no bid moves are kept for questions about other bids, which are then asked of no session. */
+  readonly keepsLists?: boolean
   /** Instead of what the model was made with. */
   readonly auction?: Partial<Pick<AuctionDefaults, 'bidding' | 'objective' | 'candidateLists'>>
 }
@@ -34,23 +41,53 @@ export interface OpenedEga extends OpenedAuctionModel {
 
 /** @throws NotAModelError, IncompleteModelError, and what the store throws */
 export async function openEga(digest: string, options: OpenEgaOptions): Promise<OpenedEga> {
-  const { store, threads, maxBatch, ownThread = false, provider = 'CPU', sessions = {} } = options
-  const model = await openEgaModel(await store.open(digest))
+  return openedEga(await openEgaModel(await options.store.open(digest)), options)
+}
+
+/** @throws IncompleteModelError */
+export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, 'store'>): Promise<OpenedEga> {
+  const { threads, maxBatch, ownThread = false, provider = 'CPU', sessions = {} } = options
   const auction = { ...model.auction, ...options.auction }
   const sizes = { threads, maxBatch, ownThread, provider, sessions, bidUnit: auction.bidUnit }
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
+  const pricer = options.keepsLists ? await openPricer(model, sizes) : undefined
+  const keptBy = (search: Allocator, { bidding, objective }: AllocationSettings): Allocator => {
+    if (!options.keepsLists || !findsListsWithoutBids(bidding)) return search
+    const worth = { objective, bidUnit: auction.bidUnit }
+    return new KnownLists({ search, ...worth, ...(pricer && { rates: (allocated) => pricer.rates(allocated) }) })
+  }
   return {
     ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
     ...{ decoder, allocator: decoder },
     hasPaymentNetwork: model.weights.payment !== undefined,
-    allocatorFor: (settings, times) => ({
-      allocate: (requests) => decoder.allocate(requests, settings, times),
-      underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
-    }),
+    allocatorFor: (settings, times) =>
+      keptBy(
+        {
+          allocate: (requests) => decoder.allocate(requests, settings, times),
+          underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
+        },
+        settings,
+      ),
     prepare: (requests) => decoder.prepare(requests),
-    release: () => decoder.release(),
+    release: async () => {
+      await decoder.release()
+      await pricer?.release()
+    },
   }
+}
+
+/** Undefined of a model without a payment network. */
+async function openPricer(
+  { shapes, weights, catalogue }: EgaModel,
+  { threads, bidUnit }: { readonly threads: number; readonly bidUnit: number },
+): Promise<PaymentPricer | undefined> {
+  const { generator: shape, payment } = shapes
+  if (shape === null || payment === null || weights.generator === undefined || weights.payment === undefined)
+    return undefined
+  const generator = { shape, layout: generatorLayout(shape), parameters: weights.generator }
+  const vectors = await itemVectorTable(generator, { ...catalogue.items, count: catalogue.items.itemCount }, threads)
+  return PaymentPricer.create({ shape: payment, weights: weights.payment, vectors, bidUnit, threads })
 }
 
 async function openCascade(
