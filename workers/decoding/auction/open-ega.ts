@@ -8,10 +8,12 @@ import { type AuctionDefaults, type EgaModel, openEgaModel } from '../../ranker/
 import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
 import { itemVectorTable } from '../../ranker/ega/item-vector-table.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
+import { AlternativeLists } from './alternative-lists.ts'
 import type { AllocationSettings, AuctionDecoder, StepTimes } from './auction-decoder.ts'
 import { CascadeAllocator, recallRequest } from './cascade-allocator.ts'
 import { egaDecoder, IncompleteModelError } from './ega-decoder.ts'
 import { findsListsWithoutBids, KnownLists } from './known-lists.ts'
+import type { Rates } from './lists-under-bids.ts'
 import type { OpenedAuctionModel } from './opened-model.ts'
 import type { SessionCacheOptions } from './session-cache.ts'
 
@@ -27,7 +29,7 @@ export interface OpenEgaOptions {
   readonly ownThread?: boolean
   readonly provider?: ExecutionProvider
   readonly sessions?: SessionCacheOptions
-  /** Whether lists that no bid moves are kept for questions about other bids, which are then asked of no session. */
+  /** Whether what no bid moves, lists or recall, is kept for questions about other bids. */
   readonly keepsLists?: boolean
   /** Instead of what the model was made with. */
   readonly auction?: Partial<Pick<AuctionDefaults, 'bidding' | 'objective' | 'candidateLists'>>
@@ -49,26 +51,26 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
   const { threads, maxBatch, ownThread = false, provider = 'CPU', sessions = {} } = options
   const auction = { ...model.auction, ...options.auction }
   const sizes = { threads, maxBatch, ownThread, provider, sessions, bidUnit: auction.bidUnit }
-  if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
+  const { keepsLists = false } = options
+  if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes, keepsLists)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
-  const pricer = options.keepsLists ? await openPricer(model, sizes) : undefined
-  const keptBy = (search: Allocator, { bidding, objective }: AllocationSettings): Allocator => {
-    if (!options.keepsLists || !findsListsWithoutBids(bidding)) return search
-    const worth = { objective, bidUnit: auction.bidUnit }
-    return new KnownLists({ search, ...worth, ...(pricer && { rates: (allocated) => pricer.rates(allocated) }) })
+  const { alternatives, bidUnit } = auction
+  const pricer = keepsLists || alternatives !== undefined ? await openPricer(model, sizes) : undefined
+  const rates: Rates | undefined = pricer && ((allocated) => pricer.rates(allocated))
+  const allocatorFor = (settings: AllocationSettings, times?: StepTimes): Allocator => {
+    const { objective, bidding } = settings
+    const search: Allocator = {
+      allocate: (requests) => decoder.allocate(requests, settings, times),
+      underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
+    }
+    const worth = { objective, bidUnit, rates }
+    const found = alternatives === undefined ? search : new AlternativeLists({ search, ...worth, alternatives })
+    return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, ...worth }) : found
   }
   return {
     ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
-    ...{ decoder, allocator: decoder },
+    ...{ decoder, allocatorFor, allocator: allocatorFor(auction) },
     hasPaymentNetwork: model.weights.payment !== undefined,
-    allocatorFor: (settings, times) =>
-      keptBy(
-        {
-          allocate: (requests) => decoder.allocate(requests, settings, times),
-          underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
-        },
-        settings,
-      ),
     prepare: (requests) => decoder.prepare(requests),
     release: async () => {
       await decoder.release()
@@ -80,20 +82,21 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
 /** Undefined of a model without a payment network. */
 async function openPricer(
   { shapes, weights, catalogue }: EgaModel,
-  { threads, bidUnit }: { readonly threads: number; readonly bidUnit: number },
+  { threads, ownThread, bidUnit }: { readonly threads: number; readonly ownThread: boolean; readonly bidUnit: number },
 ): Promise<PaymentPricer | undefined> {
   const { generator: shape, payment } = shapes
   if (shape === null || payment === null || weights.generator === undefined || weights.payment === undefined)
     return undefined
   const generator = { shape, layout: generatorLayout(shape), parameters: weights.generator }
   const vectors = await itemVectorTable(generator, { ...catalogue.items, count: catalogue.items.itemCount }, threads)
-  return PaymentPricer.create({ shape: payment, weights: weights.payment, vectors, bidUnit, threads })
+  return PaymentPricer.create({ shape: payment, weights: weights.payment, vectors, bidUnit, threads, ownThread })
 }
 
 async function openCascade(
   model: EgaModel,
   auction: AuctionDefaults,
   sizes: Omit<ConstructorParameters<typeof AuctionDecoder>[3], 'candidateLists'>,
+  keepsRecall: boolean,
 ): Promise<OpenedEga> {
   const decoder = egaDecoder(model, { ...auction, bidding: 'None' }, { ...sizes, candidateLists: recallBeams })
   const scorer = await openScorer(model, sizes.threads, sizes.ownThread)
@@ -101,7 +104,7 @@ async function openCascade(
     new CascadeAllocator({
       recaller: { allocate: (requests) => decoder.allocate(requests, undefined, times) },
       score: (lists) => scorer.score(lists),
-      objective,
+      ...{ objective, keepsRecall },
       recalled: recalledAds,
       bidUnit: auction.bidUnit,
     })

@@ -1,22 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Allocation, Allocator, AuctionRequest } from '../../../../workers/auction/auction.ts'
-import { paymentLayout } from '../../../../workers/auction/payment-network/shape.ts'
 import { payments } from '../../../../workers/auction/payments/payments.ts'
 import { type OpenedEga, openedEga } from '../../../../workers/decoding/auction/open-ega.ts'
-import type { EgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
-import { bidding, bidUnit, model, request, rough, settings } from './small-model.ts'
-
-const priced = (price: 'Rate' | 'Threshold'): EgaModel => {
-  const shape = { ...model.shapes.payment, price } as NonNullable<EgaModel['shapes']['payment']>
-  return {
-    ...model,
-    auction: { ...settings, allocation: 'Generative', bidUnit, candidateLists: 8, paymentRule: 'PaymentNetwork' },
-    shapes: { ...model.shapes, payment: shape },
-    weights: { ...model.weights, payment: rough(paymentLayout(shape), 'payment') },
-    expectedBids: Float64Array.from(model.catalogue.items.tokens, (_, item) => 1 + (item % 3)),
-  } as unknown as EgaModel
-}
+import { bidding, pricedModel, request, settings } from './small-model.ts'
 
 const options = { threads: 1, maxBatch: 32 }
 
@@ -24,8 +11,8 @@ describe.each(['Rate', 'Threshold'] as const)('lists that no bid moves, priced b
   let searching: OpenedEga
   let keeping: OpenedEga
   beforeAll(async () => {
-    searching = await openedEga(priced(price), options)
-    keeping = await openedEga(priced(price), { ...options, keepsLists: true })
+    searching = await openedEga(pricedModel(price), options)
+    keeping = await openedEga(pricedModel(price), { ...options, keepsLists: true })
   }, 60_000)
   afterAll(async () => {
     await searching.release()

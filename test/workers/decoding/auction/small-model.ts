@@ -33,7 +33,7 @@ const payment = {
   price: 'Rate' as const,
 }
 
-export const rough = (layout: ParameterLayout, role: string): Float32Array => {
+const rough = (layout: ParameterLayout, role: string): Float32Array => {
   const random = new Random('rough', role)
   return initialParameters(layout, 1).map((value) => value + 0.2 * random.normal())
 }
@@ -63,3 +63,18 @@ export const request = (changes: Partial<AuctionRequest> = {}): AuctionRequest =
   constraints: unconstrained,
   ...changes,
 })
+
+/** With a payment network of this kind, ready to be opened. */
+export const pricedModel = (price: 'Rate' | 'Threshold', auction: object = {}): EgaModel => {
+  const shape = { ...payment, price }
+  return {
+    ...model,
+    auction: {
+      ...{ ...settings, allocation: 'Generative', bidUnit, candidateLists: 8, paymentRule: 'PaymentNetwork' },
+      ...auction,
+    },
+    shapes: { ...model.shapes, payment: shape },
+    weights: { ...model.weights, payment: rough(paymentLayout(shape), 'payment') },
+    expectedBids: Float64Array.from({ length: itemCount }, (_, item) => 1 + (item % 3)),
+  } as unknown as EgaModel
+}
