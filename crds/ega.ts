@@ -115,6 +115,14 @@ const candidateLists = integer(1, 512, {
   default: 64,
 })
 
+// Without a default, so that a run from before there was a choice keeps its input digest.
+const alternatives = optional(
+  enumeration(['None', 'Together', 'Each'], {
+    description:
+      'Lists beside those, found without the ads that stand in a quarter of them or more, so that there is something to compare such ads with: where all lists have an ad, others lose nothing by it, and a price by what they lose is 0. Each: a search without each of these ads. Together: one more search without all of them. None, or absent: no more lists.',
+  }),
+)
+
 export const egaModel = object(
   {
     listLength: integer(1, 50, { description: 'Longest list (K).', default: 10 }),
@@ -133,6 +141,7 @@ export const egaModel = object(
       default: 'Generative',
     }),
     candidateLists,
+    alternatives,
     bidding,
     objective,
     constraints: listConstraints,
@@ -147,7 +156,11 @@ export const egaModel = object(
         rule: "self.allocation != 'Cascade' || self.bidding.weights == 'None'",
         message: 'allocation Cascade weighs no codes by bids: set bidding.weights to None',
       },
-      idleUnless("self.allocation != 'Cascade'", { candidateLists }, 'allocation Cascade searches no lists'),
+      idleUnless(
+        "self.allocation != 'Cascade'",
+        { candidateLists, alternatives },
+        'allocation Cascade searches no lists',
+      ),
     ],
   },
 )

@@ -177,7 +177,7 @@ export const trainingRunExample: KindExample = {
     },
     {
       change: ega({ reward: {} }, { ...cascade, candidateLists: 63 }),
-      message: 'allocation Cascade searches no lists: leave out candidateLists',
+      message: 'allocation Cascade searches no lists: leave out candidateLists and alternatives',
     },
     {
       change: ega({ pretrain: {}, reward: {}, allocation: {} }, cascade),

@@ -18,7 +18,11 @@ export interface ListedAd {
 }
 
 /** Ads of one candidate list, in the order of slots. */
-export function adsOfList({ candidate, pCtr, slots }: CandidateLists, row: number, ads: number): ListedAd[] {
+export function adsOfList(
+  { candidate, pCtr, slots }: Pick<CandidateLists, 'candidate' | 'pCtr' | 'slots'>,
+  row: number,
+  ads: number,
+): ListedAd[] {
   const listed: ListedAd[] = []
   for (let slot = 0; slot < slots; slot++) {
     const at = row * slots + slot

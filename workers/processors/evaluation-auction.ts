@@ -31,7 +31,13 @@ export const auctionMarketPorts: MarketPorts = {
 async function openMarketplace(digest: string, settings: MarketplaceSettings): Promise<Marketplace> {
   const { store, threads, candidateLists } = settings
   await checkAuction(digest, store)
-  const opened = await openAuctionModel(digest, { store, threads, maxBatch, auction: { candidateLists } })
+  const opened = await openAuctionModel(digest, {
+    store,
+    threads,
+    maxBatch,
+    keepsLists: true,
+    auction: { candidateLists },
+  })
   try {
     return await marketplaceOf(opened, settings)
   } catch (error) {

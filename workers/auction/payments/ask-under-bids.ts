@@ -11,7 +11,7 @@ export interface BidQuestion {
 }
 
 /** Requests that differ in bids alone, which `Allocator.underBids` takes together. Compared by identity: cheap. */
-const differInBids = (a: AuctionRequest, b: AuctionRequest): boolean =>
+export const differInBids = (a: AuctionRequest, b: AuctionRequest): boolean =>
   sameView(a, b) &&
   a.slots === b.slots &&
   a.constraints === b.constraints &&

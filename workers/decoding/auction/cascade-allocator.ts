@@ -3,6 +3,7 @@
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { fillList } from '../../auction/list-fill.ts'
+import { differInBids } from '../../auction/payments/ask-under-bids.ts'
 import type { ListRewards, RewardList } from '../../auction/reward-model/scorer.ts'
 import { judgedLists, type ListEntry, rewardListOf, type Worth } from './judged-lists.ts'
 
@@ -13,6 +14,8 @@ export interface CascadeParts extends Worth {
   score(lists: readonly RewardList[]): Promise<ListRewards[]>
   /** Ads that recall keeps. */
   readonly recalled: number
+  /** Whether what was recalled for a page view is kept for questions about other bids. */
+  readonly keepsRecall?: boolean
 }
 
 /** An ad as recall and click model see it, whatever is bid. */
@@ -27,8 +30,15 @@ interface Recalled {
   readonly ads: readonly RecalledAd[]
 }
 
+interface KnownRecall {
+  readonly request: AuctionRequest
+  readonly recalled: Recalled
+}
+
 export class CascadeAllocator implements Allocator {
   readonly #parts: CascadeParts
+  /** By the ads of the request; what is asked of no more goes. */
+  readonly #known = new WeakMap<Uint32Array, KnownRecall[]>()
 
   constructor(parts: CascadeParts) {
     this.#parts = parts
@@ -40,8 +50,17 @@ export class CascadeAllocator implements Allocator {
   }
 
   async underBids(request: AuctionRequest, bids: readonly Float64Array[]): Promise<Allocation[]> {
-    const [recalled] = await this.#recall([request])
+    const recalled = await this.#recallOnce(request)
     return this.#assemble(bids.map((each) => ({ request: { ...request, bids: each }, recalled })))
+  }
+
+  async #recallOnce(request: AuctionRequest): Promise<Recalled> {
+    const views = this.#known.get(request.ads) ?? []
+    const known = views.find((view) => differInBids(view.request, request))
+    if (known !== undefined) return known.recalled
+    const [recalled] = await this.#recall([request])
+    if (this.#parts.keepsRecall) this.#known.set(request.ads, [...views, { request, recalled }])
+    return recalled
   }
 
   async #recall(requests: readonly AuctionRequest[]): Promise<Recalled[]> {

@@ -65,12 +65,13 @@ export function judgedLists(
 }
 
 /** In money: the bid, or what an organic click counts, and what its conversion does. */
-function valueOfClick(
-  { ads, bids }: AuctionRequest,
+const valueOfClick = (request: AuctionRequest, candidate: number, pCvr: number, worth: Worth): number =>
+  (candidate < request.ads.length ? request.bids[candidate] : 0) + unpaidValue(request, candidate, pCvr, worth)
+
+/** Of a click beside the bid, in money: what an organic one counts, and what its conversion does. */
+export const unpaidValue = (
+  { ads }: Pick<AuctionRequest, 'ads'>,
   candidate: number,
   pCvr: number,
   { objective, bidUnit }: Worth,
-): number {
-  const own = candidate < ads.length ? bids[candidate] : objective.organic * bidUnit
-  return own + objective.conversion * bidUnit * pCvr
-}
+): number => (objective.conversion * pCvr + (candidate < ads.length ? 0 : objective.organic)) * bidUnit

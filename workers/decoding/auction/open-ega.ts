@@ -1,12 +1,19 @@
 // A model of EGA-V2 by its digest, ready to allocate: the one way in for evaluation and serving alike.
 
 import type { ArtifactStore } from '../../artifacts/store.ts'
+import type { Allocator } from '../../auction/auction.ts'
+import { PaymentPricer } from '../../auction/payment-network/pricer.ts'
 import { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import { type AuctionDefaults, type EgaModel, openEgaModel } from '../../ranker/ega/ega-artifact.ts'
+import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
+import { itemVectorTable } from '../../ranker/ega/item-vector-table.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
+import { AlternativeLists } from './alternative-lists.ts'
 import type { AllocationSettings, AuctionDecoder, StepTimes } from './auction-decoder.ts'
 import { CascadeAllocator, recallRequest } from './cascade-allocator.ts'
 import { egaDecoder, IncompleteModelError } from './ega-decoder.ts'
+import { findsListsWithoutBids, KnownLists } from './known-lists.ts'
+import type { Rates } from './lists-under-bids.ts'
 import type { OpenedAuctionModel } from './opened-model.ts'
 import type { SessionCacheOptions } from './session-cache.ts'
 
@@ -22,6 +29,8 @@ export interface OpenEgaOptions {
   readonly ownThread?: boolean
   readonly provider?: ExecutionProvider
   readonly sessions?: SessionCacheOptions
+  /** Whether what no bid moves, lists or recall, is kept for questions about other bids. */
+  readonly keepsLists?: boolean
   /** Instead of what the model was made with. */
   readonly auction?: Partial<Pick<AuctionDefaults, 'bidding' | 'objective' | 'candidateLists'>>
 }
@@ -34,29 +43,60 @@ export interface OpenedEga extends OpenedAuctionModel {
 
 /** @throws NotAModelError, IncompleteModelError, and what the store throws */
 export async function openEga(digest: string, options: OpenEgaOptions): Promise<OpenedEga> {
-  const { store, threads, maxBatch, ownThread = false, provider = 'CPU', sessions = {} } = options
-  const model = await openEgaModel(await store.open(digest))
+  return openedEga(await openEgaModel(await options.store.open(digest)), options)
+}
+
+/** @throws IncompleteModelError */
+export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, 'store'>): Promise<OpenedEga> {
+  const { threads, maxBatch, ownThread = false, provider = 'CPU', sessions = {} } = options
   const auction = { ...model.auction, ...options.auction }
   const sizes = { threads, maxBatch, ownThread, provider, sessions, bidUnit: auction.bidUnit }
-  if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes)
+  const { keepsLists = false } = options
+  if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes, keepsLists)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
-  return {
-    ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
-    ...{ decoder, allocator: decoder },
-    hasPaymentNetwork: model.weights.payment !== undefined,
-    allocatorFor: (settings, times) => ({
+  const { alternatives, bidUnit } = auction
+  const pricer = keepsLists || alternatives !== undefined ? await openPricer(model, sizes) : undefined
+  const rates: Rates | undefined = pricer && ((allocated) => pricer.rates(allocated))
+  const allocatorFor = (settings: AllocationSettings, times?: StepTimes): Allocator => {
+    const { objective, bidding } = settings
+    const search: Allocator = {
       allocate: (requests) => decoder.allocate(requests, settings, times),
       underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
-    }),
-    prepare: (requests) => decoder.prepare(requests),
-    release: () => decoder.release(),
+    }
+    const worth = { objective, bidUnit, rates }
+    const found = alternatives === undefined ? search : new AlternativeLists({ search, ...worth, alternatives })
+    return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, ...worth }) : found
   }
+  return {
+    ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
+    ...{ decoder, allocatorFor, allocator: allocatorFor(auction) },
+    hasPaymentNetwork: model.weights.payment !== undefined,
+    prepare: (requests) => decoder.prepare(requests),
+    release: async () => {
+      await decoder.release()
+      await pricer?.release()
+    },
+  }
+}
+
+/** Undefined of a model without a payment network. */
+async function openPricer(
+  { shapes, weights, catalogue }: EgaModel,
+  { threads, ownThread, bidUnit }: { readonly threads: number; readonly ownThread: boolean; readonly bidUnit: number },
+): Promise<PaymentPricer | undefined> {
+  const { generator: shape, payment } = shapes
+  if (shape === null || payment === null || weights.generator === undefined || weights.payment === undefined)
+    return undefined
+  const generator = { shape, layout: generatorLayout(shape), parameters: weights.generator }
+  const vectors = await itemVectorTable(generator, { ...catalogue.items, count: catalogue.items.itemCount }, threads)
+  return PaymentPricer.create({ shape: payment, weights: weights.payment, vectors, bidUnit, threads, ownThread })
 }
 
 async function openCascade(
   model: EgaModel,
   auction: AuctionDefaults,
   sizes: Omit<ConstructorParameters<typeof AuctionDecoder>[3], 'candidateLists'>,
+  keepsRecall: boolean,
 ): Promise<OpenedEga> {
   const decoder = egaDecoder(model, { ...auction, bidding: 'None' }, { ...sizes, candidateLists: recallBeams })
   const scorer = await openScorer(model, sizes.threads, sizes.ownThread)
@@ -64,7 +104,7 @@ async function openCascade(
     new CascadeAllocator({
       recaller: { allocate: (requests) => decoder.allocate(requests, undefined, times) },
       score: (lists) => scorer.score(lists),
-      objective,
+      ...{ objective, keepsRecall },
       recalled: recalledAds,
       bidUnit: auction.bidUnit,
     })

@@ -137,12 +137,21 @@ async function utilitiesByMultiplier(
   const utilities = new Float64Array(grid.length)
   for (const request of requests) {
     const { advertisers, bids } = request.auction
-    const isOwn = (ad: number): boolean => advertisers[ad] === advertiser
-    const vectors = grid.map((multiplier) => bids.map((bid, ad) => (isOwn(ad) ? request.values[ad] * multiplier : bid)))
-    const outcomes = await outcomesUnder(mechanism, [judge], request, vectors)
+    const own = Array.from(advertisers.keys()).filter((ad) => advertisers[ad] === advertiser)
+    const vectors = grid.map((multiplier) => {
+      const changed = bids.slice()
+      for (const ad of own) changed[ad] = request.values[ad] * multiplier
+      return changed
+    })
+    const outcomes = await outcomesUnder(
+      mechanism,
+      [judge],
+      request,
+      vectors,
+      grid.map(() => own),
+    )
     outcomes.forEach(({ ads }, index) => {
-      for (const [ad, { price, clicks }] of ads)
-        if (isOwn(ad)) utilities[index] += (request.values[ad] - price) * clicks[0]
+      for (const [ad, { price, clicks }] of ads) utilities[index] += (request.values[ad] - price) * clicks[0]
     })
   }
   return utilities

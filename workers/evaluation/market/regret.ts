@@ -76,7 +76,7 @@ export async function appendRegrets(
     judges,
     request,
     misreports.map(({ bids }) => bids),
-    misreports.map(({ ad }) => ad),
+    misreports.map(({ ad }) => [ad]),
   )
   const ads = probed.map(({ ad }) => ad)
   const found: ReadonlyMap<number, number>[] = []

@@ -2,6 +2,7 @@
 
 import type { JobPayload } from '../../../crds/jobs.ts'
 import type { AuctionRequest } from '../../auction/auction.ts'
+import { AlternativeLists } from '../../decoding/auction/alternative-lists.ts'
 import { auctionParts, egaDecoder, judgeOf } from '../../decoding/auction/ega-decoder.ts'
 import { ListProbability } from '../../decoding/auction/list-probability.ts'
 import { trainAllocation } from '../../ranker/ega/allocation-stage.ts'
@@ -61,6 +62,12 @@ export function rewardJob({ spec }: JobPayload<Spec>, inputs: EgaInputs, host: S
 /** What decides an allocation beside its weights. */
 const auctionInputs = ({ auction }: EgaInputs) => ({ ...auction, paymentRule: null })
 
+/** What decides the lists of one search. */
+const searchInputs = (inputs: EgaInputs) => {
+  const { alternatives: _, ...decides } = auctionInputs(inputs)
+  return decides
+}
+
 export function allocationJob(
   { spec }: JobPayload<Spec>,
   inputs: EgaInputs,
@@ -87,7 +94,7 @@ export function allocationJob(
   const ega = { ...inputs.model, weights: model.weights }
   return {
     name: 'allocation',
-    inputs: { ...sources.pinned, before, options, requests: allocation.requests, auction: auctionInputs(inputs) },
+    inputs: { ...sources.pinned, before, options, requests: allocation.requests, auction: searchInputs(inputs) },
     start: () => stageStart(generator),
     train: (start, ports) =>
       trainAllocation(
@@ -143,9 +150,13 @@ function pricedAllocation(
   const { auction } = inputs
   const ega = { ...inputs.model, weights: { ...model.weights, payment: undefined } }
   const decoder = egaDecoder(ega, auction, decoderOptions(inputs, host))
+  const { alternatives, objective, bidUnit } = auction
   const probability = new ListProbability(auctionParts(ega), generator, { ...auction, threads: host.context.threads })
   return {
-    allocator: decoder,
+    allocator:
+      alternatives === undefined
+        ? decoder
+        : new AlternativeLists({ search: decoder, alternatives, objective, bidUnit }),
     logZ: (request, truth, bids) => probability.underBids(request, truth, bids),
     release: async () => {
       await decoder.release()

@@ -23,6 +23,8 @@ export interface AuctionDefaults extends AuctionTerms {
   /** None: bids do not weigh codes, they only count when a list is chosen. */
   readonly bidding: TokenBidding | 'None'
   readonly candidateLists: number
+  /** Absent: the lists of one search. */
+  readonly alternatives?: 'Together' | 'Each'
 }
 
 export const searchesByExpectedBids = ({ bidding }: Pick<AuctionDefaults, 'bidding'>): boolean =>

@@ -1,70 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { type Allocation, type AuctionRequest, unconstrained } from '../../../../workers/auction/auction.ts'
-import { paymentLayout } from '../../../../workers/auction/payment-network/shape.ts'
-import { rewardLayout } from '../../../../workers/auction/reward-model/shape.ts'
+import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import type { AuctionDecoder } from '../../../../workers/decoding/auction/auction-decoder.ts'
 import { egaDecoder } from '../../../../workers/decoding/auction/ega-decoder.ts'
 import { openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
-import type { EgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
-import { initialParameters, type ParameterLayout } from '../../../../workers/tensor/parameters.ts'
-import { Random } from '../../../../workers/tensor/random.ts'
-import { roughParameters, smallCatalogue, smallShape } from '../../ranker/ega/small-generator.ts'
-
-const itemCount = 40
-const { offsets, ...catalogue } = smallCatalogue(itemCount)
-const generator = smallShape(itemCount, { layers: 1, listLength: 4 })
-const reward = {
-  hiddenSize: 8,
-  heads: 2,
-  towers: [6],
-  positions: true,
-  context: 'Permutation' as const,
-  historyLength: generator.historyLength,
-  listLength: 4,
-  itemCodebooks: generator.codebookSizes,
-  creativeCodebooks: [4, 4],
-  featureDimensions: generator.featureDimensions,
-  creativeFeatureDimensions: 5,
-  conversions: true,
-}
-const payment = {
-  listLength: 4,
-  itemDimensions: generator.hiddenSize,
-  hidden: [5],
-  seesOwnBid: false,
-  price: 'Rate' as const,
-}
-
-const rough = (layout: ParameterLayout, role: string): Float32Array => {
-  const random = new Random('rough', role)
-  return initialParameters(layout, 1).map((value) => value + 0.2 * random.normal())
-}
-const model = {
-  digest: 'sha256:test',
-  catalogue,
-  creativeOffsets: offsets,
-  shapes: { generator, reward, payment },
-  weights: {
-    generator: roughParameters(generator),
-    reward: rough(rewardLayout(reward), 'reward'),
-    payment: rough(paymentLayout(payment), 'payment'),
-  },
-} as unknown as EgaModel
-
-const bidUnit = 2
-const bidding = { alpha: 1.2, beta: 2, aggregate: 'Max', scope: 'Prefix' } as const
-const settings = { bidding, objective: { conversion: 0, organic: 0 } }
-
-const request = (changes: Partial<AuctionRequest> = {}): AuctionRequest => ({
-  history: Uint32Array.of(3, 9, 11),
-  ads: Uint32Array.of(1, 5, 7),
-  bids: Float64Array.of(2, 5, 0.8),
-  advertisers: Uint32Array.of(0, 1, 0),
-  organic: Uint32Array.of(20, 21, 22),
-  slots: 3,
-  constraints: unconstrained,
-  ...changes,
-})
+import { bidding, bidUnit, model, request, settings } from './small-model.ts'
 
 let decoder: AuctionDecoder
 beforeAll(() => {

@@ -74,6 +74,21 @@ describe('a cascade', () => {
     expect(shown(allocation)).toEqual([4, 3, 5, 2])
   })
 
+  test('recalls once for all questions about a page view where it may keep it', async () => {
+    const options = { recaller, score, objective: { conversion: 0, organic: 0 }, recalled: 10, bidUnit: 1 }
+    for (const [keepsRecall, recalls] of [
+      [false, 3],
+      [true, 2],
+    ] as const) {
+      recaller.asked.length = 0
+      const allocator = new CascadeAllocator({ ...options, keepsRecall })
+      const first = await allocator.underBids(request, [request.bids])
+      expect(await allocator.underBids({ ...request, bids: request.bids.slice() }, [request.bids])).toEqual(first)
+      await allocator.underBids({ ...request, slots: 2 }, [request.bids])
+      expect(recaller.asked).toHaveLength(recalls)
+    }
+  })
+
   test('recalls once for all misreports of a request, bids and reserves aside', async () => {
     recaller.asked.length = 0
     const bids = [Float64Array.of(9, 1, 1, 1), Float64Array.of(1, 9, 1, 1)]

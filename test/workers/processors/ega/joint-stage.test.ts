@@ -91,7 +91,7 @@ test('its model is judged on sampled lists, graded by the truth and by a held-ou
     const { summary, values } = await evaluateIn(world, digest, { sampledLists }, evaluator)
     expect(summary.sampledLists).toMatchObject({ listSize: 8, judge })
     const measured = Object.keys(values).filter((each) => !/^(PopRec|Chance)/.test(each))
-    expect(measured).toEqual(['Sampled/HR@3', 'Sampled/NDCG@3', name])
+    expect(measured).toEqual(['Sampled/HR@3', 'Sampled/NDCG@3', name, 'Sampled/ECPM-HR@3'])
     expect(values[name]).toBeGreaterThan(0)
     expect(values[name]).toBeLessThan(1)
   }

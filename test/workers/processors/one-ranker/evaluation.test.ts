@@ -22,6 +22,7 @@ test('OneRanker is judged on sampled lists, by eCPM, and by how far its two step
     'Sampled/HR@3',
     'Sampled/NDCG@3',
     'Sampled/ECPM-RankNormalised-NDCG@3',
+    'Sampled/ECPM-HR@3',
     'Consistency/RankDifference',
     'Consistency/RankDifferenceIQR',
     'Consistency/Overlap@3',

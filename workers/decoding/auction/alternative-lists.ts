@@ -1,0 +1,123 @@
+// Lists without the ads that most lists have [ours]. A search ends with lists that are much alike: an ad that stands in all
+// of them cannot be done without, so that others lose nothing by it, and it pays nothing. The lists that would be there
+// without such ads, as the marginal contribution of the paper has them (Eq. 31), are what they are compared with. They join
+// the lists of the search and may be chosen: no ad moves any of them by its own bid, as long as it moves none of the search.
+
+import type { Allocation, Allocator, AuctionRequest, CandidateLists } from '../../auction/auction.ts'
+import { adsOfList } from '../../auction/chosen-list.ts'
+import type { Worth } from './judged-lists.ts'
+import { chosenUnder, listsOfView, type Rates, withRates } from './lists-under-bids.ts'
+
+export interface AlternativeListsParts extends Worth {
+  readonly search: Allocator
+  /** Together: one more search without all of these ads. Each: one without each of them. */
+  readonly alternatives: 'Together' | 'Each'
+  readonly rates?: Rates | undefined
+}
+
+/** Share of the lists from which on an ad is one that most have. */
+const commonShare = 1 / 4
+
+type Lists = Omit<CandidateLists, 'reward'>
+
+export class AlternativeLists implements Allocator {
+  readonly #parts: AlternativeListsParts
+
+  constructor(parts: AlternativeListsParts) {
+    this.#parts = parts
+  }
+
+  async allocate(requests: readonly AuctionRequest[]): Promise<Allocation[]> {
+    const found = await this.#parts.search.allocate(requests)
+    const lists = await this.#withAlternatives(
+      requests.map((request, index) => ({ request, lists: found[index].lists })),
+    )
+    return this.#choose(requests.map((request, index) => ({ request, lists: lists[index] })))
+  }
+
+  async underBids(request: AuctionRequest, bids: readonly Float64Array[]): Promise<Allocation[]> {
+    const found = await this.#parts.search.underBids(request, bids)
+    // Bids that are searched alike share their lists.
+    const searches = new Map(found.map(({ lists }, index) => [lists.candidate, { bids: bids[index], lists }]))
+    const distinct = [...searches.values()]
+    const joined = await this.#withAlternatives(
+      distinct.map((each) => ({ request: { ...request, bids: each.bids }, lists: each.lists })),
+    )
+    const listsOf = new Map(distinct.map(({ lists }, index) => [lists.candidate, joined[index]]))
+    return this.#choose(
+      found.map(({ lists }, index) => ({
+        request: { ...request, bids: bids[index] },
+        lists: listsOf.get(lists.candidate) ?? lists,
+      })),
+    )
+  }
+
+  async #withAlternatives(views: readonly { request: AuctionRequest; lists: Lists }[]): Promise<Lists[]> {
+    const { search, alternatives } = this.#parts
+    const without = views.map(({ request, lists }) => {
+      const common = commonAds(request, lists)
+      const groups = alternatives === 'Each' ? common.map((ad) => [ad]) : common.length > 0 ? [common] : []
+      return groups.map((ads) => withoutAds(request, ads))
+    })
+    const found = await search.allocate(without.flat())
+    let from = 0
+    return views.map(({ lists }, index) => {
+      const end = from + without[index].length
+      const others = found.slice(from, end).map((allocation) => allocation.lists)
+      from = end
+      return joinLists([lists, ...others])
+    })
+  }
+
+  #choose(views: readonly { request: AuctionRequest; lists: Lists }[]): Promise<Allocation[]> {
+    const known = new Map<Lists, ReturnType<typeof listsOfView>>()
+    const chosen = views.map(({ request, lists }) => {
+      const view = known.get(lists) ?? listsOfView(request, lists, this.#parts)
+      known.set(lists, view)
+      return { request, allocation: chosenUnder(view, request.bids) }
+    })
+    return withRates(chosen, this.#parts.rates)
+  }
+}
+
+function commonAds({ ads }: AuctionRequest, lists: Lists): number[] {
+  const appearances = new Uint32Array(ads.length)
+  for (let row = 0; row < lists.count; row++) for (const { ad } of adsOfList(lists, row, ads.length)) appearances[ad]++
+  return [...appearances.keys()].filter((ad) => appearances[ad] > 0 && appearances[ad] >= commonShare * lists.count)
+}
+
+/** No bid lets these ads in; all that counts ads stays as it is. */
+const withoutAds = (request: AuctionRequest, without: readonly number[]): AuctionRequest => ({
+  ...request,
+  adReserves: Float64Array.from(request.ads, (_, ad) =>
+    without.includes(ad) ? Number.POSITIVE_INFINITY : (request.adReserves?.[ad] ?? 0),
+  ),
+})
+
+/** All lists, none of them twice, in the order of their first appearance. */
+function joinLists(parts: readonly Lists[]): Lists {
+  const { slots } = parts[0]
+  const seen = new Set<string>()
+  const rows = parts.flatMap((lists) =>
+    Array.from({ length: lists.count }, (_, row) => ({ lists, from: row * slots, to: (row + 1) * slots })).filter(
+      ({ from, to }) => {
+        const key = `${lists.candidate.subarray(from, to)};${lists.creative.subarray(from, to)}`
+        return seen.size < seen.add(key).size
+      },
+    ),
+  )
+  const joined = <Values extends Int32Array | Float32Array>(empty: Values, of: (lists: Lists) => Values): Values => {
+    for (const [row, { lists, from, to }] of rows.entries()) empty.set(of(lists).subarray(from, to), row * slots)
+    return empty
+  }
+  const size = rows.length * slots
+  return {
+    ...{ count: rows.length, slots },
+    candidate: joined(new Int32Array(size), ({ candidate }) => candidate),
+    creative: joined(new Int32Array(size), ({ creative }) => creative),
+    logZ: joined(new Float32Array(size), ({ logZ }) => logZ),
+    pCtr: joined(new Float32Array(size), ({ pCtr }) => pCtr),
+    pCtrCreative: joined(new Float32Array(size), ({ pCtrCreative }) => pCtrCreative),
+    pCvr: joined(new Float32Array(size), ({ pCvr }) => pCvr),
+  }
+}

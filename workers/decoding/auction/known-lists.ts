@@ -1,0 +1,56 @@
+// Questions about one page view under other bids, where no bid moves the lists that the search finds: they are searched
+// once, and other bids choose and price among them without a run of the generator. For evaluations, which ask about the
+// same page views over and over.
+
+import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
+import { differInBids } from '../../auction/payments/ask-under-bids.ts'
+import type { TokenBidding } from '../../auction/token-bids.ts'
+import type { Worth } from './judged-lists.ts'
+import { chosenUnder, type ListsOfView, listsOfView, type Rates, withRates } from './lists-under-bids.ts'
+
+export interface KnownListsParts extends Worth {
+  readonly search: Allocator
+  readonly rates?: Rates | undefined
+}
+
+/** Whether bids of a request, as long as all are above 0, only choose among its lists. */
+export const findsListsWithoutBids = (bidding: TokenBidding | 'None'): boolean =>
+  bidding === 'None' || bidding.bids === 'Expected' || bidding.alpha === 0
+
+export class KnownLists implements Allocator {
+  readonly #parts: KnownListsParts
+  /** By the ads of the request; what is asked of no more goes. */
+  readonly #views = new WeakMap<Uint32Array, ListsOfView[]>()
+
+  constructor(parts: KnownListsParts) {
+    this.#parts = parts
+  }
+
+  allocate(requests: readonly AuctionRequest[]): Promise<Allocation[]> {
+    return this.#parts.search.allocate(requests)
+  }
+
+  async underBids(request: AuctionRequest, bids: readonly Float64Array[]): Promise<Allocation[]> {
+    if (!keepsLists(request, bids)) return this.#parts.search.underBids(request, bids)
+    const view = await this.#viewOf(request, bids[0])
+    const chosen = bids.map((each) => ({
+      request: { ...request, bids: each },
+      allocation: chosenUnder(view, each),
+    }))
+    return withRates(chosen, this.#parts.rates)
+  }
+
+  async #viewOf(request: AuctionRequest, bids: Float64Array): Promise<ListsOfView> {
+    const views = this.#views.get(request.ads) ?? []
+    const known = views.find((view) => differInBids(view.request, request))
+    if (known !== undefined) return known
+    const [{ lists }] = await this.#parts.search.allocate([{ ...request, bids }])
+    const view = listsOfView(request, lists, this.#parts)
+    this.#views.set(request.ads, [...views, view])
+    return view
+  }
+}
+
+/** An ad that bids less than a reserve, or nothing, is not searched for. */
+const keepsLists = ({ slotReserves, adReserves }: AuctionRequest, bids: readonly Float64Array[]): boolean =>
+  slotReserves === undefined && adReserves === undefined && bids.every((each) => each.every((bid) => bid > 0))
