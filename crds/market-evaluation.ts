@@ -17,6 +17,13 @@ const bestResponse = object(
       default: ['0.2', '0.4', '0.6', '0.8', '1'],
       minItems: 2,
     }),
+    // Without a default, so that an evaluation from before there was a choice keeps its input digest.
+    leastGainPercent: optional(
+      decimal({
+        description:
+          'An advertiser changes its multiplier for a gain of more than this share of its utility, in percent. 0, or absent: for any gain.',
+      }),
+    ),
   },
   { description: 'How advertisers answer the mechanism.', default: {} },
 )

@@ -196,7 +196,13 @@ function measureOptions(
     seed: audit.seed,
     search: audit.regretStarts > 0 ? search : undefined,
     bestResponse:
-      bids === 'BestResponse' ? { rounds: bestResponse.rounds, grid: bestResponse.grid.map(Number) } : undefined,
+      bids === 'BestResponse'
+        ? {
+            rounds: bestResponse.rounds,
+            grid: bestResponse.grid.map(Number),
+            leastGain: Number(bestResponse.leastGainPercent ?? 0) / 100,
+          }
+        : undefined,
     sampling: {
       maxRequests: audit.maxRequests,
       minRequests: audit.minRequests,

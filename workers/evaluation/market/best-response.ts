@@ -11,6 +11,8 @@ export interface BestResponseOptions {
   /** Multipliers of the values to choose from. */
   readonly grid: readonly number[]
   readonly rounds: number
+  /** Share of its utility that an advertiser has to gain by another multiplier; absent: any gain will do. */
+  readonly leastGain?: number
 }
 
 /** After some rounds. */
@@ -28,7 +30,7 @@ const startOf = (grid: readonly number[]): number =>
 
 export const noResponses: BestResponses = { multipliers: new Map(), rounds: 0, moved: Number.POSITIVE_INFINITY }
 
-/** Another multiplier has to gain this share of the utility: equal ones shall not be changed back and forth. */
+/** What is gained at least: equal multipliers shall not be changed back and forth. */
 const inertia = 1e-9
 
 /** Requests with bids of value times the advertiser's multiplier. */
@@ -56,7 +58,7 @@ export async function respond(
   judge: Judge,
   requests: readonly MarketRequest[],
   before: BestResponses,
-  { grid }: BestResponseOptions,
+  { grid, leastGain = 0 }: BestResponseOptions,
   afterEach?: (done: number, total: number) => Promise<void>,
 ): Promise<BestResponses> {
   const multipliers = new Map(before.multipliers)
@@ -72,7 +74,7 @@ export async function respond(
     const own = (advertisers.get(advertiser) ?? []).map((index) => current[index])
     const utilities = await utilitiesByMultiplier(mechanism, judge, own, advertiser, grid)
     const held = multipliers.get(advertiser) ?? startOf(grid)
-    const chosen = bestMultiplier(grid, utilities, held)
+    const chosen = bestMultiplier(grid, utilities, held, Math.max(leastGain, inertia))
     if (chosen !== held) {
       moved++
       multipliers.set(advertiser, chosen)
@@ -84,10 +86,10 @@ export async function respond(
   return { multipliers, rounds: before.rounds + 1, moved }
 }
 
-function bestMultiplier(grid: readonly number[], utilities: Float64Array, held: number): number {
+function bestMultiplier(grid: readonly number[], utilities: Float64Array, held: number, leastGain: number): number {
   const heldUtility = utilities[grid.indexOf(held)]
   let best = held
-  let most = heldUtility + inertia * Math.abs(heldUtility)
+  let most = heldUtility + leastGain * Math.abs(heldUtility)
   grid.forEach((multiplier, index) => {
     if (utilities[index] > most) {
       best = multiplier

@@ -31,6 +31,19 @@ describe('advertisers', () => {
     expect([...request.values]).toEqual([10, 8, 1])
   })
 
+  test('leave a gain alone that is less than what they move for', async () => {
+    const gains = async (leastGain: number) => {
+      const mechanism = positionMechanism(flat([1, 0.5]), gsp)
+      const found = await respond(mechanism, modelJudge, [auctionOf([10, 8, 1])], noResponses, {
+        ...{ grid, rounds: 1, leastGain },
+      })
+      return found.multipliers.size
+    }
+    // The first has 2 in the first slot, which costs 8, and half of 9 in the second: 125 % more.
+    expect(await gains(1.2)).toBe(1)
+    expect(await gains(1.3)).toBe(0)
+  })
+
   test('may chase each other in a first price auction: the rounds end it, and what moved last is told', async () => {
     const { multipliers, moved, rounds } = await settle(firstPrice, undefined, 6)
     expect(rounds).toBe(6)
