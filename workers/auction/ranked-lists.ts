@@ -15,8 +15,8 @@ export interface ValueScale {
 
 /**
  * Least bid that is told from none, in units of the mean bid: it keeps the score of who bids nothing finite, no more. The
- * closed forms of `leastBids` hold of bids above it alone, so it is no 0.01, as the least value that models learn from is
- * (`item-values.ts`): bids below that are real, and have their order and their price.
+ * closed forms of `leastBids` hold of bids above it alone, so it is no 0.01, as the least value that models learn from
+ * is: bids below that are real, and have their order and their price.
  */
 const leastBid = 1e-12
 

@@ -14,7 +14,7 @@ export interface ValueTerms {
 
 /**
  * Least value of anything that a model learns from, and of organic items wherever they are ranked [ours]: the logarithm of
- * a lesser one would drown quality. Auctions tell ads apart by bids far below it, down to `leastBid` of `ranked-lists.ts`:
+ * a lesser one would drown quality. Auctions tell ads apart by bids far below it, down to `leastBid` there:
  * at a floor that bids reach an ad is listed whatever it bids, and the price that its rivals set is none of its own.
  */
 const leastValue = 0.01
