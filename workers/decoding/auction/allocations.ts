@@ -1,8 +1,9 @@
 // What a run of the decoding graph found, as allocations.
 
-import type { Allocation, CandidateLists } from '../../auction/auction.ts'
+import type { Allocation } from '../../auction/auction.ts'
 import type { TensorData } from '../../tensor/graph.ts'
 import { possibleList } from './list-search.ts'
+import type { SearchedLists } from './lists-under-bids.ts'
 
 export interface RunSizes {
   /** Candidates of the request of each search. */
@@ -21,7 +22,7 @@ const floats = (outputs: Outputs, name: string, from: number, length: number): F
     : (outputs[name].data as Float32Array).slice(from, from + length)
 
 /** Lists of one search; what they are worth depends on the row. */
-function listsOf(outputs: Outputs, search: number, { searches, slots }: RunSizes): Omit<CandidateLists, 'reward'> {
+function listsOf(outputs: Outputs, search: number, { searches, slots }: RunSizes): SearchedLists {
   const [, beams] = outputs.score.shape
   const scores = (outputs.score.data as Float32Array).subarray(search * beams, (search + 1) * beams)
   // Beams that are no lists come last: their score is below that of any list.

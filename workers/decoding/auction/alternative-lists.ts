@@ -3,10 +3,10 @@
 // without such ads, as the marginal contribution of the paper has them (Eq. 31), are what they are compared with. They join
 // the lists of the search and may be chosen: no ad moves any of them by its own bid, as long as it moves none of the search.
 
-import type { Allocation, Allocator, AuctionRequest, CandidateLists } from '../../auction/auction.ts'
+import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { adsOfList } from '../../auction/chosen-list.ts'
 import type { Worth } from './judged-lists.ts'
-import { chosenUnder, listsOfView, type Rates, withRates } from './lists-under-bids.ts'
+import { chosenUnder, listsOfView, type Rates, type SearchedLists, withRates } from './lists-under-bids.ts'
 
 export interface AlternativeListsParts extends Worth {
   readonly search: Allocator
@@ -17,8 +17,6 @@ export interface AlternativeListsParts extends Worth {
 
 /** Share of the lists from which on an ad is one that most have. */
 const commonShare = 1 / 4
-
-type Lists = Omit<CandidateLists, 'reward'>
 
 export class AlternativeLists implements Allocator {
   readonly #parts: AlternativeListsParts
@@ -52,7 +50,9 @@ export class AlternativeLists implements Allocator {
     )
   }
 
-  async #withAlternatives(views: readonly { request: AuctionRequest; lists: Lists }[]): Promise<Lists[]> {
+  async #withAlternatives(
+    views: readonly { request: AuctionRequest; lists: SearchedLists }[],
+  ): Promise<SearchedLists[]> {
     const { search, alternatives } = this.#parts
     const without = views.map(({ request, lists }) => {
       const common = commonAds(request, lists)
@@ -69,8 +69,8 @@ export class AlternativeLists implements Allocator {
     })
   }
 
-  #choose(views: readonly { request: AuctionRequest; lists: Lists }[]): Promise<Allocation[]> {
-    const known = new Map<Lists, ReturnType<typeof listsOfView>>()
+  #choose(views: readonly { request: AuctionRequest; lists: SearchedLists }[]): Promise<Allocation[]> {
+    const known = new Map<SearchedLists, ReturnType<typeof listsOfView>>()
     const chosen = views.map(({ request, lists }) => {
       const view = known.get(lists) ?? listsOfView(request, lists, this.#parts)
       known.set(lists, view)
@@ -80,7 +80,7 @@ export class AlternativeLists implements Allocator {
   }
 }
 
-function commonAds({ ads }: AuctionRequest, lists: Lists): number[] {
+function commonAds({ ads }: AuctionRequest, lists: SearchedLists): number[] {
   const appearances = new Uint32Array(ads.length)
   for (let row = 0; row < lists.count; row++) for (const { ad } of adsOfList(lists, row, ads.length)) appearances[ad]++
   return [...appearances.keys()].filter((ad) => appearances[ad] > 0 && appearances[ad] >= commonShare * lists.count)
@@ -95,7 +95,7 @@ const withoutAds = (request: AuctionRequest, without: readonly number[]): Auctio
 })
 
 /** All lists, none of them twice, in the order of their first appearance. */
-function joinLists(parts: readonly Lists[]): Lists {
+function joinLists(parts: readonly SearchedLists[]): SearchedLists {
   const { slots } = parts[0]
   const seen = new Set<string>()
   const rows = parts.flatMap((lists) =>
@@ -106,7 +106,10 @@ function joinLists(parts: readonly Lists[]): Lists {
       },
     ),
   )
-  const joined = <Values extends Int32Array | Float32Array>(empty: Values, of: (lists: Lists) => Values): Values => {
+  const joined = <Values extends Int32Array | Float32Array>(
+    empty: Values,
+    of: (lists: SearchedLists) => Values,
+  ): Values => {
     for (const [row, { lists, from, to }] of rows.entries()) empty.set(of(lists).subarray(from, to), row * slots)
     return empty
   }

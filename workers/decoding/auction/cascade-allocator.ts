@@ -2,8 +2,8 @@
 // by one, rank by bid times pCTR, and ads in the first slots that the constraints allow, organic items in the others.
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
+import { ByAuction } from '../../auction/by-auction.ts'
 import { fillList } from '../../auction/list-fill.ts'
-import { differInBids } from '../../auction/payments/ask-under-bids.ts'
 import type { ListRewards, RewardList } from '../../auction/reward-model/scorer.ts'
 import { judgedLists, type ListEntry, rewardListOf, type Worth } from './judged-lists.ts'
 
@@ -30,15 +30,9 @@ interface Recalled {
   readonly ads: readonly RecalledAd[]
 }
 
-interface KnownRecall {
-  readonly request: AuctionRequest
-  readonly recalled: Recalled
-}
-
 export class CascadeAllocator implements Allocator {
   readonly #parts: CascadeParts
-  /** By the ads of the request; what is asked of no more goes. */
-  readonly #known = new WeakMap<Uint32Array, KnownRecall[]>()
+  readonly #known = new ByAuction<Recalled>()
 
   constructor(parts: CascadeParts) {
     this.#parts = parts
@@ -55,11 +49,10 @@ export class CascadeAllocator implements Allocator {
   }
 
   async #recallOnce(request: AuctionRequest): Promise<Recalled> {
-    const views = this.#known.get(request.ads) ?? []
-    const known = views.find((view) => differInBids(view.request, request))
-    if (known !== undefined) return known.recalled
+    const known = this.#known.get(request)
+    if (known !== undefined) return known
     const [recalled] = await this.#recall([request])
-    if (this.#parts.keepsRecall) this.#known.set(request.ads, [...views, { request, recalled }])
+    if (this.#parts.keepsRecall) this.#known.set(request, recalled)
     return recalled
   }
 

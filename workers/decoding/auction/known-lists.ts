@@ -3,7 +3,7 @@
 // same page views over and over.
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
-import { differInBids } from '../../auction/payments/ask-under-bids.ts'
+import { ByAuction } from '../../auction/by-auction.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
 import type { Worth } from './judged-lists.ts'
 import { chosenUnder, type ListsOfView, listsOfView, type Rates, withRates } from './lists-under-bids.ts'
@@ -19,8 +19,7 @@ export const findsListsWithoutBids = (bidding: TokenBidding | 'None'): boolean =
 
 export class KnownLists implements Allocator {
   readonly #parts: KnownListsParts
-  /** By the ads of the request; what is asked of no more goes. */
-  readonly #views = new WeakMap<Uint32Array, ListsOfView[]>()
+  readonly #views = new ByAuction<ListsOfView>()
 
   constructor(parts: KnownListsParts) {
     this.#parts = parts
@@ -41,12 +40,11 @@ export class KnownLists implements Allocator {
   }
 
   async #viewOf(request: AuctionRequest, bids: Float64Array): Promise<ListsOfView> {
-    const views = this.#views.get(request.ads) ?? []
-    const known = views.find((view) => differInBids(view.request, request))
+    const known = this.#views.get(request)
     if (known !== undefined) return known
     const [{ lists }] = await this.#parts.search.allocate([{ ...request, bids }])
     const view = listsOfView(request, lists, this.#parts)
-    this.#views.set(request.ads, [...views, view])
+    this.#views.set(request, view)
     return view
   }
 }

@@ -4,10 +4,12 @@ import type { Allocation, AuctionRequest, CandidateLists } from '../../auction/a
 import type { AllocatedRequest } from '../../auction/payment-network/pricer.ts'
 import { unpaidValue, type Worth } from './judged-lists.ts'
 
+/** Lists whose worth is open as long as bids are. */
+export type SearchedLists = Omit<CandidateLists, 'reward'>
+
 /** The lists of a page view, and what they are worth but for bids. */
 export interface ListsOfView {
-  readonly request: AuctionRequest
-  readonly lists: Omit<CandidateLists, 'reward'>
+  readonly lists: SearchedLists
   /** By list, what is not bid. */
   readonly unpaid: Float64Array
   /** Ads of all lists: which, in which list, and their pCTR there. */
@@ -16,7 +18,7 @@ export interface ListsOfView {
   readonly pCtr: Float64Array
 }
 
-export function listsOfView(request: AuctionRequest, lists: Omit<CandidateLists, 'reward'>, worth: Worth): ListsOfView {
+export function listsOfView(request: AuctionRequest, lists: SearchedLists, worth: Worth): ListsOfView {
   const { count, slots, candidate, pCtr, pCvr } = lists
   const unpaid = new Float64Array(count)
   const listed: number[] = []
@@ -26,7 +28,7 @@ export function listsOfView(request: AuctionRequest, lists: Omit<CandidateLists,
     if (candidate[at] < request.ads.length) listed.push(at)
   }
   return {
-    ...{ request, lists, unpaid },
+    ...{ lists, unpaid },
     ad: Int32Array.from(listed, (at) => candidate[at]),
     row: Int32Array.from(listed, (at) => Math.floor(at / slots)),
     pCtr: Float64Array.from(listed, (at) => pCtr[at]),
