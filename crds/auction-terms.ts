@@ -5,6 +5,9 @@ import { enumeration, integer, optional } from './schema.ts'
 export const paymentRules = ['PaymentNetwork', 'GSP', 'VCG', 'FirstPrice', 'CriticalBid'] as const
 export type PaymentRule = (typeof paymentRules)[number]
 
+export const bidders = ['Ad', 'Advertiser'] as const
+export type Bidder = (typeof bidders)[number]
+
 export const paymentRule = (description: string) => enumeration(paymentRules, { description })
 
 /** Fields that bound what a list may hold; absent: no bound. */

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { listBounds, paymentRules } from './auction-terms.ts'
+import { bidders, listBounds, paymentRules } from './auction-terms.ts'
 import { idleUnless } from './idle-fields.ts'
 import { boolean, decimal, enumeration, integer, object, optional } from './schema.ts'
 
@@ -123,6 +123,14 @@ const alternatives = optional(
   }),
 )
 
+// Without a default, so that a run from before there was a choice keeps its input digest.
+const bidder = optional(
+  enumeration(bidders, {
+    description:
+      'Who bids. Ad, or absent: every ad for itself; ads of one advertiser then raise the prices of one another, and it gains by bidding less for all of them. Advertiser: an advertiser with all of its ads of a request; alternatives are found without any of them, and it pays what other advertisers lose by them, shared in proportion to its bids.',
+  }),
+)
+
 export const egaModel = object(
   {
     listLength: integer(1, 50, { description: 'Longest list (K).', default: 10 }),
@@ -142,6 +150,7 @@ export const egaModel = object(
     }),
     candidateLists,
     alternatives,
+    bidder,
     bidding,
     objective,
     constraints: listConstraints,
@@ -156,9 +165,14 @@ export const egaModel = object(
         rule: "self.allocation != 'Cascade' || self.bidding.weights == 'None'",
         message: 'allocation Cascade weighs no codes by bids: set bidding.weights to None',
       },
+      {
+        rule: "!has(self.bidder) || self.bidder != 'Advertiser' || (has(self.alternatives) && self.alternatives != 'None')",
+        message:
+          'bidder Advertiser compares lists with those without any ad of an advertiser: set alternatives to Each or Together',
+      },
       idleUnless(
         "self.allocation != 'Cascade'",
-        { candidateLists, alternatives },
+        { candidateLists, alternatives, bidder },
         'allocation Cascade searches no lists',
       ),
     ],

@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { reserveFields } from './auction-settings.ts'
-import { paymentRule } from './auction-terms.ts'
+import { bidders, paymentRule } from './auction-terms.ts'
 import { listConstraints } from './ega.ts'
 import { modelReference } from './model-reference.ts'
 import { boolean, decimal, enumeration, integer, object, optional, setList, text } from './schema.ts'
@@ -43,7 +43,7 @@ const audit = object(
       default: '0.5',
     }),
     losersPerRequest: integer(0, 10_000, {
-      description: 'Ads that are not listed of each request that are audited too, drawn by seed; winners all are.',
+      description: 'Bidders that are not listed of each request that are audited too, drawn by seed; winners all are.',
       default: 8,
     }),
     regretStarts: integer(0, 10_000, {
@@ -52,6 +52,12 @@ const audit = object(
       default: 0,
     }),
     seed: integer(0, 2_147_483_647, { description: 'Seed of the losers and of the search.', default: 1 }),
+    bidder: optional(
+      enumeration(bidders, {
+        description:
+          'Who misreports, and whose utility counts. Ad: one ad of a request. Advertiser: an advertiser with all of its ads of the request, by one multiplier. Default: who bids by the model.',
+      }),
+    ),
   },
   {
     description: 'What advertisers could gain by bidding otherwise, with every list and price computed anew.',

@@ -177,8 +177,12 @@ export const trainingRunExample: KindExample = {
     },
     {
       change: ega({ reward: {} }, { ...cascade, candidateLists: 63 }),
-      message: 'allocation Cascade searches no lists: leave out candidateLists and alternatives',
+      message: 'allocation Cascade searches no lists: leave out candidateLists, alternatives and bidder',
     },
+    ...[{}, { alternatives: 'None' }].map((alternatives) => ({
+      change: ega({ reward: {} }, { ...alternatives, bidder: 'Advertiser' }),
+      message: 'bidder Advertiser compares lists with those without any ad of an advertiser: set alternatives to Each',
+    })),
     {
       change: ega({ pretrain: {}, reward: {}, allocation: {} }, cascade),
       message: 'stage allocation tunes the search for lists, and model.ega.allocation Cascade has none; leave it out',
@@ -198,6 +202,7 @@ export const trainingRunExample: KindExample = {
     { warmStart: { digest } },
     ega({ reward: {} }),
     ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
+    ega({ reward: {} }, { alternatives: 'Together', bidder: 'Advertiser' }),
     ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full' }, payment: {} }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),
     oneRanker({ ...phases, payment: {} }),

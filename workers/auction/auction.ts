@@ -1,3 +1,5 @@
+import type { Bidder } from '../../crds/auction-terms.ts'
+
 /** What an auction over one page view takes and gives. Items, ads and creatives are indices of a model's catalogue. */
 
 export interface AuctionRequest {
@@ -61,6 +63,8 @@ export interface CandidateLists {
   readonly pCvr: Float32Array
   /** [count], the scalar that lists are compared by (Eq. 24). */
   readonly reward: Float32Array
+  /** Who is to be priced as one, by lists that were searched without all of its ads; absent: every ad for itself. */
+  readonly bidder?: Bidder
 }
 
 export interface Allocation {

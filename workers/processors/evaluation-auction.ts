@@ -5,6 +5,7 @@ import { audit, auditDefaults } from '../auction/regret/audit.ts'
 import type { RewardList, RewardScorer } from '../auction/reward-model/scorer.ts'
 import { openMarket } from '../data/market/open-market.ts'
 import { openTruth } from '../data/market/truth.ts'
+import { withRates } from '../decoding/auction/lists-under-bids.ts'
 import { hasAuction, openAuctionModel, openJudge } from '../decoding/auction/open-auction-model.ts'
 import type { OpenedAuctionModel } from '../decoding/auction/opened-model.ts'
 import type { JudgeLists, RankedList } from '../evaluation/market/judge.ts'
@@ -63,11 +64,18 @@ async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSe
     objective: terms.objective,
     bidding: bidding === 'None' ? bidding : { ...bidding, ...given },
   })
-  const mechanism: Mechanism = { allocator, payments: (lists) => payments(paymentRule, lists, { allocator }) }
+  const mechanism: Mechanism = {
+    allocator,
+    payments: async (lists) => {
+      const rated = paymentRule === 'PaymentNetwork' ? await withRates(lists, opened.rates) : lists
+      return payments(paymentRule, rated, { allocator })
+    },
+  }
   const scorer = await opened.openScorer(threads)
   return {
     ...mechanism,
     slots: opened.slots,
+    ...(opened.bidder && { bidder: opened.bidder }),
     paymentRule,
     judgeLists: judge(scorer),
     searchRegret: (searched, clicks) =>

@@ -1,3 +1,4 @@
+import type { Bidder } from '../../crds/auction-terms.ts'
 import type { JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
 import type { MarketEvaluation, OffPolicyEvaluation } from '../../crds/market-evaluation.ts'
@@ -119,6 +120,8 @@ async function measureAll(scene: Scene): Promise<EvaluationPart> {
 interface Sample {
   readonly requests: readonly MarketRequest[]
   readonly skipped: number
+  /** The same for a champion: both are compared. */
+  readonly bidder: Bidder
   readonly clusters: Uint32Array
   readonly identity: Omit<StoredMarkets, 'systems'>
 }
@@ -161,7 +164,16 @@ function takeSample({ payload, dataset, market, judges }: Scene, marketplace: Ma
     requests: requests.map(({ index }) => index),
     clusters,
   }
-  return { requests, skipped, clusters, identity }
+  const bidder = settings.audit.bidder ?? marketplace.bidder ?? 'Ad'
+  checkSearch(settings, bidder)
+  return { requests, skipped, bidder, clusters, identity }
+}
+
+function checkSearch({ audit: { regretStarts } }: MarketEvaluation, bidder: Bidder): void {
+  if (bidder === 'Ad' || regretStarts === 0) return
+  const message =
+    'spec.market.audit.regretStarts searches bids of single ads, and advertisers bid here: set it to 0, or audit.bidder to Ad.'
+  throw new JobError('SearchIsByAd', message, { retryable: false })
 }
 
 const constraintsOf = ({ constraints }: MarketEvaluation): ListConstraints => ({
@@ -189,10 +201,12 @@ function reservesOf({ reserves }: MarketEvaluation, { advertisers }: Market): Re
 
 function measureOptions(
   { audit, bids, bestResponse, utilityFloor }: MarketEvaluation,
+  bidder: Bidder,
   search: Marketplace['searchRegret'],
 ): MeasureOptions {
   return {
     losers: audit.losersPerRequest,
+    bidder,
     seed: audit.seed,
     search: audit.regretStarts > 0 ? search : undefined,
     bestResponse:
@@ -222,7 +236,7 @@ interface System {
 
 async function measureSystem(
   { payload, context, market, judges }: Scene,
-  { requests, clusters, identity }: Sample,
+  { requests, bidder, clusters, identity }: Sample,
   marketplace: Marketplace,
   { name, title, checkpoints }: System,
 ): Promise<void> {
@@ -233,7 +247,7 @@ async function measureSystem(
   keep({ progress, paymentRule, sampled: found?.sampled })
   if (found?.sampled !== undefined) return
   const subject = { mechanism: marketplace, judgeLists, judges, market, requests, clusters }
-  const sampled = await measureMechanism(subject, progress, measureOptions(payload.market, searchRegret), {
+  const sampled = await measureMechanism(subject, progress, measureOptions(payload.market, bidder, searchRegret), {
     report: async (phase, step, totalSteps) => {
       context.signal.throwIfAborted()
       await checkpoints.report({ phase: `${title}${phase}`, step, totalSteps })

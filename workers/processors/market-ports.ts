@@ -1,5 +1,6 @@
 // How an evaluation opens what it judges as a marketplace. Whoever brings an architecture with an auction fills it in here.
 
+import type { Bidder } from '../../crds/auction-terms.ts'
 import type { Artifact, ArtifactStore } from '../artifacts/store.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
 import type { Market } from '../data/market/market.ts'
@@ -27,6 +28,8 @@ export interface MarketplaceSettings {
 
 /** A trained model that allocates and prices. */
 export interface Marketplace extends Mechanism {
+  /** Who bids by the model; absent: every ad for itself. */
+  readonly bidder?: Bidder
   /** Length of the lists that it was trained for. */
   readonly slots: number
   readonly paymentRule: string

@@ -243,7 +243,31 @@ describe('an Evaluation of a marketplace', () => {
     expect(Object.keys(refused.values).filter((name) => name.startsWith('OffPolicy'))).toEqual([])
   })
 
+  test('audits whoever bids by the model, unless it is told who does', async () => {
+    // All ads of one advertiser: its losses are the gains of its other ads.
+    const one = smallMarket(60)
+    one.ads.advertiser.fill(0)
+    const byAdvertiser: Partial<MarketPorts> = {
+      openMarket: async () => one,
+      openMarketplace: async () => ({ ...marketplace(gsp, 'GSP', { released: [], asked: 0 }), bidder: 'Advertiser' }),
+    }
+    const audit = { ...market.audit, losersPerRequest: 0 }
+    const rows = async (changed: Changed) => {
+      const { outcome } = await evaluate(await contextOf(), changed)
+      const { systems } = await readMarkets(await store.open(outcome.artifact.digest))
+      return systems.get('model')?.progress.regrets.values.length ?? 0
+    }
+    const whole = await rows({ ports: byAdvertiser, market: { audit } })
+    const told = await rows({ ports: byAdvertiser, market: { audit: { ...audit, bidder: 'Ad' } } })
+    expect(told).toBe(2 * whole)
+  })
+
   test.each<[string, string, Changed]>([
+    [
+      'a search of single bids where advertisers bid',
+      'SearchIsByAd',
+      { market: { audit: { ...market.audit, regretStarts: 2, bidder: 'Advertiser' } } },
+    ],
     ['a model without an auction', 'NoAuction', { ports: { openMarketplace: undefined as never } }],
     ['a Dataset without requests', 'NoMarket', { ports: { openMarket: async () => undefined } }],
     ['a truth that nobody knows', 'NoTruth', { market: { truth: true }, ports: { openTruth: async () => undefined } }],

@@ -15,7 +15,8 @@ const rowsAt = (table: Float32Array, width: number, index: ArrayLike<number>): F
 
 /** Gives the tensors of chosen samples; what all batches of a table share is computed once. */
 export const sampleTensors = (shape: PaymentShape, samples: PaymentSamples) => {
-  const { variants, count } = samples
+  const { count } = samples
+  const width = samples.variants * samples.ads
   const { itemDimensions, listLength, price } = shape
   const group = groupsOf(samples, listLength)
   const groupSizes = new Float64Array(listLength + 1)
@@ -28,18 +29,18 @@ export const sampleTensors = (shape: PaymentShape, samples: PaymentSamples) => {
     size: number,
     multipliers: { readonly lambda: ArrayLike<number>; readonly rho: number },
   ): Record<string, TensorData> => {
-    const cells = new Uint32Array(size * variants)
+    const cells = new Uint32Array(size * width)
     const weight = new Float32Array(size)
     const lambda = new Float32Array(size)
     const membership = new Float32Array(size * (listLength + 1))
     for (const [row, sample] of chosen.entries()) {
-      for (let variant = 0; variant < variants; variant++) cells[row * variants + variant] = sample * variants + variant
+      for (let at = 0; at < width; at++) cells[row * width + at] = sample * width + at
       weight[row] = 1 / chosen.length
       lambda[row] = multipliers.lambda[group[sample]]
       // By the group's share of all samples: unbiased even where a batch has few of it.
       membership[row * (listLength + 1) + group[sample]] = count / (groupSizes[group[sample]] * chosen.length)
     }
-    const rows = size * variants
+    const rows = size * width
     const cell = (table: Float32Array) => float32([rows], rowsAt(table, 1, cells))
     const vector = Uint32Array.from(cells, (at) => samples.vector[at])
     return {
@@ -58,10 +59,7 @@ export const sampleTensors = (shape: PaymentShape, samples: PaymentSamples) => {
       bid: cell(samples.bid),
       ...(price === 'Threshold' ? { pivotPrice: cell(samples.pivotPrice) } : {}),
       exposure: cell(samples.exposure),
-      value: float32(
-        [size],
-        Float32Array.from({ length: size }, (_, row) => samples.value[chosen[row] ?? 0]),
-      ),
+      value: cell(samples.value),
       weight: float32([size], weight),
       lambda: float32([size], lambda),
       membership: float32([size, listLength + 1], membership),

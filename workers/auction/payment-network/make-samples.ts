@@ -2,7 +2,8 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
-import { pivotPrice } from './pivot-price.ts'
+import { adsByBidder, withMultiplied } from '../bidder.ts'
+import { pivotPrice } from '../pivot-price.ts'
 import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
 
 export interface SampleOptions {
@@ -10,7 +11,7 @@ export interface SampleOptions {
   /** Money that counts as a bid of 1. */
   readonly bidUnit: number
   readonly values: ValueDraws
-  /** Ads of a request that truth leaves out and that are tried all the same, chosen by seed. */
+  /** Bidders of a request whom truth leaves out and who are tried all the same, chosen by seed. */
   readonly losers: number
   readonly seed: number
   /** Vectors of all items [items, itemDimensions]. */
@@ -37,84 +38,107 @@ const slotOf = ({ lists, chosen }: Allocation, ad: number): number => {
   return lists.candidate.subarray(chosen * lists.slots, (chosen + 1) * lists.slots).indexOf(ad)
 }
 
-/** One row of the table: an ad under one of its bids. */
-interface Cell {
+/** A bidder under one of its bids. */
+interface Outcome {
   readonly allocation: Allocation
   readonly bids: Float64Array
-  readonly ad: number
-  /** Where the list stays as it is: log z by slot, and by how much the ad is shown. */
-  readonly soft?: { readonly logZ: Float32Array; readonly exposure: number }
+  /** Where the list stays as it is: log z by slot under these bids, and under those of truth. */
+  readonly soft?: { readonly logZ: Float32Array; readonly truth: Float32Array }
 }
+
+/** One row of the table: an ad under one of its bids. Bids are over their unit. */
+interface Row {
+  readonly item: number
+  readonly otherBids: readonly number[]
+  readonly numbers: Readonly<Record<RowNumber, number>>
+}
+
+const rowNumbers = ['slot', 'logZ', 'pCtr', 'pivotPrice', 'bid', 'exposure', 'value'] as const
+type RowNumber = (typeof rowNumbers)[number]
 
 class SampleTable {
   readonly #options: SampleOptions
-  readonly #slot: number[] = []
-  readonly #vector: number[] = []
-  readonly #otherBids: number[] = []
-  readonly #logZ: number[] = []
-  readonly #pCtr: number[] = []
-  readonly #pivotPrice: number[] = []
-  readonly #bid: number[] = []
-  readonly #exposure: number[] = []
-  readonly #value: number[] = []
+  /** Rows of each variant of each sample. */
+  readonly #rows: Row[][] = []
 
   constructor(options: SampleOptions) {
     this.#options = options
   }
 
-  add(request: AuctionRequest, value: number, cells: readonly Cell[]): void {
-    this.#value.push(value / this.#options.bidUnit)
-    for (const cell of cells) this.#addCell(request, cell)
+  /**
+   * @param request with the values as bids
+   * @param outcomes by variant
+   */
+  add(request: AuctionRequest, ads: readonly number[], outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      const listed = ads.filter((ad) => slotOf(outcome.allocation, ad) >= 0)
+      this.#rows.push((listed.length > 0 ? listed : ads.slice(0, 1)).map((ad) => this.#row(request, outcome, ad)))
+    }
   }
 
-  #addCell(request: AuctionRequest, { allocation, bids, ad, soft }: Cell): void {
-    const { listLength, bidUnit } = this.#options
+  #row(request: AuctionRequest, { allocation, bids, soft }: Outcome, ad: number): Row {
+    const { listLength, bidUnit, response } = this.#options
     const { lists, chosen } = allocation
     const slot = slotOf(allocation, ad)
+    const item = request.ads[ad]
+    const money = { bid: bids[ad] / bidUnit, value: request.bids[ad] / bidUnit }
+    if (slot < 0) {
+      const numbers = { slot, ...money, logZ: 0, pCtr: 0, pivotPrice: 0, exposure: 0 }
+      return { item, otherBids: new Array<number>(listLength - 1).fill(0), numbers }
+    }
     const at = chosen * lists.slots + slot
-    this.#slot.push(slot)
-    this.#vector.push(request.ads[ad])
-    this.#bid.push(bids[ad] / bidUnit)
-    this.#exposure.push(slot < 0 ? 0 : (soft?.exposure ?? 1))
-    this.#logZ.push(slot < 0 ? 0 : (soft?.logZ[slot] ?? lists.logZ[at]))
-    this.#pCtr.push(slot < 0 ? 0 : lists.pCtr[at])
-    this.#pivotPrice.push(slot < 0 ? 0 : pivotPrice(allocation, ad, bids[ad]) / bidUnit)
-    for (let other = 0; other < listLength; other++) {
-      if (other === Math.max(0, slot)) continue
-      const candidate = slot < 0 || other >= lists.slots ? -1 : lists.candidate[chosen * lists.slots + other]
-      this.#otherBids.push(candidate >= 0 && candidate < bids.length ? bids[candidate] / bidUnit : 0)
+    const bidAt = (other: number): number => {
+      const candidate = other < lists.slots ? lists.candidate[chosen * lists.slots + other] : -1
+      return candidate >= 0 && candidate < bids.length ? bids[candidate] / bidUnit : 0
+    }
+    const shown = (soft?.logZ[slot] ?? 0) - (response?.by === 'Probability' ? 0 : (soft?.truth[slot] ?? 0))
+    return {
+      item,
+      otherBids: Array.from({ length: listLength - 1 }, (_, other) => bidAt(other + Number(other >= slot))),
+      numbers: {
+        ...{ slot, ...money },
+        logZ: soft?.logZ[slot] ?? lists.logZ[at],
+        pCtr: lists.pCtr[at],
+        pivotPrice: pivotPrice({ ...request, bids }, allocation, ad) / bidUnit,
+        exposure: Math.exp(shown),
+      },
     }
   }
 
   done(): PaymentSamples {
-    return {
-      count: this.#value.length,
-      variants: misreportFactors.length,
-      truth: truthfulFactor,
-      vectors: this.#options.vectors,
-      vector: Uint32Array.from(this.#vector),
-      slot: Int32Array.from(this.#slot),
-      otherBids: Float32Array.from(this.#otherBids),
-      logZ: Float32Array.from(this.#logZ),
-      pCtr: Float32Array.from(this.#pCtr),
-      pivotPrice: Float32Array.from(this.#pivotPrice),
-      bid: Float32Array.from(this.#bid),
-      exposure: Float32Array.from(this.#exposure),
-      value: Float32Array.from(this.#value),
+    const { vectors, listLength } = this.#options
+    const variants = misreportFactors.length
+    const ads = this.#rows.reduce((most, { length }) => Math.max(most, length), 1)
+    const cells = this.#rows.length * ads
+    const vector = new Uint32Array(cells)
+    const otherBids = new Float32Array(cells * (listLength - 1))
+    const numbers = {
+      ...{ slot: new Int32Array(cells).fill(-1), logZ: new Float32Array(cells), pCtr: new Float32Array(cells) },
+      ...{ pivotPrice: new Float32Array(cells), bid: new Float32Array(cells) },
+      ...{ exposure: new Float32Array(cells), value: new Float32Array(cells) },
     }
+    for (const [index, rows] of this.#rows.entries())
+      for (const [place, row] of rows.entries()) {
+        const cell = index * ads + place
+        vector[cell] = row.item
+        otherBids.set(row.otherBids, cell * (listLength - 1))
+        for (const name of rowNumbers) numbers[name][cell] = row.numbers[name]
+      }
+    const count = this.#rows.length / variants
+    return { count, variants, ads, truth: truthfulFactor, vectors, vector, otherBids, ...numbers }
   }
 }
 
-/** Ads that are tried: all that are listed, and some that are not. */
-const triedAds = (request: AuctionRequest, truth: Allocation, losers: number, random: Random): number[] => {
-  const all = Array.from(request.ads, (_, ad) => ad)
-  const listed = all.filter((ad) => slotOf(truth, ad) >= 0)
-  const others = random.shuffle(all.filter((ad) => slotOf(truth, ad) < 0))
-  return [...listed, ...others.slice(0, losers)]
+/** Bidders that are tried, by their ads: all that are listed, and some that are not. */
+const triedBidders = (request: AuctionRequest, truth: Allocation, losers: number, random: Random): number[][] => {
+  const all = adsByBidder(request, truth.lists.bidder)
+  const isListed = (ads: readonly number[]): boolean => ads.some((ad) => slotOf(truth, ad) >= 0)
+  const others = random.shuffle(all.filter((ads) => !isListed(ads)))
+  return [...all.filter(isListed), ...others.slice(0, losers)]
 }
 
 /**
- * Samples of every draw of values of every request. Each ad bids gamma times its value for the published gammas, the
+ * Samples of every draw of values of every request. Each bidder bids gamma times its values for the published gammas, the
  * others stay truthful, and the request is decoded anew (trap 1: with a fixed list regret means nothing).
  */
 export async function makeSamples(
@@ -145,51 +169,42 @@ async function addRequest(
 ): Promise<void> {
   const [truth] = await allocator.allocate([request])
   // Whom the list leaves out, a list that stays leaves out under every bid.
-  const ads = triedAds(request, truth, response === undefined ? losers : 0, random)
-  const asked = ads.flatMap((ad) =>
+  const bidders = triedBidders(request, truth, response === undefined ? losers : 0, random)
+  const misreports = bidders.flatMap((ads) =>
     misreportFactors.flatMap((factor, variant) =>
-      variant === truthfulFactor ? [] : [{ ad, bids: request.bids.with(ad, factor * request.bids[ad]) }],
+      variant === truthfulFactor ? [] : [withMultiplied(request.bids, ads, factor)],
     ),
   )
-  const cells = await cellsOf(request, truth, asked, { allocator, response })
-  for (const ad of ads) {
-    const own = cells.filter((cell) => cell.ad === ad)
-    const honest = { ad, bids: request.bids, allocation: truth, ...softOf(truth, ad, undefined, response) }
-    table.add(request, request.bids[ad], [...own.slice(0, truthfulFactor), honest, ...own.slice(truthfulFactor)])
+  const outcomes = await outcomesUnder(request, truth, misreports, { allocator, response })
+  const honest = { allocation: truth, bids: request.bids, ...keptList(truth, undefined, response) }
+  const each = misreportFactors.length - 1
+  for (const [index, ads] of bidders.entries()) {
+    const own = outcomes.slice(index * each, (index + 1) * each)
+    table.add(request, ads, [...own.slice(0, truthfulFactor), honest, ...own.slice(truthfulFactor)])
   }
 }
 
-async function cellsOf(
+async function outcomesUnder(
   request: AuctionRequest,
   truth: Allocation,
-  asked: readonly Omit<Cell, 'allocation'>[],
+  bids: readonly Float64Array[],
   { allocator, response }: { readonly allocator: Allocator; readonly response: ProbabilityResponse | undefined },
-): Promise<Cell[]> {
-  const bids = asked.map((each) => each.bids)
+): Promise<Outcome[]> {
   if (response === undefined) {
     const found = await allocator.underBids(request, bids)
-    return asked.map((each, index) => ({ ...each, allocation: found[index] }))
+    return bids.map((each, index) => ({ bids: each, allocation: found[index] }))
   }
   const found = await response.logZ(request, truth, bids)
-  return asked.map((each, index) => ({
-    ...each,
-    allocation: truth,
-    ...softOf(truth, each.ad, found[index], response),
-  }))
+  return bids.map((each, index) => ({ bids: each, allocation: truth, ...keptList(truth, found[index], response) }))
 }
 
-/** By how much an ad is shown when log z of the list's entries is this; undefined: under truth. */
-function softOf(
-  truth: Allocation,
-  ad: number,
+/** Log z of a list that stays when it is this under other bids; undefined: under truth. */
+function keptList(
+  { lists, chosen }: Allocation,
   under: Float32Array | undefined,
   response: ProbabilityResponse | undefined,
-): Pick<Cell, 'soft'> {
-  const slot = slotOf(truth, ad)
-  if (response === undefined || slot < 0) return {}
-  const { lists, chosen } = truth
-  const before = lists.logZ.subarray(chosen * lists.slots, (chosen + 1) * lists.slots)
-  const logZ = under ?? before.slice()
-  const exposure = Math.exp(response.by === 'Probability' ? logZ[slot] : logZ[slot] - before[slot])
-  return { soft: { logZ, exposure } }
+): Pick<Outcome, 'soft'> {
+  if (response === undefined) return {}
+  const truth = lists.logZ.subarray(chosen * lists.slots, (chosen + 1) * lists.slots)
+  return { soft: { logZ: under ?? truth, truth } }
 }

@@ -7,7 +7,7 @@ import { openRunner, type Runner } from '../../tensor/runner.ts'
 import { float32 } from '../../tensor/session.ts'
 import type { Allocation, AuctionRequest } from '../auction.ts'
 import { itemOfCandidate } from '../chosen-list.ts'
-import { pivotPrice } from './pivot-price.ts'
+import { pivotPrice } from '../pivot-price.ts'
 import { paymentRates } from './rates.ts'
 import { type PaymentShape, paymentLayout } from './shape.ts'
 
@@ -93,7 +93,7 @@ export class PaymentPricer {
         if (candidate >= request.ads.length) continue
         isAd[cell] = 1
         bids[cell] = request.bids[candidate] / bidUnit
-        if (price === 'Threshold') pivot[cell] = pivotPrice(allocation, candidate, request.bids[candidate]) / bidUnit
+        if (price === 'Threshold') pivot[cell] = pivotPrice(request, allocation, candidate) / bidUnit
       }
     }
     const shown = [allocated.length, listLength]

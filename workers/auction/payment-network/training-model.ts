@@ -11,6 +11,7 @@ import { type PaymentShape, paymentLayout } from './shape.ts'
 export interface BatchSizes {
   readonly samples: number
   readonly variants: number
+  readonly ads: number
   readonly truth: number
 }
 
@@ -18,9 +19,9 @@ export const regretMetric = (group: number): string => `regret.${group}`
 
 const inputSpecs = (
   { itemDimensions, listLength, price }: PaymentShape,
-  { samples, variants }: BatchSizes,
+  { samples, variants, ads }: BatchSizes,
 ): Record<string, InputSpec> => {
-  const rows = samples * variants
+  const rows = samples * variants * ads
   const float = (...shape: number[]): InputSpec => ({ type: 'float32', shape })
   return {
     ...(itemDimensions === 0 ? {} : { items: float(rows, itemDimensions) }),
@@ -31,7 +32,7 @@ const inputSpecs = (
     bid: float(rows),
     ...(price === 'Threshold' ? { pivotPrice: float(rows) } : {}),
     exposure: float(rows),
-    value: float(samples),
+    value: float(rows),
     weight: float(samples),
     lambda: float(samples),
     membership: float(samples, listLength + 1),
@@ -42,15 +43,16 @@ const inputSpecs = (
 
 type Batch = Readonly<Record<string, Value>>
 
-/** Utility (value − rate · bid) · pCTR · exposure of each variant, and revenue of the truth. */
-const outcomes = (rates: Value, batch: Batch, { samples, variants, truth }: BatchSizes) => {
-  const cells = (value: Value): Value => op.reshape(value, [samples, variants])
+/** Utility (value − rate · bid) · pCTR · exposure of each variant over the bidder's ads, and revenue of the truth. */
+const outcomes = (rates: Value, batch: Batch, { samples, variants, ads, truth }: BatchSizes) => {
+  const cells = (value: Value): Value => op.reshape(value, [samples, variants, ads])
+  const ofBidder = (value: Value): Value => op.reduceSum(value, [2])
   const clicks = op.mul(cells(batch.pCtr), cells(batch.exposure))
   const price = op.mul(cells(rates), cells(batch.bid))
-  const utility = op.mul(op.sub(op.reshape(batch.value, [samples, 1]), price), clicks)
+  const utility = ofBidder(op.mul(op.sub(cells(batch.value), price), clicks))
   const truthful = (value: Value): Value => op.reshape(op.slice(value, 1, truth, truth + 1), [samples])
   return {
-    revenue: truthful(op.mul(price, clicks)),
+    revenue: truthful(ofBidder(op.mul(price, clicks))),
     // Truth is one of the variants, so that this is never negative.
     regret: op.sub(op.reduceMax(utility, [1]), truthful(utility)),
   }

@@ -3,6 +3,9 @@
 import { adsOfList, type ListedAd, listedAds } from '../chosen-list.ts'
 import type { PaymentInput, PaymentOptions } from './payment-rule.ts'
 
+/** pCTR has 32 bits: scores that are closer than this share of them are equal. */
+const precision = 1e-6
+
 /**
  * Ads of the chosen list are ranked by b q, and the ad of rank k pays b' q' / q of the ad that follows it. Our pCTR holds
  * the position, the q of the textbook does not: q is pCTR / exposure of the slot where exposures are given, and pCTR as
@@ -21,8 +24,8 @@ export function gspPrice(input: PaymentInput, listed: ListedAd, { exposure }: Pa
   const score = scoreOf(listed)
   const ranked = listedAds(request, allocation)
   const following = ranked.filter((other) => {
-    const theirs = scoreOf(other)
-    return theirs < score || (theirs === score && other.slot > listed.slot)
+    const difference = score - scoreOf(other)
+    return Math.abs(difference) > precision * score ? difference > 0 : other.slot > listed.slot
   })
   const behind = following.length > 0 ? following : unlistedAds(input, ranked)
   const follower = Math.max(0, ...behind.map(scoreOf))

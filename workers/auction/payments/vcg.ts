@@ -2,6 +2,7 @@
 
 import type { CandidateLists } from '../auction.ts'
 import { type ListedAd, slotOf } from '../chosen-list.ts'
+import { pivotPrice } from '../pivot-price.ts'
 import { askUnderBids } from './ask-under-bids.ts'
 import { type PaymentInput, type PaymentOptions, payers } from './payment-rule.ts'
 
@@ -15,6 +16,8 @@ import { type PaymentInput, type PaymentOptions, payers } from './payment-rule.t
  * Where every list has i, the allocator is asked once more with i's bid at 0: there the reward of any list is the welfare
  * of the others. Without an allocator i is taken out of the chosen list and the others keep their clicks: nobody loses,
  * and i pays its reserve.
+ *
+ * Where the lists say that advertisers bid, one pays what the others lose by all of its ads (`pivotPrice`).
  */
 export async function vcgPrices(
   inputs: readonly PaymentInput[],
@@ -22,6 +25,7 @@ export async function vcgPrices(
 ): Promise<Float64Array[]> {
   const lost = inputs.map((input) => {
     const { lists, chosen } = input.allocation
+    if (lists.bidder === 'Advertiser') return []
     return payers(input).map((listed) => ({
       listed,
       without: bestWithout(lists, listed.ad),
@@ -38,12 +42,15 @@ export async function vcgPrices(
       entry.without = Math.max(...answers[index].lists.reward)
     })
   }
-  return inputs.map(({ request }, index) =>
-    Float64Array.from(lost[index], ({ listed, without, chosen }) => {
+  return inputs.map((input, index) => {
+    const { request, allocation } = input
+    if (allocation.lists.bidder === 'Advertiser')
+      return Float64Array.from(payers(input), ({ ad }) => pivotPrice(request, allocation, ad))
+    return Float64Array.from(lost[index], ({ listed, without, chosen }) => {
       const others = rewardUnit * chosen - request.bids[listed.ad] * listed.pCtr
       return without === undefined ? 0 : perClick(rewardUnit * without - others, listed)
-    }),
-  )
+    })
+  })
 }
 
 const perClick = (payment: number, { pCtr }: ListedAd): number => (pCtr > 0 ? payment / pCtr : 0)

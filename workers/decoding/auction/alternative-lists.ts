@@ -1,21 +1,26 @@
-// Lists without the ads that most lists have [ours]. A search ends with lists that are much alike: an ad that stands in all
-// of them cannot be done without, so that others lose nothing by it, and it pays nothing. The lists that would be there
+// Lists without the bidders that most lists have [ours]. A search ends with lists that are much alike: an ad that stands in
+// all of them cannot be done without, so that others lose nothing by it, and it pays nothing. The lists that would be there
 // without such ads, as the marginal contribution of the paper has them (Eq. 31), are what they are compared with. They join
 // the lists of the search and may be chosen: no ad moves any of them by its own bid, as long as it moves none of the search.
+// Where advertisers bid, lists are without all ads of one: what comes in its place is never another ad of its own.
 
+import type { Bidder } from '../../../crds/auction-terms.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
+import { adsByBidder } from '../../auction/bidder.ts'
 import { adsOfList } from '../../auction/chosen-list.ts'
 import type { Worth } from './judged-lists.ts'
 import { chosenUnder, listsOfView, type Rates, type SearchedLists, withRates } from './lists-under-bids.ts'
 
 export interface AlternativeListsParts extends Worth {
   readonly search: Allocator
-  /** Together: one more search without all of these ads. Each: one without each of them. */
+  /** Together: one more search without all of these bidders. Each: one without each of them. */
   readonly alternatives: 'Together' | 'Each'
+  /** Absent: every ad for itself. */
+  readonly bidder?: Bidder
   readonly rates?: Rates | undefined
 }
 
-/** Share of the lists from which on an ad is one that most have. */
+/** Share of the lists from which on a bidder is one that most have. */
 const commonShare = 1 / 4
 
 export class AlternativeLists implements Allocator {
@@ -53,11 +58,11 @@ export class AlternativeLists implements Allocator {
   async #withAlternatives(
     views: readonly { request: AuctionRequest; lists: SearchedLists }[],
   ): Promise<SearchedLists[]> {
-    const { search, alternatives } = this.#parts
+    const { search, alternatives, bidder } = this.#parts
     const without = views.map(({ request, lists }) => {
-      const common = commonAds(request, lists)
-      const groups = alternatives === 'Each' ? common.map((ad) => [ad]) : common.length > 0 ? [common] : []
-      return groups.map((ads) => withoutAds(request, ads))
+      const common = commonBidders(request, lists, bidder)
+      const left = alternatives === 'Each' || common.length === 0 ? common : [common.flat()]
+      return left.map((ads) => withoutAds(request, ads))
     })
     const found = await search.allocate(without.flat())
     let from = 0
@@ -65,25 +70,34 @@ export class AlternativeLists implements Allocator {
       const end = from + without[index].length
       const others = found.slice(from, end).map((allocation) => allocation.lists)
       from = end
-      return joinLists([lists, ...others])
+      const joined = joinLists([lists, ...others])
+      return bidder === undefined ? joined : { ...joined, bidder }
     })
   }
 
-  #choose(views: readonly { request: AuctionRequest; lists: SearchedLists }[]): Promise<Allocation[]> {
+  async #choose(views: readonly { request: AuctionRequest; lists: SearchedLists }[]): Promise<Allocation[]> {
     const known = new Map<SearchedLists, ReturnType<typeof listsOfView>>()
     const chosen = views.map(({ request, lists }) => {
       const view = known.get(lists) ?? listsOfView(request, lists, this.#parts)
       known.set(lists, view)
       return { request, allocation: chosenUnder(view, request.bids) }
     })
-    return withRates(chosen, this.#parts.rates)
+    return (await withRates(chosen, this.#parts.rates)).map(({ allocation }) => allocation)
   }
 }
 
-function commonAds({ ads }: AuctionRequest, lists: SearchedLists): number[] {
-  const appearances = new Uint32Array(ads.length)
-  for (let row = 0; row < lists.count; row++) for (const { ad } of adsOfList(lists, row, ads.length)) appearances[ad]++
-  return [...appearances.keys()].filter((ad) => appearances[ad] > 0 && appearances[ad] >= commonShare * lists.count)
+/** All ads of each such bidder. */
+function commonBidders(request: AuctionRequest, lists: SearchedLists, bidder: Bidder | undefined): number[][] {
+  const ofBidder = adsByBidder(request, bidder)
+  const bidderOf = new Uint32Array(request.ads.length)
+  ofBidder.forEach((ads, index) => {
+    for (const ad of ads) bidderOf[ad] = index
+  })
+  const appearances = new Uint32Array(ofBidder.length)
+  for (let row = 0; row < lists.count; row++)
+    for (const one of new Set(adsOfList(lists, row, request.ads.length).map(({ ad }) => bidderOf[ad])))
+      appearances[one]++
+  return ofBidder.filter((_, one) => appearances[one] > 0 && appearances[one] >= commonShare * lists.count)
 }
 
 /** No bid lets these ads in; all that counts ads stays as it is. */

@@ -1,16 +1,15 @@
 // Questions about one page view under other bids, where no bid moves the lists that the search finds: they are searched
-// once, and other bids choose and price among them without a run of the generator. For evaluations, which ask about the
-// same page views over and over.
+// once, and other bids choose among them without a run of the generator. For evaluations, which ask about the same page
+// views over and over, and price few of the answers: they come without rates of payment.
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { ByAuction } from '../../auction/by-auction.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
 import type { Worth } from './judged-lists.ts'
-import { chosenUnder, type ListsOfView, listsOfView, type Rates, withRates } from './lists-under-bids.ts'
+import { chosenUnder, type ListsOfView, listsOfView } from './lists-under-bids.ts'
 
 export interface KnownListsParts extends Worth {
   readonly search: Allocator
-  readonly rates?: Rates | undefined
 }
 
 /** Whether bids of a request, as long as all are above 0, only choose among its lists. */
@@ -32,11 +31,7 @@ export class KnownLists implements Allocator {
   async underBids(request: AuctionRequest, bids: readonly Float64Array[]): Promise<Allocation[]> {
     if (!keepsLists(request, bids)) return this.#parts.search.underBids(request, bids)
     const view = await this.#viewOf(request, bids[0])
-    const chosen = bids.map((each) => ({
-      request: { ...request, bids: each },
-      allocation: chosenUnder(view, each),
-    }))
-    return withRates(chosen, this.#parts.rates)
+    return bids.map((each) => chosenUnder(view, each))
   }
 
   async #viewOf(request: AuctionRequest, bids: Float64Array): Promise<ListsOfView> {

@@ -47,12 +47,18 @@ export function chosenUnder({ lists, unpaid, ad, row, pCtr }: ListsOfView, bids:
 /** Of the payment network, by slot of each chosen list; absent where there is none. */
 export type Rates = (allocated: readonly AllocatedRequest[]) => Promise<Float32Array[]>
 
-export async function withRates(
-  chosen: readonly { readonly request: AuctionRequest; readonly allocation: Allocation }[],
+/** Lists whose allocations have rates, those that came without them filled in. @param rates undefined: as they are */
+export async function withRates<List extends { readonly request: AuctionRequest; readonly allocation: Allocation }>(
+  lists: readonly List[],
   rates: Rates | undefined,
-): Promise<Allocation[]> {
-  const found = await rates?.(chosen)
-  return chosen.map(({ allocation }, index) =>
-    found === undefined ? allocation : { ...allocation, paymentRate: found[index] },
-  )
+): Promise<List[]> {
+  if (rates === undefined) return [...lists]
+  const missing = lists.filter(({ allocation }) => allocation.paymentRate === undefined)
+  const found = await rates(missing)
+  const filled = missing.map((list, index) => {
+    const allocation = { ...list.allocation, paymentRate: found[index] }
+    return [list, { ...list, allocation }] as const
+  })
+  const filledOf = new Map(filled)
+  return lists.map((list) => filledOf.get(list) ?? list)
 }

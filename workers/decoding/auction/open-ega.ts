@@ -29,7 +29,10 @@ export interface OpenEgaOptions {
   readonly ownThread?: boolean
   readonly provider?: ExecutionProvider
   readonly sessions?: SessionCacheOptions
-  /** Whether what no bid moves, lists or recall, is kept for questions about other bids. */
+  /**
+   * Whether what no bid moves, lists or recall, is kept for questions about other bids. Most answers to such questions are
+   * never priced, so that lists come without rates of payment where that saves a run; `rates` has them.
+   */
   readonly keepsLists?: boolean
   /** Instead of what the model was made with. */
   readonly auction?: Partial<Pick<AuctionDefaults, 'bidding' | 'objective' | 'candidateLists'>>
@@ -54,7 +57,7 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
   const { keepsLists = false } = options
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes, keepsLists)
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
-  const { alternatives, bidUnit } = auction
+  const { alternatives, bidder, bidUnit } = auction
   const pricer = keepsLists || alternatives !== undefined ? await openPricer(model, sizes) : undefined
   const rates: Rates | undefined = pricer && ((allocated) => pricer.rates(allocated))
   const allocatorFor = (settings: AllocationSettings, times?: StepTimes): Allocator => {
@@ -63,14 +66,19 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
       allocate: (requests) => decoder.allocate(requests, settings, times),
       underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
     }
-    const worth = { objective, bidUnit, rates }
-    const found = alternatives === undefined ? search : new AlternativeLists({ search, ...worth, alternatives })
+    const worth = { objective, bidUnit, ...(keepsLists ? {} : { rates }) }
+    const found =
+      alternatives === undefined
+        ? search
+        : new AlternativeLists({ search, ...worth, alternatives, ...(bidder && { bidder }) })
     return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, ...worth }) : found
   }
   return {
     ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
     ...{ decoder, allocatorFor, allocator: allocatorFor(auction) },
     hasPaymentNetwork: model.weights.payment !== undefined,
+    ...(bidder && { bidder }),
+    ...(keepsLists && rates && { rates }),
     prepare: (requests) => decoder.prepare(requests),
     release: async () => {
       await decoder.release()

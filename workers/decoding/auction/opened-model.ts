@@ -1,11 +1,13 @@
 // What evaluation and serving ask of a trained model that allocates, whatever its architecture.
 
+import type { Bidder } from '../../../crds/auction-terms.ts'
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import type { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
 import type { AuctionTerms } from '../../ranker/auction-model.ts'
 import type { KnownThings } from '../../ranker/known-things.ts'
 import type { AllocationSettings, StepTimes } from './auction-decoder.ts'
+import type { Rates } from './lists-under-bids.ts'
 
 export interface OpenedAuctionModel {
   readonly digest: string
@@ -20,6 +22,10 @@ export interface OpenedAuctionModel {
   /** N_S; undefined of a model that ranks candidates one by one, and searches no lists. */
   readonly candidateLists: number | undefined
   readonly hasPaymentNetwork: boolean
+  /** Who is priced as one; absent: every ad for itself. */
+  readonly bidder?: Bidder
+  /** Of the payment network, for lists that come without them. */
+  readonly rates?: Rates
   readonly allocator: Allocator
   /**
    * The same under other settings; it costs no new graph. A model without token bids heeds the objective alone.

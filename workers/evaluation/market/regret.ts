@@ -1,7 +1,9 @@
-// What an ad could have gained by bidding a multiple of its bid, with list, prices and clicks computed anew under every
-// bid (EGA-V2, Eq. 6): one row an ad of a request. The ten multipliers give a lower bound of regret; the search of
+// What a bidder could have gained by bidding a multiple of its bid, with list, prices and clicks computed anew under every
+// bid (EGA-V2, Eq. 6): one row a bidder of a request, which is an ad, or an advertiser with all of its ads there. The ten multipliers give a lower bound of regret; the search of
 // `workers/auction` (its rows come through `RegretSearch`) looks further.
 
+import type { Bidder } from '../../../crds/auction-terms.ts'
+import { adsByBidder, withMultiplied } from '../../auction/bidder.ts'
 import { Random } from '../../tensor/random.ts'
 import { type BidOutcome, outcomesUnder } from './bid-outcomes.ts'
 import type { Judge, JudgeName } from './judge.ts'
@@ -13,16 +15,19 @@ import { appendRow, emptyTable, type Table } from './table.ts'
 /** γ of EGA-V2 (Sec. 5.1): 0.2, 0.4, ..., 2.0. */
 export const misreportMultipliers: readonly number[] = Array.from({ length: 10 }, (_, j) => (2 * (j + 1)) / 10)
 
-/** Clicks may fall by this share without counting as fewer: predictions are rounded to 32 bits. */
+/** Value times clicks may fall by this share without counting as less: predictions are rounded to 32 bits. */
 const clickTolerance = 1e-5
 
-/** Columns of a row whoever judges it. `weight`: how many ads of the request it stands for. */
+/**
+ * Columns of a row whoever judges it. `weight`: how many bidders of the request it stands for. `ad`, with its `bid` and
+ * `value`: the first of the bidder's ads.
+ */
 const regretColumns = ['request', 'ad', 'listed', 'weight', 'bid', 'value'] as const
 
 /**
  * What a judge says of a row, in money per page view. `utility`: (value - price) clicks under the own bid; `valueClicks`:
  * value times clicks there; `regret`: the most that a multiple gains over the utility; `bestValueClicks`: value times
- * clicks under the best multiple; `violation`: 1 where a larger multiple gets fewer clicks than a smaller one.
+ * clicks under the best multiple; `violation`: 1 where a larger multiple gets less of them than a smaller one.
  * `searchRegret`, by the search, stands beside them; NaN where there was none.
  */
 const judgedRegretColumns = ['utility', 'valueClicks', 'regret', 'bestValueClicks', 'violation'] as const
@@ -52,7 +57,10 @@ export type RegretSearch = (
 export interface RegretOptions {
   /** Losers of a request that are probed, drawn by seed; each stands for as many as were not. Winners all are. */
   readonly losers: number
+  /** Absent: every ad for itself. */
+  readonly bidder?: Bidder | undefined
   readonly seed: number
+  /** Of bids of single ads. */
   readonly search?: RegretSearch | undefined
 }
 
@@ -67,27 +75,28 @@ export async function appendRegrets(
 ): Promise<void> {
   const { auction, values, marketAds } = request
   const [own] = await outcomesUnder(mechanism, judges, request, [auction.bids])
-  const probed = chooseAds(new Set(own.ads.keys()), auction.ads.length, options, request.index)
-  const misreports = probed.flatMap(({ ad }) =>
-    misreportMultipliers.map((multiplier) => ({ ad, bids: auction.bids.with(ad, multiplier * auction.bids[ad]) })),
+  const probed = chooseBidders(adsByBidder(auction, options.bidder), own, options, request.index)
+  const misreports = probed.flatMap(({ ads }) =>
+    misreportMultipliers.map((multiplier) => ({ ads, bids: withMultiplied(auction.bids, ads, multiplier) })),
   )
   const outcomes = await outcomesUnder(
     mechanism,
     judges,
     request,
     misreports.map(({ bids }) => bids),
-    misreports.map(({ ad }) => [ad]),
+    misreports.map(({ ads }) => ads),
   )
-  const ads = probed.map(({ ad }) => ad)
+  const ads = probed.map(({ ads: [first] }) => first)
   const found: ReadonlyMap<number, number>[] = []
   for (const judge of judges) found.push(await searchRegrets(request, ads, judge, options.search))
-  probed.forEach(({ ad, weight, listed }, index) => {
+  probed.forEach(({ ads, weight, listed }, index) => {
+    const [ad] = ads
     const steps = misreportMultipliers.length
     const under = outcomes.slice(index * steps, (index + 1) * steps)
     const judged = judges.flatMap(({ name }, judge) => {
-      const seen = (outcome: BidOutcome) => outcomeFor(outcome, judge, ad)
+      const seen = (outcome: BidOutcome) => takingsOf(outcome, judge, ads, values)
       const searchRegret = found[judge].get(ad) ?? Number.NaN
-      const said = { ...regretOf(values[ad], seen(own), under.map(seen)), searchRegret }
+      const said = { ...regretOf(seen(own), under.map(seen)), searchRegret }
       return Object.entries(said).map(([column, value]) => [judgedColumn(name, column), value])
     })
     appendRow(table, {
@@ -102,57 +111,58 @@ export async function appendRegrets(
   })
 }
 
-interface ProbedAd {
-  readonly ad: number
+interface ProbedBidder {
+  readonly ads: readonly number[]
   readonly listed: boolean
   readonly weight: number
 }
 
-function chooseAds(
-  listed: ReadonlySet<number>,
-  count: number,
+function chooseBidders(
+  bidders: readonly (readonly number[])[],
+  { ads: shown }: BidOutcome,
   { losers, seed }: RegretOptions,
   index: number,
-): ProbedAd[] {
-  const all = Array.from({ length: count }, (_, ad) => ad)
-  const losing = all.filter((ad) => !listed.has(ad))
+): ProbedBidder[] {
+  const isListed = (ads: readonly number[]): boolean => ads.some((ad) => shown.has(ad))
+  const losing = bidders.filter((ads) => !isListed(ads))
   const drawn = new Random(seed, 'audited-losers', index).shuffle(losing.slice()).slice(0, losers)
   return [
-    ...all.filter((ad) => listed.has(ad)).map((ad) => ({ ad, listed: true, weight: 1 })),
-    ...drawn.sort((a, b) => a - b).map((ad) => ({ ad, listed: false, weight: losing.length / drawn.length })),
+    ...bidders.filter(isListed).map((ads) => ({ ads, listed: true, weight: 1 })),
+    ...drawn.sort(([a], [b]) => a - b).map((ads) => ({ ads, listed: false, weight: losing.length / drawn.length })),
   ]
 }
 
-/** Of one ad under one vector of bids, by one judge. */
-interface JudgedOutcome {
-  readonly clicks: number
-  readonly price: number
+/** Of one bidder under one vector of bids, by one judge. */
+interface Takings {
+  readonly utility: number
+  /** Value times clicks. */
+  readonly valueClicks: number
 }
 
-function outcomeFor({ ads }: BidOutcome, judge: number, ad: number): JudgedOutcome {
-  const found = ads.get(ad)
-  return found === undefined ? { clicks: 0, price: 0 } : { clicks: found.clicks[judge], price: found.price }
+function takingsOf({ ads: shown }: BidOutcome, judge: number, ads: readonly number[], values: Float64Array): Takings {
+  let [utility, valueClicks] = [0, 0]
+  for (const ad of ads) {
+    const found = shown.get(ad)
+    if (found === undefined) continue
+    utility += (values[ad] - found.price) * found.clicks[judge]
+    valueClicks += values[ad] * found.clicks[judge]
+  }
+  return { utility, valueClicks }
 }
 
-/** @param under outcomes by multiplier, the smallest first */
-export function regretOf(
-  value: number,
-  own: JudgedOutcome,
-  under: readonly JudgedOutcome[],
-): Record<JudgedRegretColumn, number> {
-  const utilityOf = ({ clicks, price }: JudgedOutcome): number => (value - price) * clicks
-  const best = under.reduce((kept, one) => (utilityOf(one) > utilityOf(kept) ? one : kept), own)
+/** @param under takings by multiplier, the smallest first */
+export function regretOf(own: Takings, under: readonly Takings[]): Record<JudgedRegretColumn, number> {
+  const best = under.reduce((kept, one) => (one.utility > kept.utility ? one : kept), own)
   let most = 0
   let violation = 0
-  for (const { clicks } of under) {
-    if (clicks < most * (1 - clickTolerance)) violation = 1
-    most = Math.max(most, clicks)
+  for (const { valueClicks } of under) {
+    if (valueClicks < most * (1 - clickTolerance)) violation = 1
+    most = Math.max(most, valueClicks)
   }
   return {
-    utility: utilityOf(own),
-    valueClicks: value * own.clicks,
-    regret: utilityOf(best) - utilityOf(own),
-    bestValueClicks: value * best.clicks,
+    ...own,
+    regret: best.utility - own.utility,
+    bestValueClicks: best.valueClicks,
     violation,
   }
 }

@@ -64,7 +64,7 @@ const auctionInputs = ({ auction }: EgaInputs) => ({ ...auction, paymentRule: nu
 
 /** What decides the lists of one search. */
 const searchInputs = (inputs: EgaInputs) => {
-  const { alternatives: _, ...decides } = auctionInputs(inputs)
+  const { alternatives: _, bidder: __, ...decides } = auctionInputs(inputs)
   return decides
 }
 
@@ -150,13 +150,13 @@ function pricedAllocation(
   const { auction } = inputs
   const ega = { ...inputs.model, weights: { ...model.weights, payment: undefined } }
   const decoder = egaDecoder(ega, auction, decoderOptions(inputs, host))
-  const { alternatives, objective, bidUnit } = auction
+  const { alternatives, bidder, objective, bidUnit } = auction
   const probability = new ListProbability(auctionParts(ega), generator, { ...auction, threads: host.context.threads })
   return {
     allocator:
       alternatives === undefined
         ? decoder
-        : new AlternativeLists({ search: decoder, alternatives, objective, bidUnit }),
+        : new AlternativeLists({ search: decoder, alternatives, ...(bidder && { bidder }), objective, bidUnit }),
     logZ: (request, truth, bids) => probability.underBids(request, truth, bids),
     release: async () => {
       await decoder.release()

@@ -2,6 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Bidder } from '../../../crds/auction-terms.ts'
 import type { Artifact } from '../../artifacts/store.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
@@ -25,6 +26,8 @@ export interface AuctionDefaults extends AuctionTerms {
   readonly candidateLists: number
   /** Absent: the lists of one search. */
   readonly alternatives?: 'Together' | 'Each'
+  /** Who is left out of alternatives, and priced, as one; absent: every ad for itself. */
+  readonly bidder?: Bidder
 }
 
 export const searchesByExpectedBids = ({ bidding }: Pick<AuctionDefaults, 'bidding'>): boolean =>

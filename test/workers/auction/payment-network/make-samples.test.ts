@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import type { Allocator, AuctionRequest } from '../../../../workers/auction/auction.ts'
+import type { Allocation, Allocator, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { makeSamples } from '../../../../workers/auction/payment-network/make-samples.ts'
 import { checkSamples, misreportFactors, truthfulFactor } from '../../../../workers/auction/payment-network/samples.ts'
 import { rankingAllocator } from '../../../../workers/auction/ranking-allocator.ts'
@@ -44,7 +44,7 @@ describe('samples of a payment network', () => {
     // Truth is known already.
     expect(allocator.asked.requests).toBe(1)
     expect(allocator.asked.bids).toHaveLength(3 * 9)
-    expect(Array.from(samples.value.subarray(0, 2))).toEqual([4, 2])
+    expect(Array.from(samples.value.subarray(0, 20))).toEqual([4, 2].flatMap((value) => new Array(10).fill(value)))
     for (let variant = 0; variant < 10; variant++)
       expect(samples.bid[variant]).toBeCloseTo(4 * misreportFactors[variant], 6)
     expect(Array.from(samples.vector)).toEqual([7, 5, samples.vector[20]].flatMap((item) => new Array(10).fill(item)))
@@ -70,16 +70,45 @@ describe('samples of a payment network', () => {
     expect(samples.count).toBe(6)
     expect(new Set(samples.value).size).toBe(6)
     for (let sample = 0; sample < samples.count; sample++)
-      expect(samples.bid[sample * 10 + truthfulFactor]).toBeCloseTo(samples.value[sample], 6)
+      expect(samples.bid[sample * 10 + truthfulFactor]).toBeCloseTo(samples.value[sample * 10], 6)
   })
 
   test('follow from the seed, whatever requests come after', async () => {
     const values = { draws: 2, deviation: 0.5 }
     const one = await makeSamples([request], ranking, { ...options, values })
     const both = await makeSamples([request, request], ranking, { ...options, values })
-    expect(both.value.subarray(0, one.count)).toEqual(one.value)
+    expect(both.value.subarray(0, one.value.length)).toEqual(one.value)
     const other = await makeSamples([request], ranking, { ...options, values, seed: 2 })
     expect(other.value).not.toEqual(one.value)
+  })
+
+  test('are of advertisers where these bid, each with all of its ads under one multiplier', async () => {
+    const advertised = { ...request, bids: Float64Array.of(8, 4, 3, 1), advertisers: Uint32Array.of(0, 1, 0, 2) }
+    const ofAdvertisers = async (given: AuctionRequest): Promise<Allocation[]> =>
+      (await ranking.allocate([given])).map(({ lists, chosen }) => ({
+        lists: { ...lists, bidder: 'Advertiser' as const },
+        chosen,
+      }))
+    const asked: Float64Array[] = []
+    const allocator: Allocator = {
+      allocate: async (requests) => (await Promise.all(requests.map(ofAdvertisers))).flat(),
+      underBids: async (given, bids) => {
+        asked.push(...bids)
+        return (await Promise.all(bids.map((each) => ofAdvertisers({ ...given, bids: each })))).flat()
+      },
+    }
+    const samples = await makeSamples([advertised], allocator, { ...options, losers: 0 })
+    checkSamples(shape, samples)
+    // The ads of 8 and 3 are one bidder's, the ad of 4 another's, the ad of 1 is not listed; twice the bids list both of them.
+    expect(samples).toMatchObject({ count: 2, variants: 10, ads: 2 })
+    expect(asked[0]).toEqual(Float64Array.of(0.2 * 8, 4, 0.2 * 3, 1))
+    const slots = (variant: number) => Array.from(samples.slot.subarray(variant * 2, variant * 2 + 2))
+    expect(slots(0)).toEqual([1, -1])
+    expect(slots(truthfulFactor)).toEqual([0, -1])
+    expect(slots(9)).toEqual([0, 1])
+    expect(Array.from(samples.value.subarray(18, 20))).toEqual([4, 1.5])
+    // What the first keeps the other from, not what it keeps itself from: 4 in the first slot instead of the second, over 0.1.
+    expect(samples.pivotPrice[truthfulFactor * 2]).toBeCloseTo((0.1 * 4 - 0.05 * 4) / 0.1 / 2, 5)
   })
 
   test('report every request', async () => {

@@ -21,10 +21,11 @@ export const secondPriceWorld = (count: number, seed: number): World => {
   const random = new Random(seed, 'second price')
   const variants = misreportFactors.length
   const cells = count * variants
-  const value = new Float32Array(count)
+  const value = new Float32Array(cells)
   const samples = {
     count,
     variants,
+    ads: 1,
     truth: truthfulFactor,
     vectors: Float32Array.from({ length: 20 * shape.itemDimensions }, () => random.normal()),
     vector: new Uint32Array(cells),
@@ -39,13 +40,14 @@ export const secondPriceWorld = (count: number, seed: number): World => {
   }
   let criticalRevenue = 0
   for (let sample = 0; sample < count; sample++) {
-    value[sample] = Math.exp(0.5 * random.normal())
+    const worth = Math.exp(0.5 * random.normal())
     const rival = Math.exp(0.5 * random.normal() - 0.4)
     const pCtr = 0.02 + 0.08 * random.uniform()
     const item = random.below(20)
     for (const [variant, factor] of misreportFactors.entries()) {
       const cell = sample * variants + variant
-      const bid = factor * value[sample]
+      const bid = factor * worth
+      value[cell] = worth
       samples.vector[cell] = item
       samples.bid[cell] = bid
       samples.pCtr[cell] = pCtr
@@ -56,7 +58,7 @@ export const secondPriceWorld = (count: number, seed: number): World => {
       samples.exposure[cell] = 1
       samples.pivotPrice[cell] = rival
     }
-    if (value[sample] <= rival) continue
+    if (worth <= rival) continue
     criticalRevenue += (rival * pCtr) / count
   }
   return { samples, criticalRevenue }

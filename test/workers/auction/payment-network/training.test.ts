@@ -36,29 +36,63 @@ const constantRate = (rate: number): Float32Array => {
 
 /** Revenue and regret under one rate for all, in plain numbers. */
 const outcomeOf = (samples: PaymentSamples, rate: number) => {
-  const { count, variants, truth, bid, pCtr, exposure, value } = samples
+  const { count, variants, ads, truth, bid, pCtr, exposure, value } = samples
   let revenue = 0
   let regret = 0
   for (let sample = 0; sample < count; sample++) {
-    const utilities = Array.from({ length: variants }, (_, variant) => {
-      const cell = sample * variants + variant
-      return (value[sample] - rate * bid[cell]) * pCtr[cell] * exposure[cell]
-    })
-    const cell = sample * variants + truth
-    revenue += (rate * bid[cell] * pCtr[cell] * exposure[cell]) / count
+    const cellsOf = (variant: number) =>
+      Array.from({ length: ads }, (_, place) => (sample * variants + variant) * ads + place)
+    const sum = (variant: number, of: (cell: number) => number) =>
+      cellsOf(variant).reduce((total, cell) => total + of(cell) * pCtr[cell] * exposure[cell], 0)
+    const utilities = Array.from({ length: variants }, (_, variant) =>
+      sum(variant, (cell) => value[cell] - rate * bid[cell]),
+    )
+    revenue += sum(truth, (cell) => rate * bid[cell]) / count
     regret += (Math.max(...utilities) - utilities[truth]) / count
   }
   return { revenue, regret }
 }
 
-test('revenue and regret are those of plain arithmetic, whatever the batches', async () => {
+/** Two bidders of one ad each as one of two ads: cells of a variant stand side by side. */
+const joined = (samples: PaymentSamples): PaymentSamples => {
+  const { count, variants, otherBids } = samples
+  const join = <Table extends Float32Array | Int32Array | Uint32Array>(table: Table, width = 1): Table => {
+    const cells = table.slice() as Table
+    for (let cell = 0; cell < count * variants; cell++) {
+      const [pair, place] = [Math.floor(cell / variants / 2), Math.floor(cell / variants) % 2]
+      const to = (pair * variants + (cell % variants)) * 2 + place
+      cells.set(table.subarray(cell * width, (cell + 1) * width), to * width)
+    }
+    return cells
+  }
+  const { vector, slot, logZ, pCtr, pivotPrice, bid, exposure, value } = samples
+  return {
+    ...samples,
+    ...{ count: count / 2, ads: 2, vector: join(vector), slot: join(slot), logZ: join(logZ), pCtr: join(pCtr) },
+    ...{ pivotPrice: join(pivotPrice), bid: join(bid), exposure: join(exposure), value: join(value) },
+    otherBids: join(otherBids, shape.listLength - 1),
+  }
+}
+
+describe('revenue and regret are those of plain arithmetic, whatever the batches', () => {
   const { samples } = secondPriceWorld(700, 3)
-  for (const rate of [0.3, 0.9]) {
+
+  test.each([0.3, 0.9])('of single ads at the rate %f', async (rate) => {
     const expected = outcomeOf(samples, rate)
     const actual = await paymentOutcome(shape, samples, constantRate(rate), 1)
     expect(actual.revenue / expected.revenue).toBeCloseTo(1, 4)
     expect(actual.regret / expected.regret).toBeCloseTo(1, 4)
-  }
+  })
+
+  test.each([0.3, 0.9])('of bidders with two ads, who multiply both bids, at the rate %f', async (rate) => {
+    const expected = outcomeOf(joined(samples), rate)
+    const actual = await paymentOutcome(shape, joined(samples), constantRate(rate), 1)
+    expect(actual.revenue / expected.revenue).toBeCloseTo(1, 4)
+    expect(actual.regret / expected.regret).toBeCloseTo(1, 4)
+    // What one of the ads gains by a multiplier, the other may lose.
+    expect(expected.regret).toBeLessThan(2 * outcomeOf(samples, rate).regret)
+    expect(expected.revenue).toBeCloseTo(2 * outcomeOf(samples, rate).revenue, 9)
+  })
 })
 
 test('where the right price is the bid of a rival, training finds it', async () => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Allocation, Allocator } from '../../../../workers/auction/auction.ts'
 import { adsOfList, listedAds, slotOf } from '../../../../workers/auction/chosen-list.ts'
-import { pivotPrice } from '../../../../workers/auction/payment-network/pivot-price.ts'
+import { pivotPrice } from '../../../../workers/auction/pivot-price.ts'
 import { type OpenedEga, openedEga } from '../../../../workers/decoding/auction/open-ega.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 import { bidding, pricedModel, request, settings } from './small-model.ts'
@@ -70,15 +70,13 @@ describe.each(['Each', 'Together'] as const)('alternatives to the ads that most 
     const [base] = (await single.allocator.allocate([one])) as [Allocation]
     const [found] = (await joined.allocator.allocate([one])) as [Allocation]
     const [only] = listedAds(one, base)
-    const bid = one.bids[only?.ad ?? 0] as number
-    expect(pivotPrice(base, only?.ad ?? 0, bid)).toBeCloseTo(0, 5)
+    expect(pivotPrice(one, base, only?.ad ?? 0)).toBeCloseTo(0, 5)
     const [shown] = listedAds(one, found)
     const rivals = adsOfList(found.lists, 1 - found.chosen, 5)
     // Of two lists of one ad each, the better one pays what the other is worth by its own clicks.
     expect(found.lists.count).toBe(2)
     const rival = (rivals[0]?.pCtr ?? 0) * (one.bids[rivals[0]?.ad ?? 0] as number)
-    const own = one.bids[shown?.ad ?? 0] as number
-    expect(pivotPrice(found, shown?.ad ?? 0, own)).toBeCloseTo(rival / (shown?.pCtr ?? 0), 4)
+    expect(pivotPrice(one, found, shown?.ad ?? 0)).toBeCloseTo(rival / (shown?.pCtr ?? 0), 4)
     for (const each of [single, joined]) await each.release()
   })
 
@@ -96,6 +94,26 @@ describe.each(['Each', 'Together'] as const)('alternatives to the ads that most 
       })
     })
     expect(new Set(under.map(({ chosen }) => chosen)).size).toBeGreaterThan(1)
+  })
+
+  test('of advertisers have none of the ads of one, and price it by other advertisers', async () => {
+    const model = pricedModel('Threshold', { ...expected, candidateLists: 4, alternatives, bidder: 'Advertiser' })
+    const advertised = await openedEga(model, { threads: 1, maxBatch: 32, keepsLists: true })
+    const [found] = (await advertised.allocator.allocate([asked])) as [Allocation]
+    expect(found.lists.bidder).toBe('Advertiser')
+    const rowsWithout = (advertiser: number): number =>
+      Array.from({ length: found.lists.count }, (_, row) => adsOfList(found.lists, row, 5)).filter((ads) =>
+        ads.every(({ ad }) => asked.advertisers[ad] !== advertiser),
+      ).length
+    expect(rowsWithout(0)).toBeGreaterThan(0)
+    expect(rowsWithout(1)).toBeGreaterThan(0)
+    const kept = await advertised.allocatorFor(expected).underBids(asked, vectors)
+    const alone = await advertised.allocator.allocate(vectors.map((bids) => ({ ...asked, bids })))
+    kept.forEach((allocation, index) => {
+      expect(allocation.lists.bidder).toBe('Advertiser')
+      expect(allocation.chosen).toBe(alone[index]?.chosen)
+    })
+    await advertised.release()
   })
 
   test('keep the constraints, and what a reserve keeps out stays out', async () => {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Allocation, Allocator, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { payments } from '../../../../workers/auction/payments/payments.ts'
+import { withRates } from '../../../../workers/decoding/auction/lists-under-bids.ts'
 import { type OpenedEga, openedEga } from '../../../../workers/decoding/auction/open-ega.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 import { bidding, pricedModel, request, settings } from './small-model.ts'
@@ -32,7 +33,7 @@ describe.each(['Rate', 'Threshold'] as const)('lists that no bid moves, priced b
     const [anew, known] = [searching, keeping].map((opened) => opened.allocatorFor(terms))
     // Twice: the second time of what is known.
     for (const part of [vectors.slice(0, 5), vectors.slice(5)])
-      await expectAlike(asked, part, anew as Allocator, known as Allocator)
+      await expectAlike(asked, part, anew as Allocator, known as Allocator, keeping.rates)
   })
 
   test('are searched anew under reserves, and where an ad bids nothing', async () => {
@@ -40,18 +41,26 @@ describe.each(['Rate', 'Threshold'] as const)('lists that no bid moves, priced b
     const [anew, known] = [searching, keeping].map((opened) => opened.allocatorFor(terms))
     const reserved = request({ adReserves: Float64Array.of(1, 1, 1) })
     const vectors = [Float64Array.of(2, 3, 4), Float64Array.of(2, 0.5, 4)]
-    await expectAlike(reserved, vectors, anew as Allocator, known as Allocator)
-    await expectAlike(request(), [Float64Array.of(0, 3, 4)], anew as Allocator, known as Allocator)
+    await expectAlike(reserved, vectors, anew as Allocator, known as Allocator, keeping.rates)
+    await expectAlike(request(), [Float64Array.of(0, 3, 4)], anew as Allocator, known as Allocator, keeping.rates)
   })
 })
 
-async function expectAlike(asked: AuctionRequest, bids: Float64Array[], anew: Allocator, known: Allocator) {
+async function expectAlike(
+  asked: AuctionRequest,
+  bids: Float64Array[],
+  anew: Allocator,
+  known: Allocator,
+  rates: OpenedEga['rates'],
+) {
   const [expected, found] = await Promise.all([anew.underBids(asked, bids), known.underBids(asked, bids)])
-  const priceOf = (allocations: readonly Allocation[]) =>
-    payments(
-      'PaymentNetwork',
-      allocations.map((allocation, index) => ({ request: { ...asked, bids: bids[index] }, allocation })),
-    )
+  const priceOf = async (allocations: readonly Allocation[]) => {
+    const lists = allocations.map((allocation, index) => ({
+      request: { ...asked, bids: bids[index] as Float64Array },
+      allocation,
+    }))
+    return payments('PaymentNetwork', await withRates(lists, rates))
+  }
   const [prices, ours] = await Promise.all([priceOf(expected), priceOf(found)])
   found.forEach(({ lists, chosen }, index) => {
     const { lists: wanted, chosen: best } = expected[index] as Allocation

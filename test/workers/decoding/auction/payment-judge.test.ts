@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Allocation } from '../../../../workers/auction/auction.ts'
-import { pivotPrice } from '../../../../workers/auction/payment-network/pivot-price.ts'
+import { pivotPrice } from '../../../../workers/auction/pivot-price.ts'
 import { pivotPrices } from '../../../../workers/decoding/auction/payment-judge.ts'
 import { Graph } from '../../../../workers/tensor/graph.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'
@@ -72,7 +72,12 @@ test('the pivot price is the same inside the graph and on the host, and no more 
     const lists = { count: beams, slots, candidate, pCtr, reward } as Allocation['lists']
     for (let slot = 0; slot < slots; slot++) {
       const ad = candidate[chosen * slots + slot]
-      const expected = pivotPrice({ lists, chosen }, ad, bids[ad])
+      const request = {
+        ads: new Uint32Array(bids.length),
+        bids: Float64Array.from(bids),
+        advertisers: new Uint32Array(bids.length),
+      }
+      const expected = pivotPrice(request, { lists, chosen }, ad)
       expect(Number(found.data[row * slots + slot])).toBeCloseTo(expected, 4)
       expect(expected).toBeLessThanOrEqual(bids[ad] * (1 + 1e-6))
       positive += Number(expected > 0)

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { listedAds } from '../../../../workers/auction/chosen-list.ts'
-import { pivotPrice } from '../../../../workers/auction/payment-network/pivot-price.ts'
 import { payments } from '../../../../workers/auction/payments/payments.ts'
+import { pivotPrice } from '../../../../workers/auction/pivot-price.ts'
 import { type OpenedOneRanker, openedOneRanker } from '../../../../workers/decoding/one-ranker/open-one-ranker.ts'
 import { bidUnit, organicValue, requestOf, tinyOneRanker } from './tiny-model.ts'
 
@@ -214,7 +214,7 @@ describe('prices of OneRanker', () => {
     for (const { slot, ad } of listed) {
       const price = (allocation.paymentRate?.[slot] ?? 0) * request.bids[ad]
       // Nothing is told apart below a hundredth of the mean bid.
-      const pivot = Math.max(0.01 * bidUnit, pivotPrice(allocation, ad, request.bids[ad]))
+      const pivot = Math.max(0.01 * bidUnit, pivotPrice(request, allocation, ad))
       expect(price / Math.min(request.bids[ad], pivot)).toBeCloseTo(1, 1)
     }
     await other.release()

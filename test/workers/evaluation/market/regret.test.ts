@@ -113,6 +113,20 @@ test('the half-width that an audit watches is that of the sums that Ψ is made o
   expect(width).toBeCloseTo(ratioHalfWidth(psi, pairs, clusters), 12)
 })
 
+test('an advertiser misreports for all of its ads, and its whole utility counts', async () => {
+  // The second ad of 8 stands for a rival of the first only as long as every ad bids for itself.
+  const request = auctionOf([10, 8, 1], { advertisers: Uint32Array.of(0, 0, 1) })
+  const mechanism = positionMechanism(flat([1, 0.5]), gsp)
+  const table = regretTable(['Model'])
+  await appendRegrets(table, mechanism, [modelJudge], request, 0, { losers: 9, seed: 1, bidder: 'Advertiser' })
+  expect([...columnOf(table, 'ad')]).toEqual([0, 2])
+  expect([...columnOf(table, 'listed')]).toEqual([1, 0])
+  expect(columnOf(table, 'Model/valueClicks')[0]).toBe(14)
+  // (10 - 8) + (8 - 1) / 2; at 0.2 of both bids it pays 1.6 and 1.
+  expect(columnOf(table, 'Model/utility')[0]).toBe(5.5)
+  expect(columnOf(table, 'Model/regret')[0]).toBeCloseTo(10 - 1.6 + 3.5 - 5.5, 12)
+})
+
 describe('losers', () => {
   test('are drawn by seed, each standing for as many as were not', async () => {
     const request = auctionOf([10, 9, 5, 4, 3, 2, 1])
@@ -199,7 +213,11 @@ describe('the regret of an ad', () => {
     fc.assert(
       fc.property(fc.double({ min: 0.1, max: 3, noNaN: true }), outcomes, (value, all) => {
         const [own, ...under] = all
-        const { utility, regret } = regretOf(value, own, under)
+        const takings = ({ clicks, price }: typeof own) => ({
+          utility: (value - price) * clicks,
+          valueClicks: value * clicks,
+        })
+        const { utility, regret } = regretOf(takings(own), under.map(takings))
         expect(regret).toBeGreaterThanOrEqual(0)
         for (const { clicks, price } of under)
           expect((value - price) * clicks).toBeLessThanOrEqual(utility + regret + 1e-12)
@@ -208,10 +226,10 @@ describe('the regret of an ad', () => {
   })
 
   test('notes where a higher bid gets fewer clicks', () => {
-    const own = { clicks: 0.5, price: 1 }
-    const at = (...clicks: number[]) => clicks.map((each) => ({ clicks: each, price: 1 }))
-    expect(regretOf(1, own, at(0, 0.2, 0.2, 0.5)).violation).toBe(0)
-    expect(regretOf(1, own, at(0, 0.5, 0.2)).violation).toBe(1)
-    expect(regretOf(1, own, at(0.3, 0, 0.4)).violation).toBe(1)
+    const own = { utility: 0, valueClicks: 0.5 }
+    const at = (...clicks: number[]) => clicks.map((valueClicks) => ({ utility: 0, valueClicks }))
+    expect(regretOf(own, at(0, 0.2, 0.2, 0.5)).violation).toBe(0)
+    expect(regretOf(own, at(0, 0.5, 0.2)).violation).toBe(1)
+    expect(regretOf(own, at(0.3, 0, 0.4)).violation).toBe(1)
   })
 })
