@@ -24,20 +24,27 @@ export class KnownLists implements Allocator {
     this.#parts = parts
   }
 
-  allocate(requests: readonly AuctionRequest[]): Promise<Allocation[]> {
-    return this.#parts.search.allocate(requests)
+  /** What nobody has asked about under other bids is not kept: most page views are seen once. */
+  async allocate(requests: readonly AuctionRequest[]): Promise<Allocation[]> {
+    const views = requests.map((request) =>
+      keepsLists(request, [request.bids]) ? this.#views.get(request) : undefined,
+    )
+    const found = await this.#parts.search.allocate(requests.filter((_, index) => views[index] === undefined))
+    let next = 0
+    return requests.map((request, index) => {
+      const view = views[index]
+      return view === undefined ? found[next++] : chosenUnder(view, request.bids)
+    })
   }
 
   async underBids(request: AuctionRequest, bids: readonly Float64Array[]): Promise<Allocation[]> {
     if (!keepsLists(request, bids)) return this.#parts.search.underBids(request, bids)
-    const view = await this.#viewOf(request, bids[0])
+    const view = this.#views.get(request) ?? (await this.#search({ ...request, bids: bids[0] }))
     return bids.map((each) => chosenUnder(view, each))
   }
 
-  async #viewOf(request: AuctionRequest, bids: Float64Array): Promise<ListsOfView> {
-    const known = this.#views.get(request)
-    if (known !== undefined) return known
-    const [{ lists }] = await this.#parts.search.allocate([{ ...request, bids }])
+  async #search(request: AuctionRequest): Promise<ListsOfView> {
+    const [{ lists }] = await this.#parts.search.allocate([request])
     const view = listsOfView(request, lists, this.#parts)
     this.#views.set(request, view)
     return view
