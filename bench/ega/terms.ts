@@ -5,8 +5,8 @@ import { publishedDifference } from './published.ts'
 
 /** What all others are compared with. */
 const reference = 'ega-v2'
-/** Under bids that answer the mechanism for any gain, or for one that is noticed, likewise. */
-const answered = ['-best-response', '-noticed-gains']
+/** Under bids that answer the mechanism, likewise. */
+const answered = '-best-response'
 /** Allocations under bids that weigh codes in other ways; each is the reference of its own other prices. */
 const otherBids = ['ega-own-bids', 'ega-list-bids']
 const judges = ['Model', 'HeldOut', 'Truth'] as const
@@ -18,8 +18,7 @@ const nameOf = (metric: string): string => metric.split('/').at(-1) ?? metric
 export const egaTerms: StudyTerms = {
   /** The mechanism under the same bids: another price is compared with the network's price of the same allocation. */
   referenceOf(row) {
-    const answer = answered.find((each) => row.endsWith(each))
-    if (answer !== undefined) return `${reference}${answer}`
+    if (row.endsWith(answered)) return `${reference}${answered}`
     return otherBids.find((each) => row.startsWith(`${each}-`)) ?? reference
   },
   metrics: [...judges.flatMap((judge) => judgedMetrics.map((metric) => judgedColumn(judge, metric))), ...facts],

@@ -14,7 +14,7 @@ export interface CascadeParts extends Worth {
   score(lists: readonly RewardList[]): Promise<ListRewards[]>
   /** Ads that recall keeps. */
   readonly recalled: number
-  /** Whether what was recalled for a page view is kept for questions about other bids. */
+  /** Whether what was recalled for a page view, and scored since, is kept for questions about other bids. */
   readonly keepsRecall?: boolean
 }
 
@@ -28,6 +28,8 @@ interface RecalledAd {
 
 interface Recalled {
   readonly ads: readonly RecalledAd[]
+  /** Of lists by their candidates: no bid changes what the click model makes of a list. */
+  readonly scores: Map<string, ListRewards>
 }
 
 export class CascadeAllocator implements Allocator {
@@ -66,21 +68,28 @@ export class CascadeAllocator implements Allocator {
         ads.push({ ad, creative: lists.creative[row], logZ: lists.logZ[row], pCtr: lists.pCtr[row] })
       }
       ads.sort((one, other) => other.logZ - one.logZ || one.ad - other.ad)
-      return { ads: ads.slice(0, this.#parts.recalled) }
+      return { ads: ads.slice(0, this.#parts.recalled), scores: new Map() }
     })
   }
 
   async #assemble(tasks: readonly { readonly request: AuctionRequest; readonly recalled: Recalled }[]) {
-    const assembled = tasks.map(({ request, recalled }) => listsOf(request, recalled))
-    const shown = assembled.flatMap((lists, index) =>
-      lists.map((entries) => rewardListOf(tasks[index].request, entries)),
+    const assembled = tasks.map(({ request, recalled }) => {
+      const lists = listsOf(request, recalled)
+      return { request, lists, scores: recalled.scores, keys: lists.map(keyOf) }
+    })
+    const unscored = assembled.flatMap(({ request, lists, scores, keys }) =>
+      lists.flatMap((entries, index) => {
+        const key = keys[index]
+        return scores.has(key) ? [] : [{ scores, key, list: rewardListOf(request, entries) }]
+      }),
     )
-    const scores = await this.#parts.score(shown)
-    let before = 0
-    return assembled.map((lists, index) => {
-      const own = scores.slice(before, before + lists.length)
-      before += lists.length
-      return { lists: judgedLists(tasks[index].request, lists, own, this.#parts), chosen: 0 }
+    const found = await this.#parts.score(unscored.map(({ list }) => list))
+    unscored.forEach(({ scores, key }, index) => {
+      scores.set(key, found[index])
+    })
+    return assembled.map(({ request, lists, scores, keys }) => {
+      const own = keys.map((key) => scores.get(key) as ListRewards)
+      return { lists: judgedLists(request, lists, own, this.#parts), chosen: 0 }
     })
   }
 }
@@ -91,6 +100,8 @@ export const recallRequest = ({
   adReserves: _ads,
   ...request
 }: AuctionRequest): AuctionRequest => ({ ...request, slots: 1 })
+
+const keyOf = (entries: readonly ListEntry[]): string => entries.map(({ candidate }) => candidate).join()
 
 /** The list that is shown, and the one that the ads behind it would make: GSP asks who comes next. */
 function listsOf(request: AuctionRequest, { ads }: Recalled): ListEntry[][] {
