@@ -56,9 +56,14 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
   const sizes = { threads, maxBatch, ownThread, provider, sessions, bidUnit: auction.bidUnit }
   const { keepsLists = false } = options
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes, keepsLists)
+  // What is open when a later one fails is released.
+  await using opened = new AsyncDisposableStack()
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
+  opened.defer(() => decoder.release())
   const { alternatives, bidder, bidUnit } = auction
   const pricer = keepsLists || alternatives !== undefined ? await openPricer(model, sizes) : undefined
+  if (pricer !== undefined) opened.defer(() => pricer.release())
+  const kept = opened.move()
   const rates: Rates | undefined = pricer && ((allocated) => pricer.rates(allocated))
   const allocatorFor = (settings: AllocationSettings, times?: StepTimes): Allocator => {
     const { objective, bidding } = settings
@@ -80,10 +85,7 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
     ...(bidder && { bidder }),
     ...(keepsLists && rates && { rates }),
     prepare: (requests) => decoder.prepare(requests),
-    release: async () => {
-      await decoder.release()
-      await pricer?.release()
-    },
+    release: () => kept.disposeAsync(),
   }
 }
 
@@ -106,8 +108,12 @@ async function openCascade(
   sizes: Omit<ConstructorParameters<typeof AuctionDecoder>[3], 'candidateLists'>,
   keepsRecall: boolean,
 ): Promise<OpenedEga> {
+  await using opened = new AsyncDisposableStack()
   const decoder = egaDecoder(model, { ...auction, bidding: 'None' }, { ...sizes, candidateLists: recallBeams })
+  opened.defer(() => decoder.release())
   const scorer = await openScorer(model, sizes.threads, sizes.ownThread)
+  opened.defer(() => scorer.release())
+  const kept = opened.move()
   const allocatorFor = ({ objective }: Pick<AllocationSettings, 'objective'>, times?: StepTimes) =>
     new CascadeAllocator({
       recaller: { allocate: (requests) => decoder.allocate(requests, undefined, times) },
@@ -121,10 +127,7 @@ async function openCascade(
     hasPaymentNetwork: false,
     ...{ decoder: undefined, allocator: allocatorFor(auction), allocatorFor },
     prepare: (requests) => decoder.prepare(requests.map(recallRequest)),
-    release: async () => {
-      await decoder.release()
-      await scorer.release()
-    },
+    release: () => kept.disposeAsync(),
   }
 }
 

@@ -56,12 +56,15 @@ export async function openedOneRanker(
 export async function openAllocation(model: AllocatingModel, options: Omit<OpenOneRankerOptions, 'store'>) {
   const { threads, ownThread = false, auction } = options
   const terms = { ...model.auction, ...auction }
+  // What is open when a later one fails is released.
+  await using opened = new AsyncDisposableStack()
   const ranked = await RankedModel.create(model, options)
-  const scorer = await openScorer(model, threads, ownThread).catch(async (error) => {
-    await ranked.release()
-    throw error
-  })
+  opened.defer(() => ranked.release())
+  const scorer = await openScorer(model, threads, ownThread)
+  opened.defer(() => scorer.release())
   const pricer = await openPricer(model, ranked, { threads, ownThread })
+  if (pricer !== undefined) opened.defer(() => pricer.release())
+  const kept = opened.move()
   const views = new PageViews()
   const allocatorFor = ({ objective }: { readonly objective: ListObjective }, times?: StepTimes) =>
     new OneRankerAllocator({
@@ -74,11 +77,7 @@ export async function openAllocation(model: AllocatingModel, options: Omit<OpenO
   return {
     ...{ ranked, terms, allocatorFor },
     hasPaymentNetwork: pricer !== undefined,
-    release: async () => {
-      await ranked.release()
-      await scorer.release()
-      await pricer?.release()
-    },
+    release: () => kept.disposeAsync(),
   }
 }
 
