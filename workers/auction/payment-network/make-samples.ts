@@ -167,7 +167,7 @@ async function addRequest(
   table: SampleTable,
   { losers, random, response }: RequestOptions,
 ): Promise<void> {
-  const [truth] = await allocator.allocate([request])
+  const [truth] = await allocator.underBids(request, [request.bids])
   // Whom the list leaves out, a list that stays leaves out under every bid.
   const bidders = triedBidders(request, truth, response === undefined ? losers : 0, random)
   const misreports = bidders.flatMap((ads) =>

@@ -1,9 +1,10 @@
 // The stages of EGA-V2: what decides each one's result, and how it is trained.
 
 import type { JobPayload } from '../../../crds/jobs.ts'
-import type { AuctionRequest } from '../../auction/auction.ts'
+import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { AlternativeLists } from '../../decoding/auction/alternative-lists.ts'
 import { auctionParts, egaDecoder, judgeOf } from '../../decoding/auction/ega-decoder.ts'
+import { findsListsWithoutBids, KnownLists } from '../../decoding/auction/known-lists.ts'
 import { ListProbability } from '../../decoding/auction/list-probability.ts'
 import { trainAllocation } from '../../ranker/ega/allocation-stage.ts'
 import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
@@ -152,11 +153,14 @@ function pricedAllocation(
   const decoder = egaDecoder(ega, auction, decoderOptions(inputs, host))
   const { alternatives, bidder, objective, bidUnit } = auction
   const probability = new ListProbability(auctionParts(ega), generator, { ...auction, threads: host.context.threads })
+  const worth = { objective, bidUnit }
+  const search: Allocator =
+    alternatives === undefined
+      ? decoder
+      : new AlternativeLists({ search: decoder, alternatives, ...(bidder && { bidder }), ...worth })
   return {
-    allocator:
-      alternatives === undefined
-        ? decoder
-        : new AlternativeLists({ search: decoder, alternatives, ...(bidder && { bidder }), objective, bidUnit }),
+    // Of every request all misreports are asked for: where they only choose among its lists, one search does for all.
+    allocator: findsListsWithoutBids(auction.bidding) ? new KnownLists({ search, ...worth }) : search,
     logZ: (request, truth, bids) => probability.underBids(request, truth, bids),
     release: async () => {
       await decoder.release()

@@ -49,6 +49,21 @@ describe('a run of EGA-V2', () => {
   })
 })
 
+test('a run where advertisers bid prices them by lists without any of their ads', async () => {
+  const auction = { bidding: { bids: 'Expected' }, alternatives: 'Each', payment: { price: 'Threshold' } }
+  const byAd = await train(world, smallSpec(smallStages, auction))
+  const byAdvertiser = await train(world, smallSpec(smallStages, { ...auction, bidder: 'Advertiser' }))
+  // Whoever bids, lists are searched alike.
+  expect(reusedStages(byAdvertiser)).toEqual({ pretrain: true, reward: true, allocation: true, payment: false })
+  const { digest } = byAdvertiser.artifact
+  expect(digest).not.toBe(byAd.artifact.digest)
+  const opened = await openEga(digest, { store: world.store, threads: 1, maxBatch: 4 })
+  expect(opened.bidder).toBe('Advertiser')
+  const { lists, paymentRate } = await allocateOnce(opened)
+  expect(lists.bidder).toBe('Advertiser')
+  for (const rate of paymentRate ?? []) expect(rate >= 0 && rate <= 1).toBe(true)
+})
+
 describe('stages are shared', () => {
   test('by a run with another price: all of them', async () => {
     const other = await train(world, smallSpec(smallStages, { paymentRule: 'GSP' }))
