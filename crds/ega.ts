@@ -117,9 +117,9 @@ const candidateLists = integer(1, 512, {
 
 // Without a default, so that a run from before there was a choice keeps its input digest.
 const alternatives = optional(
-  enumeration(['None', 'Together', 'Each'], {
+  enumeration(['None', 'Together', 'Each', 'Swaps'], {
     description:
-      'Lists beside those, found without the ads that stand in a quarter of them or more, so that there is something to compare such ads with: where all lists have an ad, others lose nothing by it, and a price by what they lose is 0. Each: a search without each of these ads. Together: one more search without all of them. None, or absent: no more lists.',
+      'Lists beside those, so that there is something to compare an ad with that stands in all of them: where all lists have an ad, others lose nothing by it, and a price by what they lose is 0. Each: those of a search without each of the ads that stand in a quarter of the lists or more. Together: of one more search without all of them. Swaps: what comes of the best list, and of the best one without each of its bidders, by swapping one ad at a time as long as that is worth more by expected bids. None, or absent: no more lists.',
   }),
 )
 
@@ -127,7 +127,7 @@ const alternatives = optional(
 const bidder = optional(
   enumeration(bidders, {
     description:
-      'Who bids. Ad, or absent: every ad for itself; ads of one advertiser then raise the prices of one another, and it gains by bidding less for all of them. Advertiser: an advertiser with all of its ads of a request; alternatives are found without any of them, and it pays what other advertisers lose by them, shared in proportion to its bids.',
+      'Who bids. Ad, or absent: every ad for itself; ads of one advertiser then raise the prices of one another, and it gains by bidding less for all of them. Advertiser: an advertiser with all of its ads of a request; alternatives leave out all of them, and it pays what other advertisers lose by them, shared in proportion to its bids.',
   }),
 )
 
@@ -168,7 +168,11 @@ export const egaModel = object(
       {
         rule: "!has(self.bidder) || self.bidder != 'Advertiser' || (has(self.alternatives) && self.alternatives != 'None')",
         message:
-          'bidder Advertiser compares lists with those without any ad of an advertiser: set alternatives to Each or Together',
+          'bidder Advertiser compares lists with those without any ad of an advertiser: set alternatives to Swaps, Each or Together',
+      },
+      {
+        rule: "!has(self.alternatives) || self.alternatives != 'Swaps' || (has(self.bidding.bids) && self.bidding.bids == 'Expected')",
+        message: 'alternatives Swaps goes by expected bids: set bidding.bids to Expected',
       },
       idleUnless(
         "self.allocation != 'Cascade'",

@@ -5,6 +5,9 @@ import { publishedDifference } from './published.ts'
 
 /** What all others are compared with. */
 const reference = 'ega-v2'
+/** The lists of one search, as the paper has them. What leaves a part of the model out, or weighs codes otherwise, does so there. */
+const ownLists = 'ega-one-search'
+const ofOwnLists = /^(ega-(without-mtp|average-bid|one-stage|own-bids|list-bids)|alpha-|beta-)/
 /** Under bids that answer the mechanism, likewise. */
 const answered = '-best-response'
 /** Allocations under bids that weigh codes in other ways; each is the reference of its own other prices. */
@@ -18,8 +21,9 @@ const nameOf = (metric: string): string => metric.split('/').at(-1) ?? metric
 export const egaTerms: StudyTerms = {
   /** The mechanism under the same bids: another price is compared with the network's price of the same allocation. */
   referenceOf(row) {
-    if (row.endsWith(answered)) return `${reference}${answered}`
-    return otherBids.find((each) => row.startsWith(`${each}-`)) ?? reference
+    const suffix = row.endsWith(answered) ? answered : ''
+    const priced = otherBids.find((each) => row.startsWith(`${each}-`))
+    return priced ?? `${ofOwnLists.test(row) ? ownLists : reference}${suffix}`
   },
   metrics: [...judges.flatMap((judge) => judgedMetrics.map((metric) => judgedColumn(judge, metric))), ...facts],
   isGain: (metric) => ['RPM', 'CTR', 'CreativeCTR'].includes(nameOf(metric)),
@@ -36,7 +40,7 @@ const titles: readonly (readonly [metric: string, title: string])[] = [
 
 /** One a judge. */
 export const egaTables: readonly TableLayout[] = judges.toReversed().map((judge) => ({
-  title: `As ${judge} judges, with 95 % intervals over requests`,
+  title: `As ${judge} judges, with 95 % intervals over requests; rows that leave a part out stand to ${ownLists}`,
   columns: [
     ...titles.map(([metric, title]) => ({ metric: judgedColumn(judge, metric), title, to: 'to EGA-V2' })),
     { metric: 'AdsPerList', title: 'ads a list', plain: true },

@@ -179,9 +179,13 @@ export const trainingRunExample: KindExample = {
       change: ega({ reward: {} }, { ...cascade, candidateLists: 63 }),
       message: 'allocation Cascade searches no lists: leave out candidateLists, alternatives and bidder',
     },
+    ...[{}, { bidding: { bids: 'Request' } }, { bidding: { weights: 'None' } }].map((bidding) => ({
+      change: ega({ reward: {} }, { alternatives: 'Swaps', ...bidding }),
+      message: 'alternatives Swaps goes by expected bids: set bidding.bids to Expected',
+    })),
     ...[{}, { alternatives: 'None' }].map((alternatives) => ({
       change: ega({ reward: {} }, { ...alternatives, bidder: 'Advertiser' }),
-      message: 'bidder Advertiser compares lists with those without any ad of an advertiser: set alternatives to Each',
+      message: 'bidder Advertiser compares lists with those without any ad of an advertiser: set alternatives to Swaps',
     })),
     {
       change: ega({ pretrain: {}, reward: {}, allocation: {} }, cascade),
@@ -203,6 +207,7 @@ export const trainingRunExample: KindExample = {
     ega({ reward: {} }),
     ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
     ega({ reward: {} }, { alternatives: 'Together', bidder: 'Advertiser' }),
+    ega({ reward: {} }, { alternatives: 'Swaps', bidding: { bids: 'Expected' } }),
     ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full' }, payment: {} }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),
     oneRanker({ ...phases, payment: {} }),

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Bidder } from '../../../crds/auction-terms.ts'
-import type { Allocation, CandidateLists } from '../../../workers/auction/auction.ts'
+import type { Allocation, AuctionRequest, CandidateLists } from '../../../workers/auction/auction.ts'
 import { adsByBidder, bidsAsOne, withMultiplied } from '../../../workers/auction/bidder.ts'
 import { adsOfList, listedAds } from '../../../workers/auction/chosen-list.ts'
 import { payments } from '../../../workers/auction/payments/payments.ts'
@@ -112,6 +112,27 @@ describe('what the others lose', () => {
       const [prices] = await payments('VCG', [{ request, allocation }])
       for (const { slot, ad } of listedAds(request, allocation))
         expect(prices?.[slot]).toBeCloseTo(Math.min(request.bids[ad] ?? 0, pivotPrice(request, allocation, ad)), 9)
+    }
+  })
+
+  test('has a critical bid beside it, the least that lists the ad while all bids of its advertiser move', async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const { request, under } = fixedLists(seed, 'Advertiser')
+      const allocation = under(request.bids)
+      const allocator = {
+        allocate: async (requests: readonly AuctionRequest[]) => requests.map(({ bids }) => under(bids)),
+        underBids: async (_: AuctionRequest, bids: readonly Float64Array[]) => bids.map(under),
+      }
+      const [prices] = await payments('CriticalBid', [{ request, allocation }], { allocator })
+      for (const { slot, ad } of listedAds(request, allocation)) {
+        const bid = request.bids[ad] ?? 0
+        const own = [...request.ads.keys()].filter(bidsAsOne(request, ad, 'Advertiser'))
+        const listedAt = (price: number) =>
+          listedAds(request, under(withMultiplied(request.bids, own, price / bid))).some((listed) => listed.ad === ad)
+        const price = prices?.[slot] ?? Number.NaN
+        expect(listedAt(price)).toBe(true)
+        if (price > 1e-3) expect(listedAt(price - 1e-3)).toBe(false)
+      }
     }
   })
 })

@@ -1,6 +1,7 @@
 // Many questions to an allocator, "what if this ad bid that?", with those about one page view in one batch.
 
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
+import { withMultiplied } from '../bidder.ts'
 import { sameView } from '../same-view.ts'
 
 export interface BidQuestion {
@@ -8,6 +9,8 @@ export interface BidQuestion {
   readonly ad: number
   /** In place of the ad's own; the others bid as the request says. */
   readonly bid: number
+  /** Further ads of its bidder, whose bids rise and fall in the same proportion. */
+  readonly along?: readonly number[]
 }
 
 /** Requests that differ in bids alone, which `Allocator.underBids` takes together. Compared by identity: cheap. */
@@ -35,13 +38,14 @@ function groupByView(questions: readonly BidQuestion[]): View[] {
   return [...byHistory.values()].flat()
 }
 
+const bidsOf = ({ request: { bids }, ad, bid, along = [] }: BidQuestion): Float64Array =>
+  withMultiplied(bids, along, bid / bids[ad]).with(ad, bid)
+
 /** Answers in the order of the questions. */
 export async function askUnderBids(allocator: Allocator, questions: readonly BidQuestion[]): Promise<Allocation[]> {
   const answers: Allocation[] = []
   const views = groupByView(questions).map(async (view) => {
-    const bids = view.questions.map((index) =>
-      questions[index].request.bids.with(questions[index].ad, questions[index].bid),
-    )
+    const bids = view.questions.map((index) => bidsOf(questions[index]))
     const allocations = await allocator.underBids(view.request, bids)
     view.questions.forEach((index, place) => {
       answers[index] = allocations[place]

@@ -1,5 +1,6 @@
 // Critical bids by bisection: the least bid with which an ad would still have been shown.
 
+import { bidsAsOne } from '../bidder.ts'
 import { isListed, reserveOf } from '../chosen-list.ts'
 import { askUnderBids } from './ask-under-bids.ts'
 import { PaymentError, type PaymentInput, type PaymentOptions, payers } from './payment-rule.ts'
@@ -12,6 +13,8 @@ import { PaymentError, type PaymentInput, type PaymentOptions, payers } from './
  * Where it is not, the answer is one of the thresholds at or below the bid, not always the lowest: still no more than the
  * bid, but no truthful price exists there (Myerson). The price is the truthful one only where a click is worth as many
  * clicks at every slot; that a higher bid also moves an ad to a better slot, it does not charge for.
+ *
+ * Where the lists say that advertisers bid, all ads of one bid less together.
  *
  * An allocation that knows the thresholds is not asked.
  * @throws PaymentError without an allocator
@@ -33,12 +36,18 @@ async function bisected(
     throw new PaymentError('CriticalBid prices ask the allocator for other bids: hand over the allocator of the lists')
   const brackets = inputs.map((input) =>
     payers(input).map(({ slot, ad }) => {
-      const { request } = input
-      return { request, ad, low: Math.min(request.bids[ad], reserveOf(request, slot, ad)), high: request.bids[ad] }
+      const { request, allocation } = input
+      const bid = request.bids[ad]
+      const isOwn = bidsAsOne(request, ad, allocation.lists.bidder)
+      const along = [...request.ads.keys()].filter((other) => other !== ad && isOwn(other))
+      return { request, ad, along, low: Math.min(bid, reserveOf(request, slot, ad)), high: bid }
     }),
   )
   const probe = async (open: (typeof brackets)[number], bidOf: (bracket: (typeof open)[number]) => number) => {
-    const questions = open.map((bracket) => ({ request: bracket.request, ad: bracket.ad, bid: bidOf(bracket) }))
+    const questions = open.map((bracket) => {
+      const { request, ad, along } = bracket
+      return { request, ad, along, bid: bidOf(bracket) }
+    })
     const answers = await askUnderBids(allocator, questions)
     open.forEach((bracket, index) => {
       if (isListed(answers[index], bracket.ad)) bracket.high = questions[index].bid

@@ -1,27 +1,29 @@
-// Lists without the bidders that most lists have [ours]. A search ends with lists that are much alike: an ad that stands in
-// all of them cannot be done without, so that others lose nothing by it, and it pays nothing. The lists that would be there
-// without such ads, as the marginal contribution of the paper has them (Eq. 31), are what they are compared with. They join
-// the lists of the search and may be chosen: no ad moves any of them by its own bid, as long as it moves none of the search.
-// Where advertisers bid, lists are without all ads of one: what comes in its place is never another ad of its own.
+// Lists beside those of a search [ours]. A search ends with lists that are much alike: an ad that stands in all of them
+// cannot be done without, so that others lose nothing by it, and it pays nothing. The lists that would be there without
+// such ads, as the marginal contribution of the paper has them (Eq. 31), are what they are compared with. They join the
+// lists of the search and may be chosen: no ad moves any of them by its own bid, as long as it moves none of the search.
 
 import type { Bidder } from '../../../crds/auction-terms.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
-import { adsByBidder } from '../../auction/bidder.ts'
-import { adsOfList } from '../../auction/chosen-list.ts'
 import type { Worth } from './judged-lists.ts'
 import { chosenUnder, listsOfView, type Rates, type SearchedLists, withRates } from './lists-under-bids.ts'
 
-export interface AlternativeListsParts extends Worth {
-  readonly search: Allocator
-  /** Together: one more search without all of these bidders. Each: one without each of them. */
-  readonly alternatives: 'Together' | 'Each'
-  /** Absent: every ad for itself. */
-  readonly bidder?: Bidder
-  readonly rates?: Rates | undefined
+/** A page view with the lists of a search. */
+export interface SearchedView {
+  readonly request: AuctionRequest
+  readonly lists: SearchedLists
 }
 
-/** Share of the lists from which on a bidder is one that most have. */
-const commonShare = 1 / 4
+/** Further lists for each page view. */
+export type Alternatives = (views: readonly SearchedView[]) => Promise<readonly (readonly SearchedLists[])[]>
+
+export interface AlternativeListsParts extends Worth {
+  readonly search: Allocator
+  readonly alternatives: Alternatives
+  /** Whom the alternatives leave out as one; absent: every ad for itself. */
+  readonly bidder?: Bidder | undefined
+  readonly rates?: Rates | undefined
+}
 
 export class AlternativeLists implements Allocator {
   readonly #parts: AlternativeListsParts
@@ -55,27 +57,16 @@ export class AlternativeLists implements Allocator {
     )
   }
 
-  async #withAlternatives(
-    views: readonly { request: AuctionRequest; lists: SearchedLists }[],
-  ): Promise<SearchedLists[]> {
-    const { search, alternatives, bidder } = this.#parts
-    const without = views.map(({ request, lists }) => {
-      const common = commonBidders(request, lists, bidder)
-      const left = alternatives === 'Each' || common.length === 0 ? common : [common.flat()]
-      return left.map((ads) => withoutAds(request, ads))
-    })
-    const found = await search.allocate(without.flat())
-    let from = 0
+  async #withAlternatives(views: readonly SearchedView[]): Promise<SearchedLists[]> {
+    const { alternatives, bidder } = this.#parts
+    const others = await alternatives(views)
     return views.map(({ lists }, index) => {
-      const end = from + without[index].length
-      const others = found.slice(from, end).map((allocation) => allocation.lists)
-      from = end
-      const joined = joinLists([lists, ...others])
+      const joined = joinLists([lists, ...others[index]])
       return bidder === undefined ? joined : { ...joined, bidder }
     })
   }
 
-  async #choose(views: readonly { request: AuctionRequest; lists: SearchedLists }[]): Promise<Allocation[]> {
+  async #choose(views: readonly SearchedView[]): Promise<Allocation[]> {
     const known = new Map<SearchedLists, ReturnType<typeof listsOfView>>()
     const chosen = views.map(({ request, lists }) => {
       const view = known.get(lists) ?? listsOfView(request, lists, this.#parts)
@@ -85,28 +76,6 @@ export class AlternativeLists implements Allocator {
     return (await withRates(chosen, this.#parts.rates)).map(({ allocation }) => allocation)
   }
 }
-
-/** All ads of each such bidder. */
-function commonBidders(request: AuctionRequest, lists: SearchedLists, bidder: Bidder | undefined): number[][] {
-  const ofBidder = adsByBidder(request, bidder)
-  const bidderOf = new Uint32Array(request.ads.length)
-  ofBidder.forEach((ads, index) => {
-    for (const ad of ads) bidderOf[ad] = index
-  })
-  const appearances = new Uint32Array(ofBidder.length)
-  for (let row = 0; row < lists.count; row++)
-    for (const one of new Set(adsOfList(lists, row, request.ads.length).map(({ ad }) => bidderOf[ad])))
-      appearances[one]++
-  return ofBidder.filter((_, one) => appearances[one] > 0 && appearances[one] >= commonShare * lists.count)
-}
-
-/** No bid lets these ads in; all that counts ads stays as it is. */
-const withoutAds = (request: AuctionRequest, without: readonly number[]): AuctionRequest => ({
-  ...request,
-  adReserves: Float64Array.from(request.ads, (_, ad) =>
-    without.includes(ad) ? Number.POSITIVE_INFINITY : (request.adReserves?.[ad] ?? 0),
-  ),
-})
 
 /** All lists, none of them twice, in the order of their first appearance. */
 function joinLists(parts: readonly SearchedLists[]): SearchedLists {

@@ -8,9 +8,9 @@ import { type AuctionDefaults, type EgaModel, openEgaModel } from '../../ranker/
 import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
 import { itemVectorTable } from '../../ranker/ega/item-vector-table.ts'
 import type { ExecutionProvider } from '../../tensor/execution-provider.ts'
-import { AlternativeLists } from './alternative-lists.ts'
 import type { AllocationSettings, AuctionDecoder, StepTimes } from './auction-decoder.ts'
 import { CascadeAllocator, recallRequest } from './cascade-allocator.ts'
+import { withAlternatives } from './ega-alternatives.ts'
 import { egaDecoder, IncompleteModelError } from './ega-decoder.ts'
 import { findsListsWithoutBids, KnownLists } from './known-lists.ts'
 import type { Rates } from './lists-under-bids.ts'
@@ -61,6 +61,8 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
   const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
   opened.defer(() => decoder.release())
   const { alternatives, bidder, bidUnit } = auction
+  const scorer = alternatives === 'Swaps' ? await openScorer(model, threads, ownThread) : undefined
+  if (scorer !== undefined) opened.defer(() => scorer.release())
   const pricer = keepsLists || alternatives !== undefined ? await openPricer(model, sizes) : undefined
   if (pricer !== undefined) opened.defer(() => pricer.release())
   const kept = opened.move()
@@ -72,10 +74,7 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
       underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
     }
     const worth = { objective, bidUnit, ...(keepsLists ? {} : { rates }) }
-    const found =
-      alternatives === undefined
-        ? search
-        : new AlternativeLists({ search, ...worth, alternatives, ...(bidder && { bidder }) })
+    const found = withAlternatives(model, auction, { search, scorer, ...worth })
     return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, ...worth }) : found
   }
   return {

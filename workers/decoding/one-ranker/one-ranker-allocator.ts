@@ -7,8 +7,8 @@ import { leastBids, logShares, type RankedCandidates, rankCandidates, rankedList
 import type { ListRewards, RewardList } from '../../auction/reward-model/scorer.ts'
 import type { StepTimes } from '../auction/auction-decoder.ts'
 import { judgedLists, type ListEntry, rewardListOf, type Worth } from '../auction/judged-lists.ts'
+import { chooseCreatives, offerOf } from '../auction/shown-creatives.ts'
 import { PageView, type PageViews } from './page-views.ts'
-import { chooseCreatives, offerOf } from './shown-creatives.ts'
 
 export interface OneRankerAllocatorParts extends Worth {
   /** f by candidate of each request, -Infinity for an ad that is not ranked. */

@@ -1,11 +1,12 @@
 // The stages of EGA-V2: what decides each one's result, and how it is trained.
 
 import type { JobPayload } from '../../../crds/jobs.ts'
-import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
-import { AlternativeLists } from '../../decoding/auction/alternative-lists.ts'
+import type { AuctionRequest } from '../../auction/auction.ts'
+import { withAlternatives } from '../../decoding/auction/ega-alternatives.ts'
 import { auctionParts, egaDecoder, judgeOf } from '../../decoding/auction/ega-decoder.ts'
 import { findsListsWithoutBids, KnownLists } from '../../decoding/auction/known-lists.ts'
 import { ListProbability } from '../../decoding/auction/list-probability.ts'
+import { openScorer } from '../../decoding/auction/open-ega.ts'
 import { trainAllocation } from '../../ranker/ega/allocation-stage.ts'
 import { generatorLayout } from '../../ranker/ega/generator-shape.ts'
 import { itemVectorTable } from '../../ranker/ega/item-vector-table.ts'
@@ -136,36 +137,36 @@ export function paymentJob(
       before,
       requests: () => drawn(inputs, payment.requests, 'payment'),
       itemVectors: () => itemVectorTable(itemModel, ofItems(inputs), threads),
-      openAllocation: async () => pricedAllocation(inputs, host, model, generator),
+      openAllocation: () => pricedAllocation(inputs, host, model, generator),
     },
     host,
   )
 }
 
-function pricedAllocation(
+async function pricedAllocation(
   inputs: EgaInputs,
   host: StageHost,
   model: PartialModel,
   generator: Float32Array,
-): PricedAllocation {
+): Promise<PricedAllocation> {
   const { auction } = inputs
+  const { threads } = host.context
   const ega = { ...inputs.model, weights: { ...model.weights, payment: undefined } }
+  await using opened = new AsyncDisposableStack()
   const decoder = egaDecoder(ega, auction, decoderOptions(inputs, host))
-  const { alternatives, bidder, objective, bidUnit } = auction
-  const probability = new ListProbability(auctionParts(ega), generator, { ...auction, threads: host.context.threads })
-  const worth = { objective, bidUnit }
-  const search: Allocator =
-    alternatives === undefined
-      ? decoder
-      : new AlternativeLists({ search: decoder, alternatives, ...(bidder && { bidder }), ...worth })
+  opened.defer(() => decoder.release())
+  const scorer = auction.alternatives === 'Swaps' ? await openScorer(ega, threads) : undefined
+  if (scorer !== undefined) opened.defer(() => scorer.release())
+  const probability = new ListProbability(auctionParts(ega), generator, { ...auction, threads })
+  opened.defer(() => probability.release())
+  const worth = { objective: auction.objective, bidUnit: auction.bidUnit }
+  const search = withAlternatives(ega, auction, { search: decoder, scorer, ...worth })
+  const kept = opened.move()
   return {
     // Of every request all misreports are asked for: where they only choose among its lists, one search does for all.
     allocator: findsListsWithoutBids(auction.bidding) ? new KnownLists({ search, ...worth }) : search,
     logZ: (request, truth, bids) => probability.underBids(request, truth, bids),
-    release: async () => {
-      await decoder.release()
-      await probability.release()
-    },
+    release: () => kept.disposeAsync(),
   }
 }
 

@@ -25,7 +25,7 @@ export interface AuctionDefaults extends AuctionTerms {
   readonly bidding: TokenBidding | 'None'
   readonly candidateLists: number
   /** Absent: the lists of one search. */
-  readonly alternatives?: 'Together' | 'Each'
+  readonly alternatives?: 'Together' | 'Each' | 'Swaps'
   /** Who is left out of alternatives, and priced, as one; absent: every ad for itself. */
   readonly bidder?: Bidder
 }

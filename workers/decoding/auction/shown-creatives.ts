@@ -1,10 +1,10 @@
-// Which creative an item is shown in [ours]: OneRanker ranks items, so that of those that may be shown the reward model
-// takes the one that most people would click.
+// Which creative an item is shown in where no generator says so [ours]: of those that may be shown, the reward model takes
+// the one that most people would click.
 
 import type { AuctionRequest } from '../../auction/auction.ts'
 import { itemOfCandidate } from '../../auction/chosen-list.ts'
 import type { ListRewards, RewardList } from '../../auction/reward-model/scorer.ts'
-import { rewardListOf } from '../auction/judged-lists.ts'
+import { rewardListOf } from './judged-lists.ts'
 
 /** A candidate of a request, with the creatives that it may be shown in. */
 export interface Offer {
