@@ -4,6 +4,7 @@ import type { Allocator } from '../../auction/auction.ts'
 import type { RewardScorer } from '../../auction/reward-model/scorer.ts'
 import type { AuctionDefaults, EgaModel } from '../../ranker/ega/ega-artifact.ts'
 import { AlternativeLists } from './alternative-lists.ts'
+import type { StepTimes } from './auction-decoder.ts'
 import { IncompleteModelError } from './ega-decoder.ts'
 import type { Worth } from './judged-lists.ts'
 import type { Rates } from './lists-under-bids.ts'
@@ -15,13 +16,15 @@ export interface AlternativesParts extends Worth {
   /** Needed for swaps. */
   readonly scorer?: Pick<RewardScorer, 'score'> | undefined
   readonly rates?: Rates | undefined
+  /** What swaps take is added to them. */
+  readonly times?: StepTimes | undefined
 }
 
 /** @throws IncompleteModelError where swaps lack expected bids or a reward model */
 export function withAlternatives(
   { digest, expectedBids, creativeOffsets }: Pick<EgaModel, 'digest' | 'expectedBids' | 'creativeOffsets'>,
   { alternatives, bidder }: Pick<AuctionDefaults, 'alternatives' | 'bidder'>,
-  { search, scorer, ...parts }: AlternativesParts,
+  { search, scorer, times = {}, ...parts }: AlternativesParts,
 ): Allocator {
   if (alternatives === undefined) return search
   const worth = { objective: parts.objective, bidUnit: parts.bidUnit }
@@ -34,5 +37,13 @@ export function withAlternatives(
     ...{ ...worth, bidder, expectedBids, creativeOffsets },
     score: (lists) => scorer.score(lists),
   })
-  return new AlternativeLists({ ...joined, alternatives: swaps })
+  return new AlternativeLists({
+    ...joined,
+    alternatives: async (views) => {
+      const started = performance.now()
+      const found = await swaps(views)
+      times.lists = (times.lists ?? 0) + performance.now() - started
+      return found
+    },
+  })
 }

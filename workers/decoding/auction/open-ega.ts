@@ -74,7 +74,7 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
       underBids: (request, bids) => decoder.underBids(request, bids, settings, times),
     }
     const worth = { objective, bidUnit, ...(keepsLists ? {} : { rates }) }
-    const found = withAlternatives(model, auction, { search, scorer, ...worth })
+    const found = withAlternatives(model, auction, { search, scorer, times, ...worth })
     return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, ...worth }) : found
   }
   return {
