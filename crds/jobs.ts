@@ -153,6 +153,8 @@ export interface MarketSummary {
   paymentRule: string
   judges: string[]
   audited: number
+  /** Absent in results from before there was a choice: Ad. */
+  bidder?: string
   auditEnded: string
   /** Absent where it could not be told. */
   auditHalfWidth?: number

@@ -152,6 +152,7 @@ export const marketStatus = object(
     paymentRule: text(32, { description: 'What ads paid.' }),
     judges: setList(text(16, { description: 'Judge.' }), 8, { description: 'Who judged the lists.' }),
     audited: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Requests that were audited.' }),
+    bidder: optional(text(16, { description: 'Who misreported in the audit: Ad or Advertiser.' })),
     auditEnded: text(16, {
       description:
         'Precise: the wanted half-width of Psi was reached. Maximum: maxRequests was. Exhausted: all requests are audited.',

@@ -86,8 +86,11 @@ async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSe
         batch: maxBatch,
       }),
     release: async () => {
-      await opened.release()
-      await scorer.release()
+      try {
+        await opened.release()
+      } finally {
+        await scorer.release()
+      }
     },
   }
 }

@@ -279,7 +279,7 @@ function partOf({ payload, judges }: Scene, sample: Sample, markets: StoredMarke
     metrics: [...report.metrics, ...(offPolicy?.metrics ?? [])],
     comparisons: report.comparisons,
     summary: {
-      market: summarizeMarket(model, report, options, sample.skipped),
+      market: summarizeMarket(model, report, options, sample),
       ...(offPolicy && { offPolicy: offPolicy.summary }),
     },
     described: {},

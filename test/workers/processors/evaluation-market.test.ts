@@ -140,6 +140,7 @@ describe('an Evaluation of a marketplace', () => {
       // Nobody has any regret: the first look is precise.
       audited: 10,
       auditEnded: 'Precise',
+      bidder: 'Ad',
       auditHalfWidth: 0,
     })
     expect(world.released).toEqual(['VCG'])

@@ -2,7 +2,7 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
-import { adsByBidder, withMultiplied } from '../bidder.ts'
+import { adsByBidder, bidsAsOne, withMultiplied } from '../bidder.ts'
 import { pivotPrice } from '../pivot-price.ts'
 import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
 
@@ -71,7 +71,8 @@ class SampleTable {
    */
   add(request: AuctionRequest, ads: readonly number[], outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
-      const listed = ads.filter((ad) => slotOf(outcome.allocation, ad) >= 0)
+      const place = (ad: number): number => slotOf(outcome.allocation, ad)
+      const listed = ads.filter((ad) => place(ad) >= 0).sort((a, b) => place(a) - place(b))
       this.#rows.push((listed.length > 0 ? listed : ads.slice(0, 1)).map((ad) => this.#row(request, outcome, ad)))
     }
   }
@@ -87,9 +88,10 @@ class SampleTable {
       return { item, otherBids: new Array<number>(listLength - 1).fill(0), numbers }
     }
     const at = chosen * lists.slots + slot
+    const isOwn = bidsAsOne(request, ad, lists.bidder)
     const bidAt = (other: number): number => {
       const candidate = other < lists.slots ? lists.candidate[chosen * lists.slots + other] : -1
-      return candidate >= 0 && candidate < bids.length ? bids[candidate] / bidUnit : 0
+      return candidate >= 0 && candidate < bids.length && !isOwn(candidate) ? bids[candidate] / bidUnit : 0
     }
     const shown = (soft?.logZ[slot] ?? 0) - (response?.by === 'Probability' ? 0 : (soft?.truth[slot] ?? 0))
     return {
@@ -175,8 +177,7 @@ async function addRequest(
       variant === truthfulFactor ? [] : [withMultiplied(request.bids, ads, factor)],
     ),
   )
-  const outcomes = await outcomesUnder(request, truth, misreports, { allocator, response })
-  const honest = { allocation: truth, bids: request.bids, ...keptList(truth, undefined, response) }
+  const [honest, ...outcomes] = await outcomesUnder(request, truth, misreports, { allocator, response })
   const each = misreportFactors.length - 1
   for (const [index, ads] of bidders.entries()) {
     const own = outcomes.slice(index * each, (index + 1) * each)
@@ -184,27 +185,23 @@ async function addRequest(
   }
 }
 
+/** Truth first. */
 async function outcomesUnder(
   request: AuctionRequest,
   truth: Allocation,
-  bids: readonly Float64Array[],
+  misreports: readonly Float64Array[],
   { allocator, response }: { readonly allocator: Allocator; readonly response: ProbabilityResponse | undefined },
 ): Promise<Outcome[]> {
+  const bids = [request.bids, ...misreports]
   if (response === undefined) {
-    const found = await allocator.underBids(request, bids)
-    return bids.map((each, index) => ({ bids: each, allocation: found[index] }))
+    const found = await allocator.underBids(request, misreports)
+    return [truth, ...found].map((allocation, index) => ({ bids: bids[index], allocation }))
   }
-  const found = await response.logZ(request, truth, bids)
-  return bids.map((each, index) => ({ bids: each, allocation: truth, ...keptList(truth, found[index], response) }))
-}
-
-/** Log z of a list that stays when it is this under other bids; undefined: under truth. */
-function keptList(
-  { lists, chosen }: Allocation,
-  under: Float32Array | undefined,
-  response: ProbabilityResponse | undefined,
-): Pick<Outcome, 'soft'> {
-  if (response === undefined) return {}
-  const truth = lists.logZ.subarray(chosen * lists.slots, (chosen + 1) * lists.slots)
-  return { soft: { logZ: under ?? truth, truth } }
+  // That of truth is asked for too: a list that no search found says nothing of it.
+  const logZ = await response.logZ(request, truth, bids)
+  return bids.map((each, index) => ({
+    bids: each,
+    allocation: truth,
+    soft: { logZ: logZ[index], truth: logZ[0] },
+  }))
 }

@@ -6,6 +6,7 @@ import { constantParameters } from '../../tensor/parameters.ts'
 import { openRunner, type Runner } from '../../tensor/runner.ts'
 import { float32 } from '../../tensor/session.ts'
 import type { Allocation, AuctionRequest } from '../auction.ts'
+import { bidsAsOne } from '../bidder.ts'
 import { itemOfCandidate } from '../chosen-list.ts'
 import { pivotPrice } from '../pivot-price.ts'
 import { paymentRates } from './rates.ts'
@@ -35,6 +36,7 @@ const ratesGraph = (shape: PaymentShape, weights: Float32Array): Graph => {
   const rates = paymentRates(constantParameters(graph, weights, paymentLayout(shape)), shape, {
     ...(itemDimensions === 0 ? {} : { items: graph.input('items', 'float32', ['N', listLength, itemDimensions]) }),
     bids: bySlot('bids'),
+    ...(listLength === 1 ? {} : { otherBids: graph.input('otherBids', 'float32', ['N', listLength, listLength - 1]) }),
     logZ: bySlot('logZ'),
     pCtr: bySlot('pCtr'),
     isAd: bySlot('isAd'),
@@ -79,6 +81,7 @@ export class PaymentPricer {
     const bySlot = () => new Float32Array(cells)
     const [bids, logZ, pCtr, isAd, pivot] = [bySlot(), bySlot(), bySlot(), bySlot(), bySlot()]
     const items = new Float32Array(cells * itemDimensions)
+    const otherBids = new Float32Array(cells * (listLength - 1))
     for (const [row, { request, allocation }] of allocated.entries()) {
       const { lists, chosen } = allocation
       for (let slot = 0; slot < lists.slots; slot++) {
@@ -93,17 +96,36 @@ export class PaymentPricer {
         if (candidate >= request.ads.length) continue
         isAd[cell] = 1
         bids[cell] = request.bids[candidate] / bidUnit
+        writeOtherBids(otherBids.subarray(cell * (listLength - 1)), request, allocation, slot, bidUnit)
         if (price === 'Threshold') pivot[cell] = pivotPrice(request, allocation, candidate) / bidUnit
       }
     }
     const shown = [allocated.length, listLength]
     return {
       bids: float32(shown, bids),
+      ...(listLength === 1 ? {} : { otherBids: float32([...shown, listLength - 1], otherBids) }),
       logZ: float32(shown, logZ),
       pCtr: float32(shown, pCtr),
       isAd: float32(shown, isAd),
       ...(itemDimensions === 0 ? {} : { items: float32([...shown, itemDimensions], items) }),
       ...(price === 'Threshold' ? { pivotPrice: float32(shown, pivot) } : {}),
     }
+  }
+}
+
+/** Bids of the other slots in their order, over the unit; 0 for organic items and for ads of the slot's own bidder. */
+function writeOtherBids(
+  into: Float32Array,
+  request: AuctionRequest,
+  { lists, chosen }: AllocatedRequest['allocation'],
+  slot: number,
+  bidUnit: number,
+): void {
+  const candidateAt = (at: number): number => lists.candidate[chosen * lists.slots + at]
+  const isOwn = bidsAsOne(request, candidateAt(slot), lists.bidder)
+  for (let other = 0; other < lists.slots; other++) {
+    const candidate = candidateAt(other)
+    if (other === slot || candidate < 0 || candidate >= request.ads.length || isOwn(candidate)) continue
+    into[other - Number(other > slot)] = request.bids[candidate] / bidUnit
   }
 }

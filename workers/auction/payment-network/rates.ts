@@ -83,6 +83,8 @@ export interface PricedLists {
   readonly items?: Value
   /** Over the unit of bids, 0 for organic entries and beyond the end of a list [N, K]. */
   readonly bids: Value
+  /** What each slot reads of the bids of the others (B^-) [N, K, K - 1]; absent: all of them. */
+  readonly otherBids?: Value
   /** [N, K]. */
   readonly logZ: Value
   readonly pCtr: Value
@@ -105,13 +107,13 @@ export const bidsOfOthers = (bids: Value): Value => {
 export const paymentRates = (
   parameters: Parameters,
   shape: PaymentShape,
-  { items, bids, logZ, pCtr, pivotPrice, isAd }: PricedLists,
+  { items, bids, otherBids, logZ, pCtr, pivotPrice, isAd }: PricedLists,
 ): Value => {
   const { listLength, itemDimensions } = shape
   const rows = product(bids.shape)
   const slots: SlotValues = {
     ...(items === undefined ? {} : { items: op.reshape(items, [rows, itemDimensions]) }),
-    ...(listLength === 1 ? {} : { otherBids: op.reshape(bidsOfOthers(bids), [rows, listLength - 1]) }),
+    ...(listLength === 1 ? {} : { otherBids: op.reshape(otherBids ?? bidsOfOthers(bids), [rows, listLength - 1]) }),
     logZ: op.reshape(logZ, [rows]),
     pCtr: op.reshape(pCtr, [rows]),
     bids: op.reshape(bids, [rows]),

@@ -39,7 +39,7 @@ function groupByView(questions: readonly BidQuestion[]): View[] {
 }
 
 const bidsOf = ({ request: { bids }, ad, bid, along = [] }: BidQuestion): Float64Array =>
-  withMultiplied(bids, along, bid / bids[ad]).with(ad, bid)
+  withMultiplied(bids, along, bids[ad] > 0 ? bid / bids[ad] : 1).with(ad, bid)
 
 /** Answers in the order of the questions. */
 export async function askUnderBids(allocator: Allocator, questions: readonly BidQuestion[]): Promise<Allocation[]> {

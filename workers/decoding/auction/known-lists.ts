@@ -10,15 +10,19 @@ import { chosenUnder, type ListsOfView, listsOfView } from './lists-under-bids.t
 
 export interface KnownListsParts extends Worth {
   readonly search: Allocator
+  /** What the search is weighed by. */
+  readonly bidding: TokenBidding | 'None'
+  /** Whether only the page view that was asked about last is kept: for who asks about one after the other. */
+  readonly keepsLast?: boolean
 }
 
-/** Whether bids of a request, as long as all are above 0, only choose among its lists. */
+/** Whether bids of a request only choose among its lists: any by expected bids, else as long as all are above 0. */
 export const findsListsWithoutBids = (bidding: TokenBidding | 'None'): boolean =>
   bidding === 'None' || bidding.bids === 'Expected' || bidding.alpha === 0
 
 export class KnownLists implements Allocator {
   readonly #parts: KnownListsParts
-  readonly #views = new ByAuction<ListsOfView>()
+  #views = new ByAuction<ListsOfView>()
 
   constructor(parts: KnownListsParts) {
     this.#parts = parts
@@ -27,7 +31,7 @@ export class KnownLists implements Allocator {
   /** What nobody has asked about under other bids is not kept: most page views are seen once. */
   async allocate(requests: readonly AuctionRequest[]): Promise<Allocation[]> {
     const views = requests.map((request) =>
-      keepsLists(request, [request.bids]) ? this.#views.get(request) : undefined,
+      this.#keepsLists(request, [request.bids]) ? this.#views.get(request) : undefined,
     )
     const found = await this.#parts.search.allocate(requests.filter((_, index) => views[index] === undefined))
     let next = 0
@@ -38,7 +42,7 @@ export class KnownLists implements Allocator {
   }
 
   async underBids(request: AuctionRequest, bids: readonly Float64Array[]): Promise<Allocation[]> {
-    if (!keepsLists(request, bids)) return this.#parts.search.underBids(request, bids)
+    if (!this.#keepsLists(request, bids)) return this.#parts.search.underBids(request, bids)
     const view = this.#views.get(request) ?? (await this.#search({ ...request, bids: bids[0] }))
     return bids.map((each) => chosenUnder(view, each))
   }
@@ -46,11 +50,19 @@ export class KnownLists implements Allocator {
   async #search(request: AuctionRequest): Promise<ListsOfView> {
     const [{ lists }] = await this.#parts.search.allocate([request])
     const view = listsOfView(request, lists, this.#parts)
+    if (this.#parts.keepsLast) this.#views = new ByAuction()
     this.#views.set(request, view)
     return view
   }
-}
 
-/** An ad that bids less than a reserve, or nothing, is not searched for. */
-const keepsLists = ({ slotReserves, adReserves }: AuctionRequest, bids: readonly Float64Array[]): boolean =>
-  slotReserves === undefined && adReserves === undefined && bids.every((each) => each.every((bid) => bid > 0))
+  /** An ad that bids less than a reserve is not searched for; one that bids nothing only where bids are expected ones. */
+  #keepsLists({ slotReserves, adReserves }: AuctionRequest, bids: readonly Float64Array[]): boolean {
+    const { bidding } = this.#parts
+    const expected = bidding !== 'None' && bidding.bids === 'Expected'
+    return (
+      slotReserves === undefined &&
+      adReserves === undefined &&
+      bids.every((each) => each.every((bid) => bid > 0 || (expected && bid === 0)))
+    )
+  }
+}

@@ -75,7 +75,7 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
     }
     const worth = { objective, bidUnit, ...(keepsLists ? {} : { rates }) }
     const found = withAlternatives(model, auction, { search, scorer, times, ...worth })
-    return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, ...worth }) : found
+    return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, bidding, ...worth }) : found
   }
   return {
     ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
@@ -157,6 +157,11 @@ export async function openScorer(model: JudgeParts, threads: number, ownThread =
     threads,
     ownThread,
   })
-  await scorer.setParameters(weights.reward)
-  return scorer
+  try {
+    await scorer.setParameters(weights.reward)
+    return scorer
+  } catch (error) {
+    await scorer.release()
+    throw error
+  }
 }

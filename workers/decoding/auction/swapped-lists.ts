@@ -2,7 +2,7 @@
 // the clicks that a reward model expects of it as a whole, no beam knows. So the best list of a search is climbed from: each
 // of its ads is swapped for other ads, and the best of what comes of it is climbed from in turn; then likewise for the best
 // list without each bidder in it, which is what the others lose by it. Everything goes by expected bids, so that no bid of
-// the request moves a list.
+// the request moves a list, but that it meets a reserve or not.
 
 import type { Bidder } from '../../../crds/auction-terms.ts'
 import type { AuctionRequest } from '../../auction/auction.ts'
@@ -47,9 +47,10 @@ export const swappedLists =
     return views.map((view) => view.made())
 
     async function judge(proposals: readonly Proposal[]): Promise<void> {
-      const lists = proposals.map(({ view, entries }) => rewardListOf(view.request, entries))
+      const open = proposals.filter(({ view, entries }) => view.isNew(entries))
+      const lists = open.map(({ view, entries }) => rewardListOf(view.request, entries))
       const scores = lists.length === 0 ? [] : await parts.score(lists)
-      for (const [index, { view, entries }] of proposals.entries()) view.add(entries, scores[index])
+      for (const [index, { view, entries }] of open.entries()) view.add(entries, scores[index])
     }
 
     async function climb(climbs: readonly Climb[]): Promise<void> {
@@ -65,7 +66,7 @@ async function chooseCreativesOf(views: readonly SwappedView[], { creativeOffset
   if (creativeOffsets === undefined) return
   const open = views.flatMap((view) =>
     view
-      .pool()
+      .likely()
       .flatMap((ad) => (view.knowsCreative(ad) ? [] : [{ view, ...offerOf(view.request, ad, creativeOffsets) }])),
   )
   const chosen = await chooseCreatives(open, score)
@@ -113,18 +114,21 @@ class SwappedView {
           this.#shownAs.set(candidate[at], { creative: creative[at], logZ: logZ[at] })
       }
       const from = row * slots
-      this.#keep(entries, pCtr.subarray(from, from + entries.length), pCvr.subarray(from, from + entries.length))
+      if (this.isNew(entries))
+        this.#keep(entries, pCtr.subarray(from, from + entries.length), pCvr.subarray(from, from + entries.length))
     }
   }
 
-  /** What is not judged yet: each of the tried ads in the first slot of an ad in the best list. */
+  /** Each of the tried ads in the first slot of the best list's ads where it may stand. */
   trials(): Proposal[] {
     const best = this.best(() => true)
-    const slot = best === undefined ? -1 : this.#adSlots(best)[0]
-    if (best === undefined || slot === undefined) return []
+    if (best === undefined) return []
+    const slots = this.#adSlots(best)
+    const trialOf = (ad: number): Proposal[] => slots.flatMap((slot) => this.#swapped(best, slot, ad)).slice(0, 1)
     const byBid = [...this.request.ads.keys()].sort((a, b) => this.#expected[b] - this.#expected[a] || a - b)
+    const highest = byBid.filter((ad) => trialOf(ad).length > 0).slice(0, tried)
     const listed = [...this.#shownAs.keys()].filter((candidate) => this.#isAd(candidate))
-    return [...new Set([...byBid.slice(0, tried), ...listed])].flatMap((ad) => this.#swapped(best, slot, ad))
+    return [...new Set([...highest, ...listed])].flatMap(trialOf)
   }
 
   /** By the best that each ad earned in a list so far, by expected bids. */
@@ -137,6 +141,11 @@ class SwappedView {
         earned.set(candidate, Math.max(own, earned.get(candidate) ?? 0))
       }
     this.#ranked = [...earned].sort(([a, one], [b, other]) => other - one || a - b).map(([ad]) => ad)
+  }
+
+  /** Ads that a pool may hold, whichever bidder it leaves out. */
+  likely(): readonly number[] {
+    return this.#ranked.slice(0, 2 * pooled)
   }
 
   /** Ads to be swapped in. */
@@ -180,8 +189,15 @@ class SwappedView {
     return climbs
   }
 
+  /** Whether a list is asked about for the first time. */
+  isNew(entries: readonly ListEntry[]): boolean {
+    const key = entries.map(({ candidate, creative }) => `${candidate}.${creative}`).join()
+    return this.#keys.size < this.#keys.add(key).size
+  }
+
   add(entries: readonly ListEntry[], scores: ListRewards): void {
-    if (this.#keep(entries, scores.pCtr, scores.pCvr)) this.#made.push({ entries, scores })
+    this.#keep(entries, scores.pCtr, scores.pCvr)
+    this.#made.push({ entries, scores })
   }
 
   /** Lists that the search does not have. */
@@ -204,22 +220,18 @@ class SwappedView {
     return [...entries.keys()].filter((slot) => this.#isAd(entries[slot].candidate))
   }
 
-  #keep(entries: readonly ListEntry[], pCtr: ArrayLike<number>, pCvr: ArrayLike<number> | undefined): boolean {
-    const key = entries.map(({ candidate, creative }) => `${candidate}.${creative}`).join()
-    if (this.#keys.has(key)) return false
-    this.#keys.add(key)
+  #keep(entries: readonly ListEntry[], pCtr: ArrayLike<number>, pCvr: ArrayLike<number> | undefined): void {
     const worth = entries.reduce((sum, { candidate }, slot) => {
       const bid = this.#isAd(candidate) ? this.#expected[candidate] : 0
       return sum + pCtr[slot] * (bid + unpaidValue(this.request, candidate, pCvr?.[slot] ?? 0, this.#parts))
     }, 0)
     this.#rows.push({ entries, pCtr, worth })
-    return true
   }
 
   /** The list with the ad at the slot; nothing where it may not stand there. */
   #swapped({ entries }: Row, slot: number, ad: number): Proposal[] {
     const { advertisers, bids, constraints } = this.request
-    if (!(bids[ad] > 0) || bids[ad] < reserveOf(this.request, slot, ad)) return []
+    if (bids[ad] < reserveOf(this.request, slot, ad)) return []
     const others = entries.filter((_, at) => at !== slot)
     if (others.some(({ candidate }) => candidate === ad) || entries[slot].candidate === ad) return []
     const ofAdvertiser = others.filter(
@@ -229,24 +241,35 @@ class SwappedView {
     return [{ view: this, entries: entries.with(slot, this.#entryOf(ad)) }]
   }
 
-  #entryOf(ad: number): ListEntry {
-    const known = this.#shownAs.get(ad)
-    if (known !== undefined) return { candidate: ad, ...known }
+  #entryOf(candidate: number): ListEntry {
+    const known = this.#shownAs.get(candidate)
+    if (known !== undefined) return { candidate, ...known }
     const { creativeOffsets } = this.#parts
-    const creatives = creativeOffsets && offerOf(this.request, ad, creativeOffsets).creatives
-    return { candidate: ad, creative: creatives?.[0] ?? -1, logZ: unsearched }
+    const creatives = creativeOffsets && offerOf(this.request, candidate, creativeOffsets).creatives
+    return { candidate, creative: creatives?.[0] ?? -1, logZ: unsearched }
   }
 
-  /** The list with the first ads of the pool that may stand there in place of the own ones. */
+  /**
+   * The list with the first ads of the pool that may stand there in place of the own ones; where none may, what follows
+   * moves up, and the next organic item comes last. Nothing where reserves do not let it.
+   */
   #replaced(row: Row, isOwn: (candidate: number) => boolean, pool: readonly number[]): Proposal[] {
     let entries = row.entries
-    for (const slot of this.#adSlots(row)) {
-      if (!isOwn(entries[slot].candidate)) continue
+    for (let slot = entries.findIndex(({ candidate }) => isOwn(candidate)); slot >= 0; ) {
       const [first] = pool.flatMap((ad) => this.#swapped({ ...row, entries }, slot, ad))
-      if (first === undefined) return []
-      entries = first.entries
+      entries = first?.entries ?? this.#closedUp(entries, slot)
+      slot = entries.findIndex(({ candidate }) => isOwn(candidate))
     }
-    return [{ view: this, entries }]
+    const takesPart = ({ candidate }: ListEntry, slot: number): boolean =>
+      !this.#isAd(candidate) || this.request.bids[candidate] >= reserveOf(this.request, slot, candidate)
+    return entries.every(takesPart) ? [{ view: this, entries }] : []
+  }
+
+  /** The list without the entry at the slot: gaps between ads only grow by it. */
+  #closedUp(entries: readonly ListEntry[], slot: number): ListEntry[] {
+    const left = entries.toSpliced(slot, 1)
+    const next = left.filter(({ candidate }) => !this.#isAd(candidate)).length
+    return next < this.request.organic.length ? [...left, this.#entryOf(this.request.ads.length + next)] : left
   }
 }
 

@@ -1,5 +1,6 @@
 // From what was measured of a marketplace to numbers with intervals, beside the champion's where there is one.
 
+import type { Bidder } from '../../../crds/auction-terms.ts'
 import type { MarketSummary, MeasuredMetric, OffPolicySummary } from '../../../crds/jobs.ts'
 import { type Comparison, championName } from '../evaluate.ts'
 import { compareGroups, type MetricGroup, measureGroup, type ResampleOptions } from '../metric-group.ts'
@@ -71,7 +72,7 @@ export function summarizeMarket(
   { progress, sampled, paymentRule }: MeasuredMarket,
   { unmeasured }: MarketReport,
   { clusters, judges }: ReportOptions,
-  skipped: number,
+  { skipped, bidder }: { readonly skipped: number; readonly bidder: Bidder },
 ): MarketSummary {
   const { rounds, moved } = progress.responses
   return {
@@ -80,6 +81,7 @@ export function summarizeMarket(
     paymentRule,
     judges: [...judges],
     audited: sampled.requests,
+    bidder,
     auditEnded: sampled.ended,
     ...(Number.isFinite(sampled.halfWidth) ? { auditHalfWidth: sampled.halfWidth } : {}),
     ...(rounds > 0 ? { biddingRounds: rounds, biddersMoved: moved } : {}),

@@ -164,7 +164,9 @@ async function pricedAllocation(
   const kept = opened.move()
   return {
     // Of every request all misreports are asked for: where they only choose among its lists, one search does for all.
-    allocator: findsListsWithoutBids(auction.bidding) ? new KnownLists({ search, ...worth }) : search,
+    allocator: findsListsWithoutBids(auction.bidding)
+      ? new KnownLists({ search, bidding: auction.bidding, keepsLast: true, ...worth })
+      : search,
     logZ: (request, truth, bids) => probability.underBids(request, truth, bids),
     release: () => kept.disposeAsync(),
   }
