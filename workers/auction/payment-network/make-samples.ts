@@ -2,8 +2,10 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
-import { adsByBidder, bidsAsOne, withMultiplied } from '../bidder.ts'
+import { adsByBidder, withMultiplied } from '../bidder.ts'
+import { isListed as isShown, listedAds, slotOf } from '../chosen-list.ts'
 import { pivotPrice } from '../pivot-price.ts'
+import { otherBids } from './other-bids.ts'
 import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
 
 export interface SampleOptions {
@@ -30,12 +32,6 @@ export interface ProbabilityResponse {
   readonly by: 'Probability' | 'ProbabilityRatio'
   /** By vector of bids, log z of each slot of the chosen list. */
   logZ(request: AuctionRequest, truth: Allocation, bids: readonly Float64Array[]): Promise<Float32Array[]>
-}
-
-/** Where an ad stands in the list that is shown, -1 where it does not. */
-const slotOf = ({ lists, chosen }: Allocation, ad: number): number => {
-  if (lists.count === 0) return -1
-  return lists.candidate.subarray(chosen * lists.slots, (chosen + 1) * lists.slots).indexOf(ad)
 }
 
 /** A bidder under one of its bids. */
@@ -71,8 +67,8 @@ class SampleTable {
    */
   add(request: AuctionRequest, ads: readonly number[], outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
-      const place = (ad: number): number => slotOf(outcome.allocation, ad)
-      const listed = ads.filter((ad) => place(ad) >= 0).sort((a, b) => place(a) - place(b))
+      const shown = listedAds(request, outcome.allocation).map(({ ad }) => ad)
+      const listed = shown.filter((ad) => ads.includes(ad))
       this.#rows.push((listed.length > 0 ? listed : ads.slice(0, 1)).map((ad) => this.#row(request, outcome, ad)))
     }
   }
@@ -80,7 +76,7 @@ class SampleTable {
   #row(request: AuctionRequest, { allocation, bids, soft }: Outcome, ad: number): Row {
     const { listLength, bidUnit, response } = this.#options
     const { lists, chosen } = allocation
-    const slot = slotOf(allocation, ad)
+    const slot = slotOf(lists, chosen, ad)
     const item = request.ads[ad]
     const money = { bid: bids[ad] / bidUnit, value: request.bids[ad] / bidUnit }
     if (slot < 0) {
@@ -88,20 +84,16 @@ class SampleTable {
       return { item, otherBids: new Array<number>(listLength - 1).fill(0), numbers }
     }
     const at = chosen * lists.slots + slot
-    const isOwn = bidsAsOne(request, ad, lists.bidder)
-    const bidAt = (other: number): number => {
-      const candidate = other < lists.slots ? lists.candidate[chosen * lists.slots + other] : -1
-      return candidate >= 0 && candidate < bids.length && !isOwn(candidate) ? bids[candidate] / bidUnit : 0
-    }
+    const asked = { ...request, bids }
     const shown = (soft?.logZ[slot] ?? 0) - (response?.by === 'Probability' ? 0 : (soft?.truth[slot] ?? 0))
     return {
       item,
-      otherBids: Array.from({ length: listLength - 1 }, (_, other) => bidAt(other + Number(other >= slot))),
+      otherBids: Array.from(otherBids(asked, allocation, slot, listLength), (bid) => bid / bidUnit),
       numbers: {
         ...{ slot, ...money },
         logZ: soft?.logZ[slot] ?? lists.logZ[at],
         pCtr: lists.pCtr[at],
-        pivotPrice: pivotPrice({ ...request, bids }, allocation, ad) / bidUnit,
+        pivotPrice: pivotPrice(asked, allocation, ad) / bidUnit,
         exposure: Math.exp(shown),
       },
     }
@@ -134,7 +126,7 @@ class SampleTable {
 /** Bidders that are tried, by their ads: all that are listed, and some that are not. */
 const triedBidders = (request: AuctionRequest, truth: Allocation, losers: number, random: Random): number[][] => {
   const all = adsByBidder(request, truth.lists.bidder)
-  const isListed = (ads: readonly number[]): boolean => ads.some((ad) => slotOf(truth, ad) >= 0)
+  const isListed = (ads: readonly number[]): boolean => ads.some((ad) => isShown(truth, ad))
   const others = random.shuffle(all.filter((ads) => !isListed(ads)))
   return [...all.filter(isListed), ...others.slice(0, losers)]
 }

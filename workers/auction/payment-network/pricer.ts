@@ -6,9 +6,9 @@ import { constantParameters } from '../../tensor/parameters.ts'
 import { openRunner, type Runner } from '../../tensor/runner.ts'
 import { float32 } from '../../tensor/session.ts'
 import type { Allocation, AuctionRequest } from '../auction.ts'
-import { bidsAsOne } from '../bidder.ts'
 import { itemOfCandidate } from '../chosen-list.ts'
 import { pivotPrice } from '../pivot-price.ts'
+import { otherBids } from './other-bids.ts'
 import { paymentRates } from './rates.ts'
 import { type PaymentShape, paymentLayout } from './shape.ts'
 
@@ -81,7 +81,7 @@ export class PaymentPricer {
     const bySlot = () => new Float32Array(cells)
     const [bids, logZ, pCtr, isAd, pivot] = [bySlot(), bySlot(), bySlot(), bySlot(), bySlot()]
     const items = new Float32Array(cells * itemDimensions)
-    const otherBids = new Float32Array(cells * (listLength - 1))
+    const bidsOfOthers = new Float32Array(cells * (listLength - 1))
     for (const [row, { request, allocation }] of allocated.entries()) {
       const { lists, chosen } = allocation
       for (let slot = 0; slot < lists.slots; slot++) {
@@ -96,36 +96,23 @@ export class PaymentPricer {
         if (candidate >= request.ads.length) continue
         isAd[cell] = 1
         bids[cell] = request.bids[candidate] / bidUnit
-        writeOtherBids(otherBids.subarray(cell * (listLength - 1)), request, allocation, slot, bidUnit)
+        const others = otherBids(request, allocation, slot, listLength)
+        bidsOfOthers.set(
+          others.map((bid) => bid / bidUnit),
+          cell * (listLength - 1),
+        )
         if (price === 'Threshold') pivot[cell] = pivotPrice(request, allocation, candidate) / bidUnit
       }
     }
     const shown = [allocated.length, listLength]
     return {
       bids: float32(shown, bids),
-      ...(listLength === 1 ? {} : { otherBids: float32([...shown, listLength - 1], otherBids) }),
+      ...(listLength === 1 ? {} : { otherBids: float32([...shown, listLength - 1], bidsOfOthers) }),
       logZ: float32(shown, logZ),
       pCtr: float32(shown, pCtr),
       isAd: float32(shown, isAd),
       ...(itemDimensions === 0 ? {} : { items: float32([...shown, itemDimensions], items) }),
       ...(price === 'Threshold' ? { pivotPrice: float32(shown, pivot) } : {}),
     }
-  }
-}
-
-/** Bids of the other slots in their order, over the unit; 0 for organic items and for ads of the slot's own bidder. */
-function writeOtherBids(
-  into: Float32Array,
-  request: AuctionRequest,
-  { lists, chosen }: AllocatedRequest['allocation'],
-  slot: number,
-  bidUnit: number,
-): void {
-  const candidateAt = (at: number): number => lists.candidate[chosen * lists.slots + at]
-  const isOwn = bidsAsOne(request, candidateAt(slot), lists.bidder)
-  for (let other = 0; other < lists.slots; other++) {
-    const candidate = candidateAt(other)
-    if (other === slot || candidate < 0 || candidate >= request.ads.length || isOwn(candidate)) continue
-    into[other - Number(other > slot)] = request.bids[candidate] / bidUnit
   }
 }

@@ -5,6 +5,7 @@
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { ByAuction } from '../../auction/by-auction.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
+import { searchesByExpectedBids } from '../../ranker/ega/ega-artifact.ts'
 import type { Worth } from './judged-lists.ts'
 import { chosenUnder, type ListsOfView, listsOfView } from './lists-under-bids.ts'
 
@@ -16,9 +17,12 @@ export interface KnownListsParts extends Worth {
   readonly keepsLast?: boolean
 }
 
-/** Whether bids of a request only choose among its lists: any by expected bids, else as long as all are above 0. */
+/**
+ * Whether bids of a request only choose among its lists, as long as it has no reserves: any bids where the search goes by
+ * expected ones, else those above 0.
+ */
 export const findsListsWithoutBids = (bidding: TokenBidding | 'None'): boolean =>
-  bidding === 'None' || bidding.bids === 'Expected' || bidding.alpha === 0
+  bidding === 'None' || searchesByExpectedBids({ bidding }) || bidding.alpha === 0
 
 export class KnownLists implements Allocator {
   readonly #parts: KnownListsParts
@@ -57,8 +61,7 @@ export class KnownLists implements Allocator {
 
   /** An ad that bids less than a reserve is not searched for; one that bids nothing only where bids are expected ones. */
   #keepsLists({ slotReserves, adReserves }: AuctionRequest, bids: readonly Float64Array[]): boolean {
-    const { bidding } = this.#parts
-    const expected = bidding !== 'None' && bidding.bids === 'Expected'
+    const expected = searchesByExpectedBids(this.#parts)
     return (
       slotReserves === undefined &&
       adReserves === undefined &&

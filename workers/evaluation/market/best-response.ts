@@ -11,7 +11,7 @@ export interface BestResponseOptions {
   /** Multipliers of the values to choose from. */
   readonly grid: readonly number[]
   readonly rounds: number
-  /** Share of its utility that an advertiser has to gain by another multiplier; absent: any gain will do. */
+  /** Share of its utility that an advertiser has to gain by another multiplier; absent: any gain beyond rounding. */
   readonly leastGain?: number
 }
 
