@@ -40,9 +40,9 @@ const titles: readonly (readonly [metric: string, title: string])[] = [
 
 /** One a judge. */
 export const egaTables: readonly TableLayout[] = judges.toReversed().map((judge) => ({
-  title: `As ${judge} judges, with 95 % intervals over requests; rows that leave a part out stand to ${ownLists}`,
+  title: `As ${judge} judges, with 95 % intervals over requests; differences to ${reference}, of rows that leave a part out to ${ownLists}`,
   columns: [
-    ...titles.map(([metric, title]) => ({ metric: judgedColumn(judge, metric), title, to: 'to EGA-V2' })),
+    ...titles.map(([metric, title]) => ({ metric: judgedColumn(judge, metric), title, to: 'difference' })),
     { metric: 'AdsPerList', title: 'ads a list', plain: true },
     { metric: 'IRViolations', title: 'IR violations', plain: true },
     { metric: 'audited requests', title: 'audited', plain: true },
