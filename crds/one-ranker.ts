@@ -77,7 +77,8 @@ const rankingFields = {
     default: 'Both',
   }),
   candidates: integer(2, 1000, {
-    description: 'Candidates that the ranking decoder orders: of a request, and of a sample in training (n).',
+    description:
+      'Ads that the ranking decoder orders of a request, all organic items beside them; candidates of a sample in training (n). More ads are chosen from by step 2; without it all are ordered.',
     default: 30,
   }),
 }

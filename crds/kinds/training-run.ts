@@ -120,7 +120,11 @@ export const trainingRun = defineKind({
             default: 2000,
           }),
         },
-        { description: 'The best epoch by NDCG@10 on the validation part is kept.', default: {} },
+        {
+          description:
+            'The best epoch by NDCG@10 on the validation part is kept; with stages the one of the least loss there.',
+          default: {},
+        },
       ),
       seed: integer(0, 2_147_483_647, { description: 'Seed of everything random.', default: 1 }),
       checkpointSteps: integer(1, 1_000_000, {

@@ -23,10 +23,10 @@ export interface Ads {
   readonly item: Uint32Array
   /** [count]. */
   readonly advertiser: Uint32Array
-  /** [count], per click, static; NaN where bids come with requests only. */
-  readonly bid: Float32Array
+  /** [count], per click, static, as exact as a reserve is told; NaN where bids come with requests only. */
+  readonly bid: Float64Array
   /** [count], private value per click; the bid where none is told. */
-  readonly value: Float32Array
+  readonly value: Float64Array
 }
 
 /** Renderings of items, those of one item next to each other: item i has offsets[i] .. offsets[i + 1]. */

@@ -37,8 +37,8 @@ async function readAds(files: DatasetFiles): Promise<Ads> {
     ids: lines.map(({ id }) => id),
     item: Uint32Array.from(lines, ({ item }) => item),
     advertiser: Uint32Array.from(lines, ({ advertiser }) => advertiser),
-    bid: Float32Array.from(lines, ({ bid }) => bid ?? Number.NaN),
-    value: Float32Array.from(lines, ({ bid, value }) => value ?? bid ?? Number.NaN),
+    bid: Float64Array.from(lines, ({ bid }) => bid ?? Number.NaN),
+    value: Float64Array.from(lines, ({ bid, value }) => value ?? bid ?? Number.NaN),
   }
 }
 

@@ -19,6 +19,8 @@ export interface OpenedAuctionModel {
   readonly terms: AuctionTerms
   /** How bids weigh tokens; None where they do not, and alpha and beta change nothing. */
   readonly bidding: TokenBidding | 'None'
+  /** Least worth of a click on an organic item that its order tells from less; absent: it tells any. */
+  readonly leastOrganic?: number
   /** N_S; undefined of a model that ranks candidates one by one, and searches no lists. */
   readonly candidateLists: number | undefined
   readonly hasPaymentNetwork: boolean

@@ -2,6 +2,7 @@
 
 import { PaymentPricer } from '../../auction/payment-network/pricer.ts'
 import { type OneRankerModel, openOneRankerModel } from '../../ranker/one-ranker/artifact.ts'
+import { leastValue } from '../../ranker/one-ranker/item-values.ts'
 import type { StepTimes } from '../auction/auction-decoder.ts'
 import { type OpenEgaOptions, openScorer } from '../auction/open-ega.ts'
 import type { OpenedAuctionModel } from '../auction/opened-model.ts'
@@ -45,6 +46,7 @@ export async function openedOneRanker(
     ...{ model, ranked, terms, hasPaymentNetwork, allocatorFor, release },
     ...{ things: model, bidding: 'None', slots: model.listLength, candidateLists: undefined },
     digest: model.digest,
+    leastOrganic: leastValue,
     datasetDigest: model.datasetDigest,
     allocator: allocatorFor(terms),
     openScorer: (threads) => openScorer(model, threads),

@@ -49,6 +49,13 @@ export async function openOneRankerInputs(
     reward: rewardShape(spec, oneRanker, tokenizer, market.requests?.exposed?.conversion !== undefined),
     payment: paymentShape(oneRanker, spec.model.hiddenSize),
   }
+  const { fakeItems, refinement } = shapes.ranker
+  if (refinement && fakeItems > dataset.itemCount)
+    throw new JobError(
+      'TooManyFakeItems',
+      `spec.model.oneRanker.fakeItems: ${fakeItems} centres cannot be found among ${dataset.itemCount} items; take at most as many`,
+      { retryable: false },
+    )
   const generates = (stages.pretrain ?? stages.ranking) !== undefined
   return {
     spec,

@@ -17,7 +17,7 @@ export interface ValueTerms {
  * a lesser one would drown quality. Auctions tell ads apart by bids far below it, down to `leastBid` there:
  * at a floor that bids reach an ad is listed whatever it bids, and the price that its rivals set is none of its own.
  */
-const leastValue = 0.01
+export const leastValue = 0.01
 
 export const organicValue = ({ organic }: Pick<ValueTerms, 'organic'>): number => Math.max(leastValue, organic)
 

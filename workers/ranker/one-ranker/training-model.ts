@@ -188,8 +188,8 @@ const multiToken = (
   return { loss: op.add(itemLoss, op.scale(codeLoss, semanticIdWeight)), metrics: { itemLoss, codeLoss } }
 }
 
-/** Share of the pairs with different labels that scores put in their order; 1 where there is none. */
-const concordance = (scores: Value, labels: Value, mask: Value): Value => {
+/** Pairs with different labels, and the share of them that scores put in their order; 1 where there is none. */
+const concordance = (scores: Value, labels: Value, mask: Value) => {
   const [batch, count] = scores.shape
   const above = (value: Value) =>
     op.cast(op.greater(op.reshape(value, [batch, count, 1]), op.reshape(value, [batch, 1, count])), 'float32')
@@ -197,7 +197,7 @@ const concordance = (scores: Value, labels: Value, mask: Value): Value => {
   const pairs = op.mul(above(labels), both)
   const right = op.reduceSum(op.mul(pairs, above(scores)))
   const total = op.reduceSum(pairs)
-  return op.where(op.greater(total, 0), op.div(right, op.maximum(total, 1)), 1)
+  return { rankPairs: total, concordance: op.where(op.greater(total, 0), op.div(right, op.maximum(total, 1)), 1) }
 }
 
 /** L_rank and L_DC, weighted. */
@@ -212,7 +212,7 @@ const rankingLosses = (pass: Pass, options: RankingLosses): Losses => {
   const labelled = inputs[candidateInputs.labelled]
   const rankLoss = pairwiseLoss(scores, labels, labelled)
   const loss = op.scale(rankLoss, options.rankWeight)
-  const metrics = { rankLoss, concordance: concordance(scores, labels, labelled) }
+  const metrics = { rankLoss, ...concordance(scores, labels, labelled) }
   if (!options.consistency) return { loss, metrics }
   if (users === undefined) throw new Error('L_DC draws value tokens to the ranker: it needs step 2')
   const generator = valueScores(shape, users, itemVectors(parameters, shape, items))
@@ -226,7 +226,7 @@ const rankingLosses = (pass: Pass, options: RankingLosses): Losses => {
 
 /**
  * The training model of batches of `batch` rows. Metrics in nats: itemLoss and codeLoss, sums over the heads; with ranking
- * rankLoss, consistencyLoss, and the share of pairs that are in their order.
+ * rankLoss, consistencyLoss, and of the pairs that rankLoss is a mean over their number and the share in order.
  */
 export const oneRankerTrainingModel = (
   shape: OneRankerShape,

@@ -99,8 +99,8 @@ export async function trainOneRanker(
     sampledItems: shape.refinement ? options.sampledItems : 0,
     ...(addition === undefined ? {} : { ranking: addition.losses }),
   }
-  // Judged by the whole catalogue, and without noise.
-  const still = { ...modelOptions, sampledItems: 0, regularization: { dropout: 0, labelSmoothing: 0 } }
+  // Judged without noise; by sampled items where the whole catalogue is more than a step should hold.
+  const still = { ...modelOptions, regularization: { dropout: 0, labelSmoothing: 0 } }
   const optimizer = stageOptimizer(options.weightDecay, options.clipNorm)
   const model = oneRankerTrainingModel(shape, items, modelOptions)
   const session = await Session.create(trainingStep(model, { optimizer }), { threads })
@@ -118,9 +118,9 @@ export async function trainOneRanker(
     rows,
     tensors: { ...constants, ...sampleTensors(shape, data, samples, values, { rows, batch: batchSize }) },
   })
-  const sampled = ({ tensors }: SampleBatch, step: number): Tensors => {
+  const sampled = ({ tensors }: SampleBatch, ...place: (string | number)[]): Tensors => {
     if (modelOptions.sampledItems === 0) return {}
-    const random = new Random(seed, 'sampled items', step)
+    const random = new Random(seed, 'sampled items', ...place)
     const targets = tensors[targetInputs.items].data as Int32Array
     return sampledTensors(targets, headCount(shape), modelOptions.sampledItems, items.itemCount, random)
   }
@@ -135,6 +135,8 @@ export async function trainOneRanker(
       const outputs = await judge.run({
         ...batch.tensors,
         ...added,
+        // The same in every epoch, so that their losses compare.
+        ...sampled(batch, 'validation', rows[0]),
         parameters: float32([parameters.length], parameters),
       })
       return Object.fromEntries(Object.entries(outputs).map(([name, { data: value }]) => [name, Number(value[0])]))
@@ -187,14 +189,24 @@ function validationOf(
   return async (parameters: Float32Array): Promise<StageMetrics> => {
     if (samples.count === 0) return {}
     const sums: Record<string, number> = {}
+    const weights: Record<string, number> = {}
     for (let from = 0; from < samples.count; from += batchSize) {
       const rows = Array.from({ length: Math.min(batchSize, samples.count - from) }, (_, row) => from + row)
-      for (const [name, value] of Object.entries(await judge(samples, values, rows, parameters)))
-        sums[name] = (sums[name] ?? 0) + value * rows.length
+      const { rankPairs = 0, ...metrics } = await judge(samples, values, rows, parameters)
+      for (const [name, value] of Object.entries(metrics)) {
+        const weight = ofPairs.has(name) ? rankPairs : rows.length
+        sums[name] = (sums[name] ?? 0) + value * weight
+        weights[name] = (weights[name] ?? 0) + weight
+      }
     }
-    const means = Object.entries(sums).map(([name, sum]) => [validationName(name), sum / samples.count])
-    return { ...Object.fromEntries(means), score: -sums[keptBy] / samples.count }
+    const known = Object.keys(sums).filter((name) => weights[name] > 0)
+    const means = Object.fromEntries(known.map((name) => [validationName(name), sums[name] / weights[name]]))
+    // Without a pair nothing tells epochs apart, and the last is kept.
+    return weights[keptBy] > 0 ? { ...means, score: -sums[keptBy] / weights[keptBy] } : means
   }
 }
+
+/** Means over the pairs of a batch. */
+const ofPairs = new Set(['rankLoss', 'concordance'])
 
 const validationName = (name: string): string => `validation${name.slice(0, 1).toUpperCase()}${name.slice(1)}`

@@ -37,6 +37,8 @@ export interface AuctionModel {
   /** Whether bids weigh tokens: where not, alpha and beta change nothing. */
   readonly hasTokenBids: boolean
   readonly hasPaymentNetwork: boolean
+  /** Least worth of a click on an organic item that its order tells from less; absent: it tells any. */
+  readonly leastOrganic?: number
   /** Organic items of a request that names none, in their order; may be empty. */
   readonly organic: Uint32Array
   /** The most that its graph takes. */

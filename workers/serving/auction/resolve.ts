@@ -230,7 +230,8 @@ function organicItems(
     if (item === undefined) skip(id, 'UnknownItem')
     else if (items.has(item)) skip(id, 'Duplicate')
     else if (taken.has(item)) skip(id, 'AlsoAnAd')
-    else if (!seen.has(item)) items.add(item)
+    else if (seen.has(item)) skip(id, 'Seen')
+    else items.add(item)
   }
   return Uint32Array.from(items)
 }

@@ -30,7 +30,13 @@ export interface AuctionSettings {
   readonly unknownAdvertisers: readonly string[]
 }
 
-export const refusalReasons = ['InvalidFile', 'NoAuction', 'NoPaymentNetwork', 'NoTokenBids'] as const
+export const refusalReasons = [
+  'InvalidFile',
+  'NoAuction',
+  'NoPaymentNetwork',
+  'NoTokenBids',
+  'OrganicValueTooLow',
+] as const
 
 /** The settings cannot be taken; those before go on. */
 export class SettingsRefusedError extends Error {
@@ -83,10 +89,10 @@ function parseJson(text: string): unknown {
 
 /**
  * The model's own settings where the file has none.
- * @throws SettingsRefusedError NoPaymentNetwork, NoTokenBids
+ * @throws SettingsRefusedError NoPaymentNetwork, NoTokenBids, OrganicValueTooLow
  */
 export function settingsFor({ revision, settings, pods }: SettingsFile, model: AuctionModel): AuctionSettings {
-  const { defaults, hasPaymentNetwork, hasTokenBids, market } = model
+  const { defaults, hasPaymentNetwork, hasTokenBids, leastOrganic = 0, market } = model
   const { ids } = market.advertisers
   const paymentRule = settings.paymentRule ?? defaults.paymentRule
   if (paymentRule === 'PaymentNetwork' && !hasPaymentNetwork) {
@@ -104,13 +110,18 @@ export function settingsFor({ revision, settings, pods }: SettingsFile, model: A
   const named = [...reserveOf.keys(), ...(settings.budgets?.advertisers ?? []).map(({ advertiser }) => advertiser)]
   const known = named.length === 0 ? undefined : new Set(ids)
   const { alpha, beta, reward } = settings
+  const lambdaOrganic = numberOr(reward?.lambdaOrganic, defaults.lambdaOrganic)
+  if (reward?.lambdaOrganic !== undefined && lambdaOrganic < leastOrganic) {
+    const message = `/reward/lambdaOrganic ${lambdaOrganic} is below ${leastOrganic}, the least that this model's order can tell`
+    throw new SettingsRefusedError('OrganicValueTooLow', revision, message)
+  }
   return {
     revision,
     weights: {
       alpha: numberOr(alpha, defaults.alpha),
       beta: numberOr(beta, defaults.beta),
       lambdaConversion: numberOr(reward?.lambdaConversion, defaults.lambdaConversion),
-      lambdaOrganic: numberOr(reward?.lambdaOrganic, defaults.lambdaOrganic),
+      lambdaOrganic,
     },
     paymentRule,
     reservePrice,

@@ -14,7 +14,7 @@ const mostCandidates = { ads: 4096, organic: 1024 }
  * @param organic items of a request that names none, in their order
  */
 export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, organic: Uint32Array): AuctionModel {
-  const { terms, bidding, hasPaymentNetwork } = opened
+  const { terms, bidding, hasPaymentNetwork, leastOrganic } = opened
   const { objective, constraints } = terms
   const settingsOf = ({ alpha, beta, lambdaConversion, lambdaOrganic }: AllocationWeights): AllocationSettings => ({
     bidding: bidding === 'None' ? bidding : { ...bidding, alpha, beta },
@@ -41,6 +41,7 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
     bidUnit: terms.bidUnit,
     hasTokenBids: bidding !== 'None',
     hasPaymentNetwork,
+    ...(leastOrganic === undefined ? {} : { leastOrganic }),
     organic: organic.slice(0, mostCandidates.organic),
     limits: { slots: opened.slots, ...mostCandidates },
     prepare: (requests) => opened.prepare(requests),

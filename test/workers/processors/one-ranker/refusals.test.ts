@@ -28,6 +28,13 @@ test('one without exposures is refused by the stages that learn from them, and s
   expect(await refusalOf(spec, next)).toMatch(/^[1-9]\d* samples$/)
 })
 
+test('more fake items than there are items is refused', async () => {
+  const refused = await refusalIn(smallDataset, (world) =>
+    inputsOf(world, smallSpec(smallStages, { fakeItems: 512 })).then(() => 'opened'),
+  )
+  expect(refused).toMatchObject({ reason: 'TooManyFakeItems', message: expect.stringContaining('512 centres') })
+})
+
 test('one whose requests are all of the test part has no click to learn', async () => {
   const spec = await specOf(tablesOfTestPart)
   expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacksTables(/training part/))

@@ -56,6 +56,23 @@ describe('pre-training', () => {
     expect(resumed.parameters).toEqual(whole.parameters)
     expect(resumed.history).toEqual(whole.history)
   })
+
+  test('judges epochs by as few items as it learns from', async () => {
+    const { targets } = smallData(2)
+    const lossAmong = async (sampledItems: number) => {
+      const { history } = await pretrainOneRanker(
+        { ...options, sampledItems, epochs: 1, semanticIdWeight: 0 },
+        targets,
+        await startOf(options),
+        silent,
+      )
+      return history[0].validationItemLoss
+    }
+    const [few, again, all] = [await lossAmong(3), await lossAmong(3), await lossAmong(0)]
+    expect(few).toBe(again)
+    // Drawn items weigh for the rest, so that the losses are of one size, and not equal.
+    expect(few).not.toBe(all)
+  })
 })
 
 describe('the stage ranking', () => {
@@ -72,6 +89,22 @@ describe('the stage ranking', () => {
     expect(last(history).consistencyLoss).toBeLessThan(last(alone).consistencyLoss - 0.1)
     // What is kept goes by what is learned, not by who follows whom.
     expect(last(history).score).toBe(-last(history).validationRankLoss)
+  })
+
+  test('keeps the last epoch where no two candidates of a request differ in what they are worth', async () => {
+    const options = optionsOf({ epochs: 2, patience: 1 })
+    const { ranking } = smallData(2)
+    const labels: typeof ranking.labels = async (rows) =>
+      rows.map(({ history, pool, places }) =>
+        Float64Array.from(places, (place) => (history.length > 4 ? 1 : pool.items[place])),
+      )
+    const { history } = await trainRanking(options, { ...ranking, labels }, await startOf(options), silent)
+    expect(history).toHaveLength(2)
+    for (const metrics of history) {
+      expect(metrics.rankPairs).toBeGreaterThan(0)
+      expect(Object.keys(metrics)).not.toContain('validationRankLoss')
+      expect(Object.keys(metrics)).not.toContain('score')
+    }
   })
 
   test('goes on from a checkpoint to the same bytes, own candidates and warm-up too', async () => {

@@ -68,6 +68,8 @@ describe('a model of OneRanker', () => {
     expect((await rank({ slots: 4 })).entries.some(isAd)).toBe(false)
     ranker.takeAuctionSettings(settingsText({ alpha: '1' }))
     expect(await metric('adloom_auction_settings_refused')).toEqual([expect.stringContaining('NoTokenBids')])
+    ranker.takeAuctionSettings(settingsText({ reward: { lambdaOrganic: '0' } }))
+    expect(await metric('adloom_auction_settings_refused')).toEqual([expect.stringContaining('OrganicValueTooLow')])
     expect(created).not.toHaveBeenCalled()
     created.mockRestore()
   })
