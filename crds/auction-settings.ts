@@ -22,8 +22,12 @@ const constraints = object(listBounds, { description: 'Bounds of a list whose re
 
 const reward = object(
   {
-    lambdaConversion: optional(decimalBelow(6, 'Worth of a predicted conversion, in the unit of bids.')),
-    lambdaOrganic: optional(decimalBelow(6, 'Worth of a predicted click on an organic item, in the unit of bids.')),
+    lambdaConversion: optional(
+      decimalBelow(6, 'Worth of a predicted conversion, in units of the mean bid of training.'),
+    ),
+    lambdaOrganic: optional(
+      decimalBelow(6, 'Worth of a predicted click on an organic item, in units of the mean bid of training.'),
+    ),
   },
   { description: 'What candidate lists are compared by, beside the sum of bid times pCTR of the ads (Eq. 24).' },
 )

@@ -193,6 +193,11 @@ export const stageRules = [
     message: 'stage allocation tunes the search for lists, and model.ega.allocation Cascade has none; leave it out',
   },
   {
+    rule: "!has(self.stages) || !has(self.stages.payment) || !has(self.model.ega) || self.model.ega.allocation != 'Cascade'",
+    message:
+      'stage payment learns prices of lists that are searched, and model.ega.allocation Cascade has none; leave it out',
+  },
+  {
     rule: "!has(self.stages) || !has(self.stages.ranking) || self.model.architecture == 'OneRanker'",
     message: 'ranking is a stage of architecture OneRanker only; leave it out',
   },

@@ -18,6 +18,7 @@ const facts: { readonly [Fact in AdvertisingFact]?: { readonly what: string; rea
   Requests: { what: 'requests', field: 'spec.advertising.requests' },
   EligibleAds: { what: 'eligible ads of requests', field: 'spec.advertising.requests.columns.ads' },
   Exposures: { what: 'exposed lists', field: 'spec.advertising.exposures' },
+  Conversions: { what: 'conversions', field: 'spec.advertising.exposures.columns.conversion' },
   Propensities: { what: 'propensities', field: 'spec.advertising.exposures.columns.propensity' },
 }
 

@@ -4,6 +4,7 @@ import type { TrainingRun } from '../../crds/kinds/training-run.ts'
 
 type Spec = TrainingRun['spec']
 type Stages = NonNullable<Spec['stages']>
+type Ega = NonNullable<Spec['model']['ega']>
 type OneRanker = NonNullable<Spec['model']['oneRanker']>
 
 /** Why these stages cannot be trained with this model; undefined where they can. */
@@ -16,7 +17,7 @@ export function faultOf({ model, stages, warmStart }: Spec): string | undefined 
   if (warmStart !== undefined)
     return `a run of architecture ${architecture} starts from its own stages; leave out warmStart`
   if (model.oneRanker !== undefined) return faultOfOneRanker(model.oneRanker, stages)
-  return faultOfEga(stages)
+  return faultOfEga(stages) ?? (model.ega === undefined ? undefined : faultOfSearch(model.ega, stages))
 }
 
 function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages): string | undefined {
@@ -26,6 +27,19 @@ function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages):
   if ((allocation ?? payment) !== undefined && (pretrain === undefined || reward === undefined))
     return `stages.${allocation === undefined ? 'payment' : 'allocation'} needs stages.pretrain and stages.reward before it; give them`
   return undefined
+}
+
+/** Where the search for lists and what learns from it or prices by it do not fit. */
+function faultOfSearch(ega: Ega, { order, pretrain, reward, allocation, payment }: Stages): string | undefined {
+  if (order === 'Joint' && (pretrain === undefined || reward === undefined || payment === undefined))
+    return 'stages.order Joint of EGAV2 needs stages.pretrain, stages.reward and stages.payment; give them'
+  if (ega.alternatives === 'Swaps' && ega.bidding.bids !== 'Expected')
+    return 'model.ega.alternatives Swaps climbs by expected bids; set model.ega.bidding.bids to Expected'
+  if (ega.allocation !== 'Cascade') return undefined
+  const stage = allocation === undefined ? payment && 'payment' : 'allocation'
+  return (
+    stage && `stages.${stage} is of lists that are searched, and model.ega.allocation Cascade has none; leave it out`
+  )
 }
 
 function faultOfOneRanker(model: OneRanker, stages: Stages): string | undefined {

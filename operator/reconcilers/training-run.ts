@@ -85,15 +85,23 @@ function resolve(run: TrainingRun, lookup: Lookup): InputState {
 }
 
 /** Why the revision that is learned does not do for a stage, as far as the Dataset's status tells of it. */
-function unmetOf({ datasetRef, stages }: TrainingRun['spec'], revision: string, dataset: Dataset | undefined) {
+function unmetOf({ datasetRef, model, stages }: TrainingRun['spec'], revision: string, dataset: Dataset | undefined) {
   if (stages === undefined || !tellsOf(dataset, revision)) return undefined
   const { advertising } = dataset.status ?? {}
-  const unmet = unmetNeed(datasetRef.name, advertising, needsOf(stages))
+  const unmet = unmetNeed(datasetRef.name, advertising, [...needsOf(stages), ...needsOfObjective(model, stages)])
   if (unmet !== undefined) return unmet
   const { reward, allocation, ranking, payment } = stages
   const first = Object.entries({ reward, allocation, ranking, payment }).find(([, stage]) => stage !== undefined)
   if (first === undefined || advertising === undefined || advertising.trainingRequests > 0) return undefined
   return `Dataset "${datasetRef.name}" has no request in its training part, but stages.${first[0]} learns from them; give earlier requests, or another split of the Dataset`
+}
+
+/** What counts conversions has to learn from some. */
+function needsOfObjective(model: TrainingRun['spec']['model'], { reward, ranking }: NonNullable<Stages>): Need[] {
+  const part = model.ega === undefined ? 'oneRanker' : 'ega'
+  const { conversion = '0' } = model[part]?.objective ?? {}
+  if (Number(conversion) === 0 || (reward ?? ranking) === undefined) return []
+  return [{ told: 'Conversions', by: `model.${part}.objective.conversion counts` }]
 }
 
 function needsOf({ pretrain, reward, allocation, ranking, payment }: NonNullable<Stages>): Need[] {

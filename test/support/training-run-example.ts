@@ -192,6 +192,11 @@ export const trainingRunExample: KindExample = {
       message: 'stage allocation tunes the search for lists, and model.ega.allocation Cascade has none; leave it out',
     },
     {
+      change: ega({ pretrain: {}, reward: {}, payment: {} }, cascade),
+      message:
+        'stage payment learns prices of lists that are searched, and model.ega.allocation Cascade has none; leave it out',
+    },
+    {
       change: { ...ega({ reward: {} }), earlyStopping: { validationUsers: 1999 } },
       message:
         'a run of architecture EGAV2 or OneRanker validates on all samples of the validation part; leave out earlyStopping.validationUsers',
@@ -223,7 +228,7 @@ export const trainingRunExample: KindExample = {
     }),
     oneRanker({ pretrain: {} }, { ranking: false, fakeItems: 1, centres: 'Fixed', fakeItemsSee: 'FirstTask' }),
     { ...oneRanker(phases, { semanticIdWeight: '0' }), optimizer: { labelSmoothing: '0' } },
-    ega({ pretrain: {}, reward: {}, payment: {} }, { ...cascade, bidding: { weights: 'None', alpha: '1.20' } }),
+    ega({ pretrain: {}, reward: {} }, { ...cascade, bidding: { weights: 'None', alpha: '1.20' } }),
     { earlyStopping: { validationUsers: 1999 } },
     oneRanker({ reward: {} }),
   ],

@@ -9,7 +9,7 @@ import type { Market } from '../data/market/market.ts'
 import { championName } from '../evaluation/evaluate.ts'
 import { type Judge, modelJudge, truthJudge } from '../evaluation/market/judge.ts'
 import { type StoredMarket, type StoredMarkets, writeMarkets } from '../evaluation/market/market-files.ts'
-import { type MeasureOptions, measureMechanism, progressStart } from '../evaluation/market/measure.ts'
+import { canGoOn, type MeasureOptions, measureMechanism, progressStart } from '../evaluation/market/measure.ts'
 import { clustersOf } from '../evaluation/market/outcomes.ts'
 import {
   type MeasuredMarket,
@@ -240,13 +240,15 @@ async function measureSystem(
   marketplace: Marketplace,
   { name, title, checkpoints }: System,
 ): Promise<void> {
-  const { paymentRule, judgeLists, searchRegret } = marketplace
-  const found = checkpoints.find(name)
+  const { paymentRule, judgeLists, slots, searchRegret } = marketplace
+  const kept = checkpoints.find(name)
+  const found = kept && canGoOn(kept.progress, judges) ? kept : undefined
   const progress = found?.progress ?? progressStart(judges)
   const keep = (system: StoredMarket): void => checkpoints.keep(name, system)
   keep({ progress, paymentRule, sampled: found?.sampled })
   if (found?.sampled !== undefined) return
-  const subject = { mechanism: marketplace, judgeLists, judges, market, requests, clusters }
+  const logScorer = judgeLists && { judge: judgeLists, slots }
+  const subject = { mechanism: marketplace, logScorer, judges, market, requests, clusters }
   const sampled = await measureMechanism(subject, progress, measureOptions(payload.market, bidder, searchRegret), {
     report: async (phase, step, totalSteps) => {
       context.signal.throwIfAborted()

@@ -15,6 +15,20 @@ export interface Advertisers {
   readonly budget: Float64Array
 }
 
+/**
+ * Money by index, of either width. What is read from a Dataset is a Float64Array: reserves are doubles, and a bid of 0.7
+ * that was rounded to 32 bits is less than a reserve of 0.7.
+ */
+interface Money extends Iterable<number> {
+  readonly length: number
+  [index: number]: number
+  slice(): Money
+  subarray(start?: number, end?: number): Money
+  forEach(callback: (value: number, index: number) => void): void
+  every(predicate: (value: number) => boolean): boolean
+  reduce(callback: (sum: number, value: number) => number, initial: number): number
+}
+
 /** A sponsored item. No two ads have the same item. */
 export interface Ads {
   readonly count: number
@@ -23,10 +37,10 @@ export interface Ads {
   readonly item: Uint32Array
   /** [count]. */
   readonly advertiser: Uint32Array
-  /** [count], per click, static, as exact as a reserve is told; NaN where bids come with requests only. */
-  readonly bid: Float64Array
+  /** [count], per click, static; NaN where bids come with requests only. */
+  readonly bid: Money
   /** [count], private value per click; the bid where none is told. */
-  readonly value: Float64Array
+  readonly value: Money
 }
 
 /** Renderings of items, those of one item next to each other: item i has offsets[i] .. offsets[i + 1]. */

@@ -103,7 +103,7 @@ export const recallRequest = ({
 
 const keyOf = (entries: readonly ListEntry[]): string => entries.map(({ candidate }) => candidate).join()
 
-/** The list that is shown, and the one that the ads behind it would make: GSP asks who comes next. */
+/** The list that is shown, the one that the ads behind it would make, as GSP asks who comes next, and for VCG those without each ad. */
 function listsOf(request: AuctionRequest, { ads }: Recalled): ListEntry[][] {
   const known = new Map(ads.map((recalled) => [recalled.ad, recalled]))
   const scoreOf = ({ ad, pCtr }: RecalledAd) => request.bids[ad] * pCtr
@@ -116,5 +116,13 @@ function listsOf(request: AuctionRequest, { ads }: Recalled): ListEntry[][] {
   const first = fillList(request, ranked)
   const shown = new Set(first)
   const behind = ranked.filter((ad) => !shown.has(ad))
-  return [entriesOf(first), entriesOf(fillList(request, behind))]
+  const without = first
+    .filter((candidate) => candidate < request.ads.length)
+    .map((left) =>
+      fillList(
+        request,
+        ranked.filter((ad) => ad !== left),
+      ),
+    )
+  return [first, fillList(request, behind), ...without].map(entriesOf)
 }

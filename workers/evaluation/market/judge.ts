@@ -18,7 +18,7 @@ export interface RankedList {
   readonly user: number
   /** [slots that are filled], and so the arrays below. */
   readonly items: Uint32Array
-  /** Index among the ads of the request, -1 for an organic item. */
+  /** -1 for an organic item, else the index among the ads of the request, or in `Market.ads` for a list of the log. */
   readonly ads: Int32Array
   /** -1 where the item has none. */
   readonly creatives: Int32Array

@@ -3,8 +3,8 @@
 
 import type { Market } from '../../data/market/market.ts'
 import { type BestResponseOptions, type BestResponses, noResponses, respond, withMultipliers } from './best-response.ts'
-import { type Judge, type JudgeLists, modelJudge } from './judge.ts'
-import { appendLogged, loggedTable } from './logged-lists.ts'
+import { type Judge, modelJudge } from './judge.ts'
+import { appendLogged, type LogScorer, loggedTable } from './logged-lists.ts'
 import type { Mechanism } from './mechanism.ts'
 import { appendOutcomes, outcomeTable } from './outcomes.ts'
 import { appendRegrets, type RegretOptions, regretTable } from './regret.ts'
@@ -37,6 +37,14 @@ export const progressStart = (judges: readonly Judge[]): MarketProgress => {
   }
 }
 
+/** Whether rows can be added to it: those of an earlier version of Adloom may have other columns. */
+export const canGoOn = (progress: MarketProgress, judges: readonly Judge[]): boolean => {
+  const start = progressStart(judges)
+  return (['outcomes', 'logged', 'regrets'] as const).every(
+    (table) => progress[table].columns.join() === start[table].columns.join(),
+  )
+}
+
 export interface MeasureOptions extends RegretOptions {
   /** Absent: the bids of the requests. */
   readonly bestResponse?: BestResponseOptions | undefined
@@ -46,8 +54,8 @@ export interface MeasureOptions extends RegretOptions {
 
 export interface MeasuredSubject {
   readonly mechanism: Mechanism
-  /** Scores any list with the reward model of the mechanism; absent: logged lists are not looked at. */
-  readonly judgeLists?: JudgeLists | undefined
+  /** The reward model of the mechanism; absent: logged lists are not looked at. */
+  readonly logScorer?: LogScorer | undefined
   /** `modelJudge` first. */
   readonly judges: readonly Judge[]
   readonly market: Market
@@ -105,11 +113,11 @@ async function respondToMechanism(
 }
 
 async function showLists(subject: MeasuredSubject, progress: MarketProgress, ports: MeasurePorts): Promise<void> {
-  const { mechanism, judges, judgeLists, market, requests } = subject
+  const { mechanism, judges, logScorer, market, requests } = subject
   while (progress.shown < requests.length) {
     const batch = requests.slice(progress.shown, progress.shown + batchSize)
     await appendOutcomes(progress.outcomes, mechanism, judges, batch, progress.shown)
-    if (judgeLists !== undefined) await appendLogged(progress.logged, judgeLists, market, batch, progress.shown)
+    if (logScorer !== undefined) await appendLogged(progress.logged, logScorer, market, batch, progress.shown)
     progress.shown += batch.length
     await ports.report('Allocation', progress.shown, requests.length)
     await ports.settled(progress)

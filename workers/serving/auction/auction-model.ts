@@ -10,7 +10,7 @@ export interface AllocationWeights {
   /** Of Eq. 21. */
   readonly alpha: number
   readonly beta: number
-  /** Of the reward that lists are compared by (Eq. 24). */
+  /** Of the reward that lists are compared by (Eq. 24), in units of the mean bid (`bidUnit`). */
   readonly lambdaConversion: number
   readonly lambdaOrganic: number
 }
@@ -36,6 +36,8 @@ export interface AuctionModel {
   readonly bidUnit: number
   /** Whether bids weigh tokens: where not, alpha and beta change nothing. */
   readonly hasTokenBids: boolean
+  /** [items], what weighs the tokens of an ad in place of its bid, in money; absent: the bid of the request does. */
+  readonly expectedBids?: Float32Array
   readonly hasPaymentNetwork: boolean
   /** Least worth of a click on an organic item that its order tells from less; absent: it tells any. */
   readonly leastOrganic?: number

@@ -9,7 +9,7 @@ import type { AuctionSettings } from './settings.ts'
 
 export interface ExplainScene {
   readonly settings: Pick<AuctionSettings, 'weights'>
-  readonly model: Pick<AuctionModel, 'bidUnit' | 'hasTokenBids'>
+  readonly model: Pick<AuctionModel, 'bidUnit' | 'hasTokenBids' | 'expectedBids'>
   /** As the lists themselves are priced. */
   price(rule: PaymentRule, lists: readonly PriceInput[]): Promise<readonly Float64Array[]>
 }
@@ -28,17 +28,19 @@ function explainList(
   { request, allocation }: PriceInput,
   { gsp, vcg }: { readonly gsp: Float64Array; readonly vcg: Float64Array },
   { alpha, beta }: AllocationWeights,
-  { bidUnit, hasTokenBids }: ExplainScene['model'],
+  { bidUnit, hasTokenBids, expectedBids }: ExplainScene['model'],
 ): EntryExplanation[] {
   const { lists, chosen } = allocation
   // Eq. 21, with 0^alpha taken for 0: who bids nothing is weighed as an organic item is.
   const weightOf = (bid: number): number => (bid === 0 ? 0 : bid ** alpha) + beta
+  // Lists that are searched by expected bids are weighed by them, whatever the request bids.
+  const weighingBid = (ad: number): number => expectedBids?.[request.ads[ad]] ?? request.bids[ad]
   return contentOf(lists, chosen).map(({ candidate, at }, slot) => {
     const isAd = candidate < request.ads.length
     const { count, rewardWithout } = without(lists, candidate)
     return {
       logZ: lists.logZ[at],
-      weight: hasTokenBids ? weightOf(isAd ? request.bids[candidate] / bidUnit : 0) : 1,
+      weight: hasTokenBids ? weightOf(isAd ? weighingBid(candidate) / bidUnit : 0) : 1,
       lists: count,
       ...(rewardWithout === undefined ? {} : { rewardWithout }),
       ...(isAd ? { gsp: gsp[slot], vcg: vcg[slot] } : {}),

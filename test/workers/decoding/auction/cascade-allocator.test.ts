@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
+import { vcgPrices } from '../../../../workers/auction/payments/vcg.ts'
 import type { ListRewards, RewardList } from '../../../../workers/auction/reward-model/scorer.ts'
 import { CascadeAllocator } from '../../../../workers/decoding/auction/cascade-allocator.ts'
 import { requestOf } from '../../auction/support.ts'
@@ -35,6 +36,9 @@ const score = async (lists: readonly RewardList[]): Promise<ListRewards[]> =>
     pCvr: new Float64Array(items.length).fill(0.5),
   })) as unknown as ListRewards[]
 
+const equally = (allocations: readonly Allocation[]): Allocation[] =>
+  allocations.map((each) => ({ ...each, lists: { ...each.lists, pCtr: each.lists.pCtr.map(() => 0.1) } }))
+
 const allocatorOf = (recalled = 10, objective = { conversion: 0, organic: 0 }) =>
   new CascadeAllocator({ recaller, score, objective, recalled, bidUnit: 1 })
 
@@ -64,9 +68,21 @@ describe('a cascade', () => {
 
   test('puts beside it the list of those behind, which GSP asks for', async () => {
     const [{ lists }] = await allocatorOf().allocate([request])
-    expect(lists.count).toBe(2)
     const behind = Array.from(lists.candidate.subarray(4, 8)).filter((candidate) => candidate < 4)
     expect(behind).toEqual([1, 0])
+  })
+
+  test('is priced by VCG at what the others lose', async () => {
+    const same = async (lists: readonly RewardList[]): Promise<ListRewards[]> =>
+      lists.map(({ items }) => ({ pCtr: new Float64Array(items.length).fill(0.1) })) as unknown as ListRewards[]
+    const options = { recaller, score: same, objective: { conversion: 0, organic: 0 }, recalled: 10, bidUnit: 1 }
+    const equal = { allocate: (requests: readonly AuctionRequest[]) => recaller.allocate(requests).then(equally) }
+    const allocator = new CascadeAllocator({ ...options, recaller: equal })
+    const asked = requestOf([3, 2, 1], 2, { ads: Uint32Array.of(0, 1, 2), advertisers: Uint32Array.of(0, 1, 2) })
+    const [allocation] = await allocator.allocate([asked])
+    const [prices] = await vcgPrices([{ request: asked, allocation }], { allocator })
+    expect(prices[0]).toBeCloseTo(1, 6)
+    expect(prices[1]).toBeCloseTo(1, 6)
   })
 
   test('keeps ads out that bid below a reserve', async () => {

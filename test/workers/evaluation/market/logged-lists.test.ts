@@ -7,8 +7,10 @@ import {
   loggedTable,
 } from '../../../../workers/evaluation/market/logged-lists.ts'
 import { appendOutcomes, outcomeTable } from '../../../../workers/evaluation/market/outcomes.ts'
-import { columnOf } from '../../../../workers/evaluation/market/table.ts'
+import { appendRow, columnOf } from '../../../../workers/evaluation/market/table.ts'
 import { measureGroup } from '../../../../workers/evaluation/metric-group.ts'
+import { estimatePolicy } from '../../../../workers/evaluation/off-policy/estimate-policy.ts'
+import { Random } from '../../../../workers/tensor/random.ts'
 import { smallMarket } from '../../processors/small-market.ts'
 import { auctionOf, gsp, positionMechanism } from './position-auction.ts'
 
@@ -42,7 +44,7 @@ const judge: JudgeLists = async (lists) =>
 
 const logOf = async (...log: Parameters<typeof withLog>) => {
   const table = loggedTable()
-  await appendLogged(table, judge, withLog(...log), requests, 0)
+  await appendLogged(table, { judge, slots: 3 }, withLog(...log), requests, 0)
   return table
 }
 
@@ -53,7 +55,7 @@ describe('the lists of the log', () => {
       seen.push(...lists)
       return judge(lists)
     }
-    await appendLogged(loggedTable(), watching, withLog([5, 7, 1, 5], [0, 0, 0, 0]), requests, 0)
+    await appendLogged(loggedTable(), { judge: watching, slots: 3 }, withLog([5, 7, 1, 5], [0, 0, 0, 0]), requests, 0)
     expect(seen.map(({ items, ads }) => [[...items], [...ads]])).toEqual([
       [
         [5, 7],
@@ -64,6 +66,33 @@ describe('the lists of the log', () => {
         [1, 5],
       ],
     ])
+  })
+
+  test('have an ad where one was shown, though the request does not name it', async () => {
+    const seen: RankedList[] = []
+    const watching: JudgeLists = (lists) => {
+      seen.push(...lists)
+      return judge(lists)
+    }
+    const others = requests.map((request) => ({ ...request, marketAds: Uint32Array.of(0, 1) }))
+    await appendLogged(loggedTable(), { judge: watching, slots: 3 }, withLog([5, 7, 1, 4], [0, 0, 0, 0]), others, 0)
+    expect(seen.map(({ ads }) => Array.from(ads, (ad) => ad >= 0))).toEqual([
+      [true, false],
+      [true, true],
+    ])
+  })
+
+  test('end where the slots of the reward model do', async () => {
+    const oneSlot: JudgeLists = (lists) => {
+      const long = lists.find(({ items }) => items.length > 1)
+      if (long !== undefined) throw new Error(`A list of ${long.items.length} items, where there is 1 slot`)
+      return judge(lists)
+    }
+    const table = loggedTable()
+    const log = withLog([5, 7, 1, 5], [0, 1, 0, 1], [0.5, 0.25, 0.5, 0.25])
+    await appendLogged(table, { judge: oneSlot, slots: 1 }, log, requests, 0)
+    expect([...columnOf(table, 'item')]).toEqual([5, 1])
+    expect([...loggedActions(table, outcomeTable(['Model']), clusters).logging]).toEqual([0.5, 0.5])
   })
 
   test('tell how well it is calibrated on what happened, conversions where there was a click', async () => {
@@ -89,6 +118,31 @@ describe('the lists of the log', () => {
     expect([...actions.target]).toEqual([1, 0, 1])
     expect([...actions.expected.logged]).toEqual([0.5, 0.5, 0.4])
     expect([...actions.expected.target].map((value) => value.toFixed(6))).toEqual(['0.400000', '0.200000', '0.200000'])
+  })
+
+  test('have the CTR of the policy where creatives are drawn evenly beside its item', async () => {
+    const [count, creatives, ctr] = [6000, 3, 0.3]
+    const random = new Random('creatives')
+    const every = <T>(of: (request: number) => T) => Array.from({ length: count }, (_, request) => of(request))
+    const shown = every(() => random.below(creatives))
+    const logged = loggedTable()
+    const outcomes = outcomeTable(['Model'])
+    for (const [request, creative] of shown.entries()) {
+      const clicked = Number(random.uniform() < ctr)
+      const entry = { request, slot: 0, item: 5 }
+      appendRow(logged, { ...entry, creative, propensity: 1 / creatives, click: ctr, clicked })
+      appendRow(outcomes, { ...entry, creative: 1, 'Model/click': ctr })
+    }
+    const actions = loggedActions(logged, outcomes, Uint32Array.from(every((request) => request)))
+    const { estimates, meanWeight } = estimatePolicy(actions, {
+      estimators: ['IPS', 'SNIPS', 'DR'],
+      clip: Number.POSITIVE_INFINITY,
+      rule: { minEffectiveSamples: 1, minPositives: 1 },
+      samples: 100,
+      seed: 1,
+    })
+    expect(meanWeight.mean).toBeCloseTo(1, 1)
+    for (const { mean } of estimates.values()) expect(mean).toBeCloseTo(ctr, 1)
   })
 
   test('without propensities say nothing of a policy', async () => {

@@ -52,6 +52,16 @@ describe('POST /v1/rank of a model with an auction', () => {
     ])
   })
 
+  it('says with explain the weight of the bid that was expected, where lists are searched by those', async () => {
+    const expectedBids = new Float32Array(16).fill(2)
+    expectedBids[10] = 6
+    const { rank } = auctionScene(fakeAuction({ expectedBids }))
+    const candidates = { ads: [{ id: 'ad-0', bid: 100 }, { id: 'ad-1' }], organic: ['item-5'] }
+    const { entries } = await rank({ slots: 3, candidates, explain: true })
+    // Bids are counted in units of 2: 6 / 2 + 2, whatever was bid.
+    expect(entries.map(({ explain }) => explain?.weight)).toEqual([5, 3, 2])
+  })
+
   it('answers a batch in its order, decoded together', async () => {
     const auction = fakeAuction()
     const { post } = auctionScene(auction, { serving: { maxBatchSize: 4 } })

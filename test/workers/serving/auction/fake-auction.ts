@@ -32,8 +32,8 @@ export const market: AuctionModel['market'] = {
     ids: bids.map((_, ad) => `ad-${ad}`),
     item: Uint32Array.of(10, 11, 12, 13, 14, 15),
     advertiser: Uint32Array.of(0, 0, 1, 1, 2, 2),
-    bid: Float32Array.from(bids),
-    value: Float32Array.from(bids),
+    bid: Float64Array.from(bids),
+    value: Float64Array.from(bids),
   },
   creatives: {
     count: 3,

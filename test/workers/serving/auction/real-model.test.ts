@@ -70,6 +70,21 @@ describe('a model of EGA-V2', () => {
   test('answers requests of several sizes in one call, each as alone', () => expectSameAlone(modelScene(served)))
 })
 
+test('a model that searches by expected bids explains the weights that it searched by', async () => {
+  const expected = training({ bidding: { bids: 'Expected' } })
+  const served = await models.load(await models.publish(expected))
+  const { rank } = modelScene(served)
+  const asked = (bid: number) => ({ slots: 4, candidates: { ads: [{ id: 'item-9', bid }] }, explain: true })
+  const weights = []
+  for (const bid of [100, 200]) {
+    const { entries } = await rank(asked(bid))
+    weights.push(entries.find(isAd)?.explain?.weight)
+  }
+  expect(weights[0]).toBeGreaterThan(2)
+  expect(weights[0]).toBeLessThan(50)
+  expect(weights[1]).toBe(weights[0])
+})
+
 test('a cascade answers, prices by GSP and takes no weights of tokens', async () => {
   const cascade = training({ allocation: 'Cascade', paymentRule: 'GSP', bidding: { weights: 'None' } })
   const served = await models.load(await models.publish(cascade))

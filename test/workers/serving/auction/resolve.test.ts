@@ -169,6 +169,14 @@ describe('ads of a request', () => {
 })
 
 describe('organic items', () => {
+  it('that were seen are named with the reason, unless the request lets them in', () => {
+    const request = { user: { id: 'anna' }, candidates: { ads: [], organic: ['item-0', 'item-5'] } }
+    const { request: resolved, skipped } = resolve(request)
+    expect([namesOf(resolved.organic), skipped]).toEqual([['item-5'], [{ id: 'item-0', reason: 'Seen' }]])
+    const all = resolve({ ...request, includeSeen: true })
+    expect([namesOf(all.request.organic), all.skipped]).toEqual([['item-0', 'item-5'], []])
+  })
+
   it('keep their order, and are no ads of the same request', () => {
     const { request, skipped } = resolve({
       candidates: {
