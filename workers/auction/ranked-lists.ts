@@ -4,7 +4,7 @@
 import { organicValue } from '../ranker/one-ranker/item-values.ts'
 import type { LeastBids } from './auction.ts'
 import { reserveOf } from './chosen-list.ts'
-import { type FillRequest, fillList, OpenList } from './list-fill.ts'
+import { type FillRequest, listsWithoutEach, OpenList } from './list-fill.ts'
 
 export interface ValueScale {
   /** Money that counts as a bid of 1. */
@@ -57,17 +57,7 @@ export function rankedLists({ request, score }: RankedCandidates): number[][] {
     .filter((ad) => score[ad] > Number.NEGATIVE_INFINITY)
     .sort((one, other) => score[other] - score[one] || one - other)
   const prefersAd = (ad: number, organic: number) => score[ad] >= score[ads.length + organic]
-  const shown = fillList(request, ranked, prefersAd)
-  const without = shown
-    .filter((candidate) => candidate < ads.length)
-    .map((left) =>
-      fillList(
-        request,
-        ranked.filter((ad) => ad !== left),
-        prefersAd,
-      ),
-    )
-  return [shown, ...without]
+  return listsWithoutEach(request, ranked, prefersAd)
 }
 
 /** @param lists what `rankedLists` made */

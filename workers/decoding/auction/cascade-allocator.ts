@@ -3,7 +3,7 @@
 
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { ByAuction } from '../../auction/by-auction.ts'
-import { fillList } from '../../auction/list-fill.ts'
+import { fillList, listsWithoutEach } from '../../auction/list-fill.ts'
 import type { ListRewards, RewardList } from '../../auction/reward-model/scorer.ts'
 import { judgedLists, type ListEntry, rewardListOf, type Worth } from './judged-lists.ts'
 
@@ -113,16 +113,8 @@ function listsOf(request: AuctionRequest, { ads }: Recalled): ListEntry[][] {
       const { creative, logZ } = known.get(candidate) ?? { creative: -1, logZ: 0 }
       return { candidate, creative, logZ }
     })
-  const first = fillList(request, ranked)
+  const [first, ...without] = listsWithoutEach(request, ranked)
   const shown = new Set(first)
   const behind = ranked.filter((ad) => !shown.has(ad))
-  const without = first
-    .filter((candidate) => candidate < request.ads.length)
-    .map((left) =>
-      fillList(
-        request,
-        ranked.filter((ad) => ad !== left),
-      ),
-    )
   return [first, fillList(request, behind), ...without].map(entriesOf)
 }

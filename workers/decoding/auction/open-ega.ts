@@ -135,6 +135,7 @@ const described = (model: EgaModel) => ({
   things: model,
   digest: model.digest,
   datasetDigest: model.datasetDigest,
+  ...(model.expectedBids && { expectedBids: model.expectedBids }),
   slots: model.shapes.generator?.listLength ?? 1,
   openScorer: (threads: number) => openScorer(model, threads),
 })

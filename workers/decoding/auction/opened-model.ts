@@ -19,6 +19,8 @@ export interface OpenedAuctionModel {
   readonly terms: AuctionTerms
   /** How bids weigh tokens; None where they do not, and alpha and beta change nothing. */
   readonly bidding: TokenBidding | 'None'
+  /** [items], what weighs the tokens of an ad in place of its bid, in money; absent: the bid of the request does. */
+  readonly expectedBids?: Float32Array
   /** Least worth of a click on an organic item that its order tells from less; absent: it tells any. */
   readonly leastOrganic?: number
   /** N_S; undefined of a model that ranks candidates one by one, and searches no lists. */

@@ -9,15 +9,12 @@ import type { AllocationWeights, AuctionModel } from './auction-model.ts'
 /** Candidates of a request at most; what they cost grows in proportion. */
 const mostCandidates = { ads: 4096, organic: 1024 }
 
-/** With what only a model of lists has: its expected bids, where lists are searched by them. */
-type OpenedModel = OpenedAuctionModel & { readonly model?: { readonly expectedBids?: Float32Array } }
-
 /**
  * @param market of the Dataset that the model learned
  * @param organic items of a request that names none, in their order
  */
-export function trainedAuctionModel(opened: OpenedModel, market: Market, organic: Uint32Array): AuctionModel {
-  const { terms, bidding, hasPaymentNetwork, leastOrganic, model: { expectedBids } = {} } = opened
+export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, organic: Uint32Array): AuctionModel {
+  const { terms, bidding, hasPaymentNetwork, leastOrganic, expectedBids } = opened
   const { objective, constraints } = terms
   const settingsOf = ({ alpha, beta, lambdaConversion, lambdaOrganic }: AllocationWeights): AllocationSettings => ({
     bidding: bidding === 'None' ? bidding : { ...bidding, alpha, beta },

@@ -68,6 +68,7 @@ describe('a cascade', () => {
 
   test('puts beside it the list of those behind, which GSP asks for', async () => {
     const [{ lists }] = await allocatorOf().allocate([request])
+    expect(lists.count).toBe(4)
     const behind = Array.from(lists.candidate.subarray(4, 8)).filter((candidate) => candidate < 4)
     expect(behind).toEqual([1, 0])
   })
