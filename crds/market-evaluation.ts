@@ -48,9 +48,15 @@ const audit = object(
     }),
     regretStarts: integer(0, 10_000, {
       description:
-        'Random starts of the independent search for better bids, beside the ten multipliers of Psi, under the clicks of each judge; 0: no search.',
+        'Random starts of the independent search for better bids, under the clicks of each judge: multiples of the values from 0 to 3, ties with rivals, these starts, gradient ascents and a pattern search around the best; an advertiser may bid otherwise for each of its ads. 0: no search.',
       default: 0,
     }),
+    searchRequests: optional(
+      integer(1, 100_000, {
+        description:
+          'Audited requests that are searched, the first ones; absent: all. A search tries some hundred bids of each bidder.',
+      }),
+    ),
     seed: integer(0, 2_147_483_647, { description: 'Seed of the losers and of the search.', default: 1 }),
     bidder: optional(
       enumeration(bidders, {
@@ -66,6 +72,10 @@ const audit = object(
       {
         rule: 'self.maxRequests == 0 || self.minRequests <= self.maxRequests',
         message: 'minRequests must not exceed maxRequests',
+      },
+      {
+        rule: '!has(self.searchRequests) || self.regretStarts > 0',
+        message: 'searchRequests needs regretStarts above 0',
       },
     ],
   },

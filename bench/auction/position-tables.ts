@@ -197,7 +197,14 @@ async function auditTruthful(
   const random = new Random(5, 'values', ads)
   const cases = Array.from({ length: draws }, () => ({ request: requestOf(uniforms(random, ads), exposure.length) }))
   // The ties with rivals are exact here; more of the search would cost time and find nothing.
-  return audit(mechanism, cases, { ...auditDefaults, exposure: exposures, multipliers: [], starts: 8, refined: 0 })
+  return audit(mechanism, cases, {
+    ...auditDefaults,
+    exposure: exposures,
+    multipliers: [],
+    starts: 8,
+    climbs: 0,
+    refined: 0,
+  })
 }
 
 function revenueByRequest(rows: readonly AuditRow[], requests: number): number[] {

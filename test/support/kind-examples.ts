@@ -268,12 +268,17 @@ export const kindExamples: Record<string, KindExample> = {
         change: { market: { audit: { maxRequests: 10 } } },
         message: 'minRequests must not exceed maxRequests',
       },
+      {
+        change: { market: { audit: { searchRequests: 10 } } },
+        message: 'searchRequests needs regretStarts above 0',
+      },
       { change: { market: { evaluator: {} } }, message: 'give exactly one of trainingRunRef and digest' },
     ],
     accepted: [
       { model: { digest } },
       { market: {}, ranking: 'None' },
       { market: { audit: { maxRequests: 0 }, bids: 'BestResponse' }, offPolicy: { clip: '10' } },
+      { market: { audit: { regretStarts: 4, searchRequests: 10, bidder: 'Advertiser' } } },
       marketGate('HeldOut/Psi', { market: { evaluator: { digest } } }, { max: '0.027' }),
       marketGate('OffPolicy/DR', { market: {}, offPolicy: {} }),
       marketGate(

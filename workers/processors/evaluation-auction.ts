@@ -2,6 +2,7 @@
 
 import { payments } from '../auction/payments/payments.ts'
 import { audit, auditDefaults } from '../auction/regret/audit.ts'
+import { areApart, type Fold } from '../auction/reward-model/fold.ts'
 import type { RewardList, RewardScorer } from '../auction/reward-model/scorer.ts'
 import { openMarket } from '../data/market/open-market.ts'
 import { openTruth } from '../data/market/truth.ts'
@@ -10,9 +11,11 @@ import { hasAuction, openAuctionModel, openJudge } from '../decoding/auction/ope
 import type { OpenedAuctionModel } from '../decoding/auction/opened-model.ts'
 import type { JudgeLists, RankedList } from '../evaluation/market/judge.ts'
 import type { Mechanism } from '../evaluation/market/mechanism.ts'
+import { readFold } from '../ranker/auction-model.ts'
 import { JobError } from './job-error.ts'
 import {
   type Evaluator,
+  type EvaluatorSettings,
   type MarketPorts,
   type Marketplace,
   type MarketplaceSettings,
@@ -21,6 +24,8 @@ import {
 
 /** Rows of a decoding run: misreports of one request go together. */
 const maxBatch = 64
+/** Rivals at whose ties the search tries each ad, those with the highest: a request may have thousands. */
+const searchedRivals = 16
 
 export const auctionMarketPorts: MarketPorts = {
   openMarketplace,
@@ -81,6 +86,7 @@ async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSe
     searchRegret: (searched, clicks) =>
       audit({ ...mechanism, clicks }, [searched], {
         ...auditDefaults,
+        rivals: searchedRivals,
         starts: search.starts,
         seed: search.seed,
         batch: maxBatch,
@@ -97,21 +103,33 @@ async function marketplaceOf(opened: OpenedAuctionModel, settings: MarketplaceSe
 
 async function openEvaluator(
   digest: string,
-  { store, threads, dataset }: Parameters<MarketPorts['openEvaluator']>[1],
+  { store, threads, dataset, judged }: EvaluatorSettings,
 ): Promise<Evaluator> {
   await checkAuction(digest, store)
-  const { scorer, datasetDigest } = await openJudge(digest, { store, threads })
+  for (const each of judged) await checkHeldOut(digest, each, store)
+  const { scorer, slots, datasetDigest } = await openJudge(digest, { store, threads })
   try {
     checkDataset({ digest, datasetDigest }, { dataset })
   } catch (error) {
     await scorer.release()
     throw error
   }
-  return { judgeLists: judge(scorer), release: () => scorer.release() }
+  return { judgeLists: judge(scorer), slots, release: () => scorer.release() }
 }
 
 async function checkAuction(digest: string, store: MarketplaceSettings['store']): Promise<void> {
   if (!hasAuction(await store.open(digest))) throw noAuction(digest)
+}
+
+/** A judge that learned from the users of the model it judges shares its mistakes. */
+async function checkHeldOut(digest: string, judged: string, store: MarketplaceSettings['store']): Promise<void> {
+  const model = await store.open(judged)
+  if (!hasAuction(model)) return
+  const [ours, theirs] = [await readFold(await store.open(digest)), await readFold(model)]
+  if (ours === null || theirs === null || areApart(ours, theirs)) return
+  const users = (fold: Fold): string => (fold === 'All' ? 'all users' : `the ${fold.toLowerCase()} half of the users`)
+  const message = `The evaluator ${digest} is not held out: its reward model learned from ${users(ours)}, that of the model ${judged} from ${users(theirs)}; name a TrainingRun that learned from the other half (stages.reward.fold: First and Second).`
+  throw new JobError('NotHeldOut', message, { retryable: false })
 }
 
 function checkBidding(

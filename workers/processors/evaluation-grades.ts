@@ -22,6 +22,8 @@ interface Graders {
   readonly settings: NonNullable<SampledEvaluation['graded']>
   /** Digest of the held-out judge; absent where the Evaluation names none. */
   readonly evaluator: string | undefined
+  /** Digests of the models whose lists are graded. */
+  readonly judged: readonly string[]
   readonly source: Artifact
   readonly dataset: Dataset
   readonly market: Market
@@ -55,11 +57,11 @@ interface OpenedJudge {
 }
 
 async function openJudge(graders: Graders, { store, threads }: ProcessorContext): Promise<OpenedJudge> {
-  const { settings, evaluator, source, dataset, market, ports } = graders
+  const { settings, evaluator, judged, source, dataset, ports } = graders
   const truth = settings.judge === 'HeldOut' ? undefined : await ports.openTruth(source)
   if (truth !== undefined) return { name: 'Truth', judge: judgeByTruth(truth), release: async () => undefined }
   if (settings.judge !== 'Truth' && evaluator !== undefined) {
-    const { judgeLists, release } = await ports.openEvaluator(evaluator, { store, threads, dataset, market })
+    const { judgeLists, release } = await ports.openEvaluator(evaluator, { store, threads, dataset, judged })
     return { name: 'HeldOut', judge: judgeLists, release }
   }
   throw new JobError('NoJudge', noJudge(settings.judge), { retryable: false })

@@ -21,6 +21,7 @@ import {
 } from '../evaluation/market/report.ts'
 import { type MarketRequest, type Reserves, sampleRequests } from '../evaluation/market/requests.ts'
 import type { ProcessorContext } from './context.ts'
+import { modelsOf } from './evaluation-models.ts'
 import type { EvaluationPart } from './evaluation-part.ts'
 import { JobError } from './job-error.ts'
 import { MarketCheckpoints } from './market-checkpoints.ts'
@@ -43,8 +44,8 @@ interface Scene extends Source {
   readonly context: ProcessorContext
   readonly ports: MarketPorts
   readonly market: Market
-  /** Apart from the model itself. */
   readonly judges: readonly Judge[]
+  readonly evaluator: Evaluator | undefined
 }
 
 /** Holds the auctions of logged requests again: by the model, and by the champion where there is one. */
@@ -62,11 +63,12 @@ export async function evaluateMarket(
   }
   const { store, threads } = context
   const { evaluator: digest } = payload.inputs
+  const judged = modelsOf(payload).map((model) => model.digest)
   const evaluator =
-    digest === undefined ? undefined : await ports.openEvaluator(digest, { store, threads, dataset, market })
+    digest === undefined ? undefined : await ports.openEvaluator(digest, { store, threads, dataset, judged })
   try {
     const judges = await openJudges(payload, source, evaluator, ports)
-    return await measureAll({ payload, context, source, dataset, ports, market, judges })
+    return await measureAll({ payload, context, source, dataset, ports, market, judges, evaluator })
   } finally {
     await evaluator?.release()
   }
@@ -108,6 +110,7 @@ async function measureAll(scene: Scene): Promise<EvaluationPart> {
     try {
       // The lists of a champion are as long as those of the model: they are compared.
       sample ??= takeSample(scene, marketplace)
+      checkSlots(sample.slots, marketplace, `the model ${system.digest}`)
       await measureSystem(scene, sample, marketplace, { ...system, checkpoints })
     } finally {
       await marketplace.release()
@@ -118,6 +121,8 @@ async function measureAll(scene: Scene): Promise<EvaluationPart> {
 }
 
 interface Sample {
+  /** Of the longest list. */
+  readonly slots: number
   readonly requests: readonly MarketRequest[]
   readonly skipped: number
   /** The same for a champion: both are compared. */
@@ -143,13 +148,15 @@ const settingsOf = ({ payload, context, dataset, market }: Scene): MarketplaceSe
   }
 }
 
-function takeSample({ payload, dataset, market, judges }: Scene, marketplace: Marketplace): Sample {
+function takeSample({ payload, dataset, market, judges, evaluator }: Scene, marketplace: Marketplace): Sample {
   const { spec, market: settings } = payload
+  const slots = settings.slots ?? marketplace.slots
+  if (evaluator !== undefined) checkSlots(slots, evaluator, 'the evaluator')
   const { requests, skipped } = sampleRequests(dataset, market, {
     part: spec.split === 'Validation' ? 'validation' : 'test',
     count: settings.requests,
     seed: spec.seed,
-    slots: settings.slots ?? marketplace.slots,
+    slots,
     constraints: constraintsOf(settings),
     bids: settings.bids === 'Logged' ? 'Logged' : 'Truthful',
     reserves: reservesOf(settings, market),
@@ -165,15 +172,14 @@ function takeSample({ payload, dataset, market, judges }: Scene, marketplace: Ma
     clusters,
   }
   const bidder = settings.audit.bidder ?? marketplace.bidder ?? 'Ad'
-  checkSearch(settings, bidder)
-  return { requests, skipped, bidder, clusters, identity }
+  return { slots, requests, skipped, bidder, clusters, identity }
 }
 
-function checkSearch({ audit: { regretStarts } }: MarketEvaluation, bidder: Bidder): void {
-  if (bidder === 'Ad' || regretStarts === 0) return
-  const message =
-    'spec.market.audit.regretStarts searches bids of single ads, and advertisers bid here: set it to 0, or audit.bidder to Ad.'
-  throw new JobError('SearchIsByAd', message, { retryable: false })
+/** @throws JobError where lists are longer than those that somebody learned from */
+function checkSlots(slots: number, { slots: longest }: Pick<Marketplace, 'slots'>, who: string): void {
+  if (slots <= longest) return
+  const message = `Lists of ${slots} are asked for, and ${who} knows lists of ${longest} at most: set spec.market.slots to ${longest} or less, or train with a longer list.`
+  throw new JobError('ListsTooLong', message, { retryable: false })
 }
 
 const constraintsOf = ({ constraints }: MarketEvaluation): ListConstraints => ({
@@ -209,6 +215,7 @@ function measureOptions(
     bidder,
     seed: audit.seed,
     search: audit.regretStarts > 0 ? search : undefined,
+    searchRequests: audit.searchRequests,
     bestResponse:
       bids === 'BestResponse'
         ? {

@@ -49,7 +49,8 @@ export async function evaluateSampled(
   const market = await ports.openMarket(source, dataset)
   const drawn = drawLists(payload, dataset, market)
   const { lists } = drawn
-  const graders = { evaluator: inputs.evaluator, source, dataset, ports }
+  const judged = modelsOf(payload).map(({ digest }) => digest)
+  const graders = { evaluator: inputs.evaluator, judged, source, dataset, ports }
   const grades =
     sampled.graded === undefined
       ? undefined
@@ -57,8 +58,8 @@ export async function evaluateSampled(
   const [model, ...others] = await scoreAll(payload, context, { dataset, lists, openModel: ports.openModel })
   await context.progress({ phase: 'Resampling', step: 1, totalSteps: 1 })
   const { cutoffs, seed } = sampled
-  const judged = { lists, cutoffs, graded: grades, seed }
-  const report = reportSampled(judged, model, others, { samples: spec.bootstrapSamples, seed: spec.seed })
+  const lines = { lists, cutoffs, graded: grades, seed }
+  const report = reportSampled(lines, model, others, { samples: spec.bootstrapSamples, seed: spec.seed })
   return {
     metrics: report.metrics,
     comparisons: report.comparisons,

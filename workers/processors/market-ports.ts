@@ -42,16 +42,21 @@ export interface Marketplace extends Mechanism {
 /** A reward model that only judges. */
 export interface Evaluator {
   readonly judgeLists: JudgeLists
+  /** Length of the lists that it was trained for. */
+  readonly slots: number
   release(): Promise<void>
+}
+
+export interface EvaluatorSettings extends Pick<MarketplaceSettings, 'store' | 'threads' | 'dataset'> {
+  /** Digests of the models that it is to judge. */
+  readonly judged: readonly string[]
 }
 
 export interface MarketPorts {
   /** @throws JobError where the model has no auction, or lacks what the payment rule needs */
   openMarketplace(digest: string, settings: MarketplaceSettings): Promise<Marketplace>
-  openEvaluator(
-    digest: string,
-    settings: Pick<MarketplaceSettings, 'store' | 'threads' | 'dataset' | 'market'>,
-  ): Promise<Evaluator>
+  /** @throws JobError where it has no reward model, or one that learned from users whom a judged model learned from too */
+  openEvaluator(digest: string, settings: EvaluatorSettings): Promise<Evaluator>
   /** Undefined where the Dataset has no advertising tables. */
   openMarket(source: Artifact, dataset: Dataset): Promise<Market | undefined>
   /** Undefined where the market is not simulated. */

@@ -96,6 +96,12 @@ export async function readAuctionModel<Description extends ModelDescription>(
   }
 }
 
+/** Users that the reward model of an artifact learned from; null of a model without one. Reads no weights. */
+export async function readFold(artifact: Pick<Artifact, 'path'>): Promise<Fold | null> {
+  const { fold } = JSON.parse(await readFile(artifact.path(descriptionFile), 'utf8')) as Pick<ModelDescription, 'fold'>
+  return fold
+}
+
 async function readWeights<Shapes extends ModelDescription['shapes']>(
   artifact: Pick<Artifact, 'readFile'>,
   shapes: Shapes,

@@ -79,6 +79,7 @@ function portsOf(world: World, champion: Pricing = gsp): MarketPorts {
       digest === inputOf('model') ? marketplace(vcg, 'VCG', world) : marketplace(champion, 'GSP', world),
     openEvaluator: async () => ({
       judgeLists: async (lists) => lists.map(({ items }) => ({ click: half(0.9).click(items) })),
+      slots: 3,
       release: async () => void world.released.push('evaluator'),
     }),
     openMarket: async () => smallMarket(60),
@@ -264,10 +265,16 @@ describe('an Evaluation of a marketplace', () => {
   })
 
   test.each<[string, string, Changed]>([
+    ['lists longer than those of the model', 'ListsTooLong', { market: { slots: 4 } }],
     [
-      'a search of single bids where advertisers bid',
-      'SearchIsByAd',
-      { market: { audit: { ...market.audit, regretStarts: 2, bidder: 'Advertiser' } } },
+      'lists longer than the evaluator knows',
+      'ListsTooLong',
+      {
+        inputs: { evaluator: inputOf('evaluator') },
+        ports: {
+          openEvaluator: async () => ({ judgeLists: async () => [], slots: 2, release: async () => undefined }),
+        },
+      },
     ],
     ['a model without an auction', 'NoAuction', { ports: { openMarketplace: undefined as never } }],
     ['a Dataset without requests', 'NoMarket', { ports: { openMarket: async () => undefined } }],

@@ -74,6 +74,7 @@ const portsOf = (models: Record<string, TrainedRecommender>): EvaluationPorts =>
   }),
   openEvaluator: async () => ({
     judgeLists: async (lists) => lists.map(({ items }) => ({ click: Float64Array.from(items, () => 0.1) })),
+    slots: 1,
     release: async () => undefined,
   }),
   openMarketplace: () => Promise.reject(new Error('no auction is held')),

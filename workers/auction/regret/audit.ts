@@ -1,45 +1,42 @@
-// What an advertiser could gain by another bid, found by search on the mechanism as it is: allocation, choice of the
-// list, clicks and price are computed anew for every bid tried. Nothing here is shared with any training.
+// What a bidder could gain by other bids, found by search on the mechanism as it is: allocation, choice of the list,
+// clicks and price are computed anew for every report tried. Nothing here is shared with any training.
 
 import { Random } from '../../tensor/random.ts'
 import type { AuctionRequest } from '../auction.ts'
-import type { BidQuestion } from '../payments/ask-under-bids.ts'
+import { climb, type GradientBudget } from './climb.ts'
 import { type Mechanism, type Outcome, outcomesOf, outcomesUnder } from './mechanism.ts'
-import { criticalMisreports, fineMultipliers, publishedMultipliers, randomMisreports } from './misreports.ts'
+import {
+  criticalMisreports,
+  fineMultipliers,
+  publishedMultipliers,
+  type Report,
+  randomMisreports,
+} from './misreports.ts'
+import { type PatternBudget, patternSearch } from './pattern-search.ts'
+import { bestOf, type Search, type Trial, type TryReports } from './search.ts'
 
 export interface AuditCase {
-  /** Bids as they are placed; regret is what another bid gains over these. */
+  /** Bids as they are placed; regret is what other bids gain over these. */
   readonly request: AuctionRequest
   /** Private value per click of each ad; its bid, where absent. */
   readonly values?: Float64Array
-  /** Ads to audit; all where absent. */
-  readonly ads?: readonly number[]
+  /** Ads of each bidder to audit, in the order of rows; absent: every ad for itself. */
+  readonly bidders?: readonly (readonly number[])[]
 }
 
-export interface SearchBudget {
-  /** Random bids, log-uniform in [0.01, 3] of the value. */
+export interface SearchBudget extends PatternBudget, GradientBudget {
+  /** Random reports, log-uniform in [0.01, 3] of the values. */
   readonly starts: number
-  /** Of all bids tried, the best so many become starts of a pattern search. */
-  readonly refined: number
-  /** Of the pattern search, each of which tries two bids beside every start and halves the step. */
-  readonly rounds: number
 }
 
 export interface AuditOptions extends SearchBudget {
   readonly seed: number
-  /** Times the value; the published ten, times the bid, are tried in any case. */
+  /** Times the values; the published ten, times the bids, are tried in any case. */
   readonly multipliers: readonly number[]
-  /** Rivals at whose ties bids are tried. */
+  /** Rivals of each ad at whose ties bids are tried. */
   readonly rivals: number
   /** Relative exposure by slot, in which pCTR of different slots are compared at ties; absent: 1 everywhere. */
   readonly exposure?: Float64Array
-  /**
-   * Bids that another search found, a gradient search on a differentiable stand-in for one (`gradientSearch`); they are
-   * judged on the mechanism like all others.
-   */
-  readonly proposals?: (request: AuctionRequest, ad: number, value: number) => Promise<readonly number[]>
-  /** Number of the first case in rows and seeds; 0 where absent. For audits that go on where another ended. */
-  readonly firstCase?: number
   /** Questions to the mechanism at once. */
   readonly batch: number
   /** After every case, with the number of those done. */
@@ -53,13 +50,19 @@ export const auditDefaults: AuditOptions = {
   starts: 32,
   refined: 8,
   rounds: 10,
+  climbs: 4,
+  steps: 12,
   batch: 1024,
 }
 
-/** One ad of one page view. Money per page view, but for bids, values and prices, which are per click. */
+/**
+ * One bidder of one page view. Money per page view, but for bids, values and prices, which are per click. Of a bidder of
+ * several ads `bid`, `bestBid` and `value` are of the first, `clicks` those of all, and `price` is what one of these costs.
+ */
 export interface AuditRow {
   /** Number of the case. */
   readonly request: number
+  /** First ad of the bidder. */
   readonly ad: number
   readonly bid: number
   readonly value: number
@@ -68,38 +71,26 @@ export interface AuditRow {
   readonly price: number
   /** (value - price) clicks. */
   readonly utility: number
-  /** Most that a bid tried gains over the utility; never below 0. */
+  /** Value times clicks. */
+  readonly valueClicks: number
+  /** Most that a report tried gains over the utility; never below 0. */
   readonly regret: number
   readonly bestBid: number
-  /** Clicks under the best bid. */
-  readonly bestClicks: number
+  /** Value times clicks under the best report. */
+  readonly bestValueClicks: number
   /** The same over the published ten multipliers alone. */
   readonly publishedRegret: number
-  /** Listed under some multiple of the value and not under a larger one. */
+  /** Listed under some multiple of the values and not under a larger one. */
   readonly listingViolation: boolean
-  /** Fewer clicks under some multiple than under a smaller one. */
+  /** Less value times clicks under some multiple than under a smaller one. */
   readonly clickViolation: boolean
-  /** Outcomes, the own bid's among them, whose price was above the bid. */
+  /** Outcomes of ads, those of the own bids among them, whose price was above the bid. */
   readonly irViolations: number
-  /** Bids tried. */
+  /** Reports tried. */
   readonly misreports: number
 }
 
-interface Trial {
-  readonly bid: number
-  readonly utility: number
-  readonly outcome: Outcome
-}
-
-interface Search {
-  readonly request: AuctionRequest
-  readonly ad: number
-  readonly value: number
-  readonly truth: Trial
-  readonly trials: Trial[]
-}
-
-/** Audits the cases, in their order; rows by case and ad. */
+/** Audits the cases, in their order; rows by case and bidder. */
 export async function audit(
   mechanism: Mechanism,
   cases: readonly AuditCase[],
@@ -107,7 +98,7 @@ export async function audit(
 ): Promise<AuditRow[]> {
   const rows: AuditRow[] = []
   for (const [index, auditCase] of cases.entries()) {
-    rows.push(...(await auditOne(mechanism, auditCase, (options.firstCase ?? 0) + index, options)))
+    rows.push(...(await auditOne(mechanism, auditCase, index, options)))
     options.onCase?.(index + 1)
   }
   return rows
@@ -115,122 +106,108 @@ export async function audit(
 
 async function auditOne(
   mechanism: Mechanism,
-  { request, values = request.bids, ads }: AuditCase,
+  { request, values = request.bids, bidders = Array.from(request.ads.keys(), (ad) => [ad]) }: AuditCase,
   index: number,
   options: AuditOptions,
 ): Promise<AuditRow[]> {
   const { allocation, outcomes } = await outcomesOf(mechanism, request)
-  const searches = (ads ?? Array.from(request.ads.keys())).map((ad): Search => {
-    const trial = { bid: request.bids[ad], outcome: outcomes[ad], utility: utilityOf(outcomes[ad], values[ad]) }
-    return { request, ad, value: values[ad], truth: trial, trials: [] }
+  const searches = bidders.map((ads): Search => {
+    const own = { ads, values: Float64Array.from(ads, (ad) => values[ad]) }
+    const report = Float64Array.from(ads, (ad) => request.bids[ad])
+    return {
+      ...own,
+      truth: trialOf(
+        own,
+        report,
+        ads.map((ad) => outcomes[ad]),
+      ),
+      trials: [],
+    }
   })
-  const ask = (bidsOf: (search: Search) => readonly number[]) => tryBids(mechanism, searches, bidsOf, options.batch)
+  const ask: TryReports = (reportsOf) => tryReports(mechanism, request, searches, reportsOf, options.batch)
 
-  await ask(({ ad, value }) => multiplesOf(request.bids[ad], value, options.multipliers))
+  await ask(({ truth, values: own }) => multiplesOf(truth.report, own, options.multipliers))
   const regular = searches.map(({ trials }) => trials.length)
   const random = new Random(options.seed, 'misreports', index)
-  const proposed = new Map<Search, readonly number[]>()
-  for (const search of searches)
-    proposed.set(search, (await options.proposals?.(request, search.ad, search.value)) ?? [])
   await ask((search) => [
-    ...(proposed.get(search) ?? []),
-    ...criticalMisreports(request, allocation, search.ad, { ...options, margin: 1e-5 }),
+    ...criticalMisreports(request, allocation, search.ads, { ...options, margin: 1e-5 }),
     ...randomMisreports(random, options.starts, scaleOf(search)),
   ])
+  await climb(searches, ask, scaleOf, new Random(options.seed, 'climbs', index), options)
   await patternSearch(searches, ask, options)
   return searches.map((search, place) => rowOf(index, search, regular[place]))
 }
 
-const utilityOf = ({ clicks, price }: Outcome, value: number): number => (value - price) * clicks
+const trialOf = ({ values }: Pick<Search, 'values'>, report: Report, outcomes: readonly Outcome[]): Trial => ({
+  report,
+  outcomes,
+  utility: outcomes.reduce((sum, { clicks, price }, place) => sum + (values[place] - price) * clicks, 0),
+  valueClicks: outcomes.reduce((sum, { clicks }, place) => sum + values[place] * clicks, 0),
+})
 
-/** What random bids are measured in: the value, or the bid of an ad that is worth nothing and bids all the same. */
-const scaleOf = ({ value, truth }: Search): number => (value > 0 ? value : truth.bid)
+/** What reports are measured in: the values, or the bid of an ad that is worth nothing and bids all the same. */
+const scaleOf = ({ values, truth: { report } }: Search): Report =>
+  values.map((value, place) => (value > 0 ? value : report[place]))
 
-/** The published ten of the bid first: `rowOf` counts on it. */
-const multiplesOf = (bid: number, value: number, multipliers: readonly number[]): number[] => [
-  ...publishedMultipliers.map((multiplier) => multiplier * bid),
-  ...multipliers.map((multiplier) => multiplier * value),
+/** The published ten of the bids first: `rowOf` counts on it. */
+const multiplesOf = (bids: Report, values: Report, multipliers: readonly number[]): Report[] => [
+  ...publishedMultipliers.map((multiplier) => bids.map((bid) => multiplier * bid)),
+  ...multipliers.map((multiplier) => values.map((value) => multiplier * value)),
 ]
 
-/** Asks for all bids of all searches, in batches, and files the outcomes with their search. */
-async function tryBids(
+/** Asks for all reports of all searches, in batches, and files the outcomes with their search. */
+async function tryReports(
   mechanism: Mechanism,
+  request: AuctionRequest,
   searches: readonly Search[],
-  bidsOf: (search: Search) => readonly number[],
+  reportsOf: (search: Search) => readonly Report[],
   batch: number,
 ): Promise<void> {
   const questions = searches.flatMap((search) =>
-    bidsOf(search).map((bid): { search: Search; question: BidQuestion } => ({
-      search,
-      question: { request: search.request, ad: search.ad, bid },
-    })),
+    reportsOf(search).map((report) => ({ search, ads: search.ads, report })),
   )
   for (let start = 0; start < questions.length; start += batch) {
     const asked = questions.slice(start, start + batch)
-    const found = await outcomesUnder(
-      mechanism,
-      asked.map(({ question }) => question),
-    )
-    asked.forEach(({ search, question: { bid } }, place) => {
-      const outcome = found[place]
-      search.trials.push({ bid, outcome, utility: utilityOf(outcome, search.value) })
+    const found = await outcomesUnder(mechanism, request, asked)
+    asked.forEach(({ search, report }, place) => {
+      search.trials.push(trialOf(search, report, found[place]))
     })
   }
 }
 
-/** Around the best bids of each search, in steps of the bid's logarithm, all of one page view together. */
-async function patternSearch(
-  searches: readonly Search[],
-  ask: (bidsOf: (search: Search) => readonly number[]) => Promise<void>,
-  { refined, rounds }: SearchBudget,
-): Promise<void> {
-  if (refined === 0) return
-  const centres = new Map(searches.map((search) => [search, bestOf(search.trials, refined)]))
-  const centresOf = (search: Search): readonly Trial[] => centres.get(search) ?? []
-  let step = 0.2
-  for (let round = 0; round < rounds; round++, step /= 2) {
-    const before = new Map(searches.map((search) => [search, search.trials.length]))
-    await ask((search) => centresOf(search).flatMap(({ bid }) => [bid * Math.exp(-step), bid * Math.exp(step)]))
-    for (const search of searches) {
-      const fresh = search.trials.slice(before.get(search))
-      const moved = centresOf(search).map(
-        (centre, place) => bestOf([centre, fresh[2 * place], fresh[2 * place + 1]], 1)[0],
-      )
-      centres.set(search, moved)
-    }
-  }
-}
-
-/** The best, equals in the order of the trials. */
-const bestOf = (trials: readonly Trial[], count: number): Trial[] =>
-  trials.toSorted((a, b) => b.utility - a.utility).slice(0, count)
-
-function rowOf(request: number, { ad, value, truth, trials }: Search, regular: number): AuditRow {
+function rowOf(request: number, { ads, values, truth, trials }: Search, regular: number): AuditRow {
   const [best] = bestOf([truth, ...trials], 1)
   const published = Math.max(...trials.slice(0, publishedMultipliers.length).map(({ utility }) => utility))
-  const { listed, clicks, price } = truth.outcome
+  const clicks = truth.outcomes.reduce((sum, outcome) => sum + outcome.clicks, 0)
+  const paid = truth.outcomes.reduce((sum, outcome) => sum + outcome.clicks * outcome.price, 0)
   return {
     request,
-    ad,
-    bid: truth.bid,
-    value,
-    listed,
+    ad: ads[0],
+    bid: truth.report[0],
+    value: values[0],
+    listed: isListed(truth),
     clicks,
-    price,
+    price: clicks > 0 ? paid / clicks : 0,
     utility: truth.utility,
+    valueClicks: truth.valueClicks,
     regret: best.utility - truth.utility,
-    bestBid: best.bid,
-    bestClicks: best.outcome.clicks,
+    bestBid: best.report[0],
+    bestValueClicks: best.valueClicks,
     publishedRegret: Math.max(0, published - truth.utility),
-    ...monotonicity([truth, ...trials.slice(0, regular)]),
-    irViolations: [truth, ...trials].filter(({ bid, outcome }) => outcome.price > bid * (1 + 1e-9)).length,
+    ...monotonicity(trials.slice(0, regular).concat(truth)),
+    irViolations: [truth, ...trials].reduce((sum, trial) => sum + overcharges(trial), 0),
     misreports: trials.length,
   }
 }
 
-/** Violations over regular bids alone, so that their number does not depend on the budget of the search. */
+const isListed = ({ outcomes }: Trial): boolean => outcomes.some(({ listed }) => listed)
+
+const overcharges = ({ report, outcomes }: Trial): number =>
+  outcomes.filter(({ price }, place) => price > report[place] * (1 + 1e-9)).length
+
+/** Violations over multiples alone, so that their number does not depend on the budget of the search. */
 function monotonicity(trials: readonly Trial[]): { listingViolation: boolean; clickViolation: boolean } {
-  const byBid = trials.toSorted((a, b) => a.bid - b.bid)
+  const byBid = trials.toSorted((a, b) => a.report[0] - b.report[0])
   const falls = (of: (trial: Trial) => number, slack: number): boolean => {
     let highest = 0
     return byBid.some((trial) => {
@@ -241,7 +218,7 @@ function monotonicity(trials: readonly Trial[]): { listingViolation: boolean; cl
     })
   }
   return {
-    listingViolation: falls(({ outcome }) => Number(outcome.listed), 0),
-    clickViolation: falls(({ outcome }) => outcome.clicks, 1e-6),
+    listingViolation: falls((trial) => Number(isListed(trial)), 0),
+    clickViolation: falls(({ valueClicks }) => valueClicks, 1e-6),
   }
 }

@@ -1,9 +1,9 @@
-// A mechanism as an audit sees it: what an ad gets and pays under bids of its choice, everything computed anew.
+// A mechanism as an audit sees it: what a bidder gets and pays under bids of its choice, everything computed anew.
 
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
-import { slotOf } from '../chosen-list.ts'
-import { askUnderBids, type BidQuestion } from '../payments/ask-under-bids.ts'
+import { isListed, slotOf } from '../chosen-list.ts'
 import type { PaymentInput } from '../payments/payment-rule.ts'
+import type { Report } from './misreports.ts'
 
 export interface Mechanism {
   readonly allocator: Allocator
@@ -25,6 +25,8 @@ export interface Outcome {
   readonly price: number
 }
 
+const nothing: Outcome = { listed: false, clicks: 0, price: 0 }
+
 const ownClicks = ({ allocation: { lists, chosen } }: PaymentInput): ArrayLike<number> =>
   lists.pCtr.subarray(chosen * lists.slots, (chosen + 1) * lists.slots)
 
@@ -34,8 +36,7 @@ async function judge(mechanism: Mechanism, inputs: readonly PaymentInput[]) {
   return (index: number, ad: number): Outcome => {
     const { lists, chosen } = inputs[index].allocation
     const slot = slotOf(lists, chosen, ad)
-    if (slot < 0) return { listed: false, clicks: 0, price: 0 }
-    return { listed: true, clicks: clicks[index][slot], price: prices[index][slot] }
+    return slot < 0 ? nothing : { listed: true, clicks: clicks[index][slot], price: prices[index][slot] }
   }
 }
 
@@ -49,14 +50,40 @@ export async function outcomesOf(
   return { allocation, outcomes: Array.from(request.ads, (_, ad) => outcomeOf(0, ad)) }
 }
 
-/** Outcome of the asking ad, by question. Questions about one page view are decoded in one batch. */
-export async function outcomesUnder(mechanism: Mechanism, questions: readonly BidQuestion[]): Promise<Outcome[]> {
-  const allocations = await askUnderBids(mechanism.allocator, questions)
-  const inputs = questions.map(({ request, ad, bid }, index) => ({
-    request: { ...request, bids: request.bids.with(ad, bid) },
+/** What if these ads bid that, and all others as the request says? */
+export interface ReportQuestion {
+  readonly ads: readonly number[]
+  readonly report: Report
+}
+
+/**
+ * Outcomes of the asking ads, by question, decoded in one batch. Where none of them is listed nothing is priced or judged:
+ * so it is with most questions of losers.
+ */
+export async function outcomesUnder(
+  mechanism: Mechanism,
+  request: AuctionRequest,
+  questions: readonly ReportQuestion[],
+): Promise<Outcome[][]> {
+  const bids = questions.map(({ ads, report }) => {
+    const changed = request.bids.slice()
+    ads.forEach((ad, place) => {
+      changed[ad] = report[place]
+    })
+    return changed
+  })
+  const allocations = await mechanism.allocator.underBids(request, bids)
+  const listing = questions.map(({ ads }, index) => ads.filter((ad) => isListed(allocations[index], ad)))
+  const asked = [...questions.keys()].filter((index) => listing[index].length > 0)
+  const inputs = asked.map((index) => ({
+    request: { ...request, bids: bids[index] },
     allocation: allocations[index],
-    only: ad,
+    ...(listing[index].length === 1 ? { only: listing[index][0] } : {}),
   }))
-  const outcomeOf = await judge(mechanism, inputs)
-  return questions.map(({ ad }, index) => outcomeOf(index, ad))
+  const outcomeOf = asked.length === 0 ? undefined : await judge(mechanism, inputs)
+  const placeOf = new Map(asked.map((index, place) => [index, place]))
+  return questions.map(({ ads }, index) => {
+    const place = placeOf.get(index)
+    return ads.map((ad) => (place === undefined ? nothing : (outcomeOf?.(place, ad) ?? nothing)))
+  })
 }

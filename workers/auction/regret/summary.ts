@@ -57,7 +57,7 @@ export function summarize(rows: readonly AuditRow[], { utilityFloor, samples, se
     utility: (row) => row.utility,
     kept: (row) => Number(kept(row)),
     psi: (row) => (kept(row) ? row.publishedRegret / row.utility : 0),
-    aboveOnePercent: (row) => Number(row.regret > 0.01 * row.value * (row.listed ? row.clicks : row.bestClicks)),
+    aboveOnePercent: (row) => Number(row.regret > 0.01 * (row.listed ? row.valueClicks : row.bestValueClicks)),
   } satisfies Record<string, (row: AuditRow) => number>
   type Column = keyof typeof columns
   const names = Object.keys(columns) as Column[]

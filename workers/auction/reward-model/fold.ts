@@ -21,3 +21,6 @@ export const isOfFold = ({ fold, foldSeed }: FoldChoice, requests: Requests, req
   const label = user === noUser ? `request ${request}` : user
   return new Random(foldSeed, 'reward fold', label).uniform() < 0.5 === (fold === 'First')
 }
+
+/** Whether two reward models have learned from no user in common. */
+export const areApart = (one: Fold, other: Fold): boolean => one !== 'All' && other !== 'All' && one !== other

@@ -133,7 +133,8 @@ const probabilities = (logits: Float32Array): Float32Array => logits.map(sigmoid
 
 export class RewardScorer {
   readonly #shape: RewardShape
-  readonly #slots: number
+  /** Of the longest list. */
+  readonly slots: number
   readonly #tables: Tensors
   readonly #vectors: Session
   readonly #scores: Runner
@@ -141,7 +142,7 @@ export class RewardScorer {
 
   private constructor(shape: RewardShape, slots: number, tables: Tensors, vectors: Session, scores: Runner) {
     this.#shape = shape
-    this.#slots = slots
+    this.slots = slots
     this.#tables = tables
     this.#vectors = vectors
     this.#scores = scores
@@ -175,7 +176,7 @@ export class RewardScorer {
   /** Calibrated logits by list and reward, as long as the list. */
   async logits(lists: readonly RewardList[]): Promise<Record<Reward, Float32Array | undefined>[]> {
     if (this.#weights === undefined) throw new Error('setParameters comes before the first list')
-    const slots = this.#slots
+    const { slots } = this
     const results: Record<Reward, Float32Array | undefined>[] = []
     for (let from = 0; from < lists.length; from += listsOfRun) {
       const batch = lists.slice(from, from + listsOfRun)

@@ -48,6 +48,8 @@ export async function openAuctionRecommender(artifact: Artifact, threads: number
 export interface OpenedJudge {
   readonly datasetDigest: string
   readonly scorer: RewardScorer
+  /** Longest list (K). */
+  readonly slots: number
 }
 
 /** @throws NotAModelError, IncompleteModelError, and what the store throws */
@@ -59,5 +61,6 @@ export async function openJudge(
   const architecture = architectureOf(artifact)
   if (architecture === undefined) throw noAuctionIn(digest)
   const model = architecture === 'EGAV2' ? await openEgaModel(artifact) : await openOneRankerModel(artifact)
-  return { datasetDigest: model.datasetDigest, scorer: await openScorer(model, threads) }
+  const scorer = await openScorer(model, threads)
+  return { datasetDigest: model.datasetDigest, scorer, slots: scorer.slots }
 }

@@ -19,6 +19,7 @@ interface AuditedAd {
   readonly regret: number
   readonly bestValueClicks: number
   readonly violation: number
+  /** NaN of an ad of a request that was not searched. */
   readonly searchRegret: number
 }
 
@@ -49,15 +50,19 @@ const metricsOfJudge: Record<string, (mean: MeanOf) => number> = {
   MonotonicityViolations: (mean) => mean('violations') / mean('ads'),
 }
 
-/** By the search, which searches under the clicks of each judge. */
+const isSearched = ({ searchRegret }: AuditedAd): boolean => !Number.isNaN(searchRegret)
+
+/** By the search, which searches under the clicks of each judge, over the ads that it was made for. */
 const searchSums: Sums = {
-  searchPsi: ({ counts, searchRegret, utility }) => (counts ? searchRegret / utility : 0),
-  searchRegret: ({ weight, searchRegret }) => weight * searchRegret,
+  searchAds: (ad) => (isSearched(ad) ? ad.weight : 0),
+  searchPairs: (ad) => Number(isSearched(ad) && ad.counts),
+  searchPsi: (ad) => (isSearched(ad) && ad.counts ? ad.searchRegret / ad.utility : 0),
+  searchRegret: (ad) => (isSearched(ad) ? ad.weight * ad.searchRegret : 0),
 }
 
 const searchMetrics: Record<string, (mean: MeanOf) => number> = {
-  SearchPsi: (mean) => mean('searchPsi') / mean('pairs'),
-  SearchRegret: (mean) => mean('searchRegret') / mean('ads'),
+  SearchPsi: (mean) => mean('searchPsi') / mean('searchPairs'),
+  SearchRegret: (mean) => mean('searchRegret') / mean('searchAds'),
 }
 
 export interface RegretGroupOptions {

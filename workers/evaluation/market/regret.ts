@@ -1,6 +1,7 @@
 // What a bidder could have gained by bidding a multiple of its bid, with list, prices and clicks computed anew under every
-// bid (EGA-V2, Eq. 6): one row a bidder of a request, which is an ad, or an advertiser with all of its ads there. The ten multipliers give a lower bound of regret; the search of
-// `workers/auction` (its rows come through `RegretSearch`) looks further.
+// bid (EGA-V2, Eq. 6): one row a bidder of a request, which is an ad, or an advertiser with all of its ads there. The ten
+// multipliers give a lower bound of regret; the search of `workers/auction` (its rows come through `RegretSearch`) looks
+// further.
 
 import type { Bidder } from '../../../crds/auction-terms.ts'
 import { adsByBidder, withMultiplied } from '../../auction/bidder.ts'
@@ -42,14 +43,15 @@ export const regretTable = (judges: readonly JudgeName[]): Table =>
   ])
 
 /**
- * An independent search for the bids that gain most under these clicks, as `workers/auction/regret` makes one; its rows
- * fit.
+ * An independent search for the bids that gain most under these clicks, as `workers/auction/regret` makes one; its rows,
+ * which name the first ad of a bidder, fit.
  */
 export type RegretSearch = (
   searched: {
     readonly request: MarketRequest['auction']
     readonly values: Float64Array
-    readonly ads: readonly number[]
+    /** Ads of each. */
+    readonly bidders: readonly (readonly number[])[]
   },
   clicks: SlotClicks,
 ) => Promise<readonly { readonly ad: number; readonly regret: number }[]>
@@ -60,8 +62,9 @@ export interface RegretOptions {
   /** Absent: every ad for itself. */
   readonly bidder?: Bidder | undefined
   readonly seed: number
-  /** Of bids of single ads. */
   readonly search?: RegretSearch | undefined
+  /** Requests that are searched, the first ones. */
+  readonly searchRequests?: number | undefined
 }
 
 /** Probes the winners and some losers of a request, `place`-th of the sample, and appends a row for each. */
@@ -86,9 +89,10 @@ export async function appendRegrets(
     misreports.map(({ bids }) => bids),
     misreports.map(({ ads }) => ads),
   )
-  const ads = probed.map(({ ads: [first] }) => first)
+  const search = place < (options.searchRequests ?? Number.POSITIVE_INFINITY) ? options.search : undefined
+  const bidders = probed.map(({ ads }) => ads)
   const found: ReadonlyMap<number, number>[] = []
-  for (const judge of judges) found.push(await searchRegrets(request, ads, judge, options.search))
+  for (const judge of judges) found.push(await searchRegrets(request, bidders, judge, search))
   probed.forEach(({ ads, weight, listed }, index) => {
     const [ad] = ads
     const steps = misreportMultipliers.length
@@ -169,10 +173,10 @@ export function regretOf(own: Takings, under: readonly Takings[]): Record<Judged
 
 async function searchRegrets(
   { auction, values, user }: MarketRequest,
-  ads: readonly number[],
+  bidders: readonly (readonly number[])[],
   judge: Judge,
   search: RegretSearch | undefined,
 ): Promise<ReadonlyMap<number, number>> {
-  const rows = (await search?.({ request: auction, values, ads }, slotClicks(judge, user))) ?? []
+  const rows = (await search?.({ request: auction, values, bidders }, slotClicks(judge, user))) ?? []
   return new Map(rows.map(({ ad, regret }) => [ad, regret]))
 }

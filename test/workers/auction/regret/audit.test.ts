@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { PaymentRule } from '../../../../crds/auction-terms.ts'
 import type { Allocator } from '../../../../workers/auction/auction.ts'
+import type { PaymentInput } from '../../../../workers/auction/payments/payment-rule.ts'
 import { payments } from '../../../../workers/auction/payments/payments.ts'
 import { revenueOf } from '../../../../workers/auction/payments/position-auction.ts'
 import { rankingAllocator } from '../../../../workers/auction/ranking-allocator.ts'
-import { type AuditRow, audit, auditDefaults } from '../../../../workers/auction/regret/audit.ts'
-import { auditUntilConverged } from '../../../../workers/auction/regret/convergence.ts'
+import { audit, auditDefaults } from '../../../../workers/auction/regret/audit.ts'
 import type { Mechanism } from '../../../../workers/auction/regret/mechanism.ts'
 import { summarize } from '../../../../workers/auction/regret/summary.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
@@ -21,7 +21,6 @@ const positionMechanism = (rule: PaymentRule, exposure: readonly number[], ads: 
   mechanismOf(rule, rankingAllocator({ quality: () => new Array<number>(ads).fill(1), exposure }), exposure)
 
 const options = { ...auditDefaults, starts: 8, refined: 2, rounds: 6 }
-const mean = (numbers: readonly number[]) => numbers.reduce((sum, each) => sum + each, 0) / numbers.length
 
 describe('the example by hand: values 10, 8, 1 and slots 1, 0.5', () => {
   const rowsOf = (rule: PaymentRule) =>
@@ -89,6 +88,7 @@ describe('values U[0,1], truthful bids: the numbers of an independent simulation
           multipliers: [0.5, 1.5],
           exposure: Float64Array.from(exposure),
           starts: 4,
+          climbs: 0,
           refined: 0,
         })
         return { rows, ...summarize(rows, { utilityFloor: 0.001, samples: 200, seed: 1 }) }
@@ -130,6 +130,7 @@ describe('values U[0,1], truthful bids: the numbers of an independent simulation
       ...options,
       multipliers: [],
       starts: 0,
+      climbs: 0,
       refined: 0,
     })
     const { psi, regretToUtility } = summarize(rows, { utilityFloor: 0.001, samples: 200, seed: 1 })
@@ -184,41 +185,76 @@ describe('what an audit counts', () => {
     expect(row.regret).toBeCloseTo(0.25, 4)
   })
 
-  test('only the ads that are asked about, the same again, and proposals among the bids', async () => {
+  test('only the bidders that are asked about, and the same again in other batches', async () => {
     const mechanism = positionMechanism('GSP', [1, 0.5], 3)
-    const cases = [{ request: requestOf([10, 8, 1], 2), ads: [2, 0] }]
+    const cases = [{ request: requestOf([10, 8, 1], 2), bidders: [[2], [0]] }]
     const first = await audit(mechanism, cases, options)
     expect(first.map(({ ad }) => ad)).toEqual([2, 0])
     expect(await audit(mechanism, cases, { ...options, batch: 7 })).toEqual(first)
-    const proposed = await audit(mechanism, cases, {
-      ...options,
-      multipliers: [],
-      rivals: 0,
-      starts: 0,
-      refined: 0,
-      proposals: async () => [1.25],
-    })
-    expect(proposed.map(({ misreports }) => misreports)).toEqual([11, 11])
   })
 })
 
-test('a doubled budget finds more where there is more to find, until there is not', async () => {
-  // A price that falls to nothing in a narrow window of bids: no grid hits it, a search that is large enough does.
-  const allocator = rankingAllocator({ quality: () => [1], exposure: [1] })
-  const narrow: Mechanism = {
-    allocator,
-    payments: async (inputs) =>
-      inputs.map(({ request: { bids } }) => [bids[0] * Math.min(1, 40 * Math.abs(bids[0] - 0.7123))]),
+describe('an advertiser that bids for two ads', () => {
+  const rivals = [1, 0.05]
+  const values = Float64Array.of(1, 1)
+  /** Clicks by share of the bids at each ad, paid at the bid: smooth, and best answered by another share for each ad. */
+  const shares: Mechanism = {
+    allocator: rankingAllocator({ quality: () => [1, 1], exposure: [1, 1] }),
+    payments: async (inputs) => inputs.map(bidsBySlot),
+    clicks: async (inputs) =>
+      inputs.map((input) => {
+        const { candidate } = input.allocation.lists
+        return bidsBySlot(input).map((bid, slot) => bid / (bid + rivals[candidate[slot]]))
+      }),
   }
-  const cases = Array.from({ length: 3 }, () => ({ request: requestOf([1], 1) }))
-  const { curve, converged, rows } = await auditUntilConverged(
-    narrow,
-    cases,
-    { ...auditDefaults, multipliers: [0.3, 1], starts: 2, refined: 1, rounds: 2 },
-    { doublings: 6 },
-  )
-  expect(converged).toBe(true)
-  expect(curve.length).toBeGreaterThan(2)
-  expect(curve.at(-1)?.regret).toBeGreaterThan(0.9)
-  expect(mean(rows.map(({ regret }: AuditRow) => regret))).toBe(curve.at(-1)?.regret)
+  const bidsBySlot = ({ request, allocation: { lists } }: PaymentInput): number[] =>
+    Array.from(lists.candidate.subarray(0, 2), (ad) => request.bids[ad])
+  /** (1 - b) b / (b + R) is greatest at b = sqrt(R² + R) - R. */
+  const exact = rivals.map((rival) => {
+    const bid = Math.sqrt(rival * rival + rival) - rival
+    return ((1 - bid) * bid) / (bid + rival)
+  })
+  const nothingBut = { ...auditDefaults, multipliers: [], rivals: 0, starts: 0, climbs: 0, refined: 0 }
+  const cases = [{ request: requestOf([1, 1], 2), values, bidders: [[0, 1]] }]
+  const best = exact[0] + exact[1]
+
+  test.each([
+    ['gradients', { climbs: 4, steps: 40 }],
+    ['random reports', { starts: 2000 }],
+    ['random reports and a pattern search', { starts: 200, refined: 4, rounds: 12 }],
+  ])('%s find what no multiple of both bids has', async (_, budget) => {
+    const [row] = await audit(shares, cases, { ...nothingBut, ...budget })
+    expect(row.utility).toBe(0)
+    expect(row.publishedRegret).toBeLessThan(best - 0.02)
+    expect(row.regret).toBeGreaterThan(best - 0.005)
+    expect(row.regret).toBeLessThanOrEqual(best + 1e-12)
+  })
+
+  test('counts what all its ads gain and lose', async () => {
+    // Both are listed; by GSP the first pays the bid of the second, the second nothing.
+    const [row] = await audit(positionMechanism('GSP', [1, 0.5], 2), [
+      { request: requestOf([10, 8], 2), bidders: [[0, 1]] },
+    ])
+    expect(row).toMatchObject({ ad: 0, bid: 10, listed: true, clicks: 1.5, utility: 2 + 4, valueClicks: 14 })
+    expect(row.price).toBeCloseTo(8 / 1.5, 12)
+    // A lower bid for the second costs the first less.
+    expect(row.regret).toBeCloseTo(8, 1)
+  })
+
+  test('gradients lead over steps as well', async () => {
+    // The first would rather have the second slot: it has to bid below 8 and above 1.
+    const [row] = await audit(positionMechanism('GSP', [1, 0.5], 3), [{ request: requestOf([10, 8, 1], 2) }], {
+      ...nothingBut,
+      climbs: 4,
+      steps: 12,
+    })
+    expect(row.regret).toBeCloseTo(2.5, 9)
+  })
+
+  test('the same again with the same seed, something else with another', async () => {
+    const budget = { ...nothingBut, climbs: 2, steps: 3 }
+    const [first] = await audit(shares, cases, budget)
+    expect(await audit(shares, cases, { ...budget, batch: 3 })).toEqual([first])
+    expect((await audit(shares, cases, { ...budget, seed: 2 }))[0].regret).not.toBe(first.regret)
+  })
 })

@@ -154,22 +154,22 @@ describe('losers', () => {
       lists.map(({ predicted }) => ({ click: Float64Array.from(predicted.click, (c) => c / 2) })),
   }
 
-  test('a search is asked for the probed ads alone, once for each judge, and its finds stand beside', async () => {
+  test('a search is asked for the probed bidders alone, once for each judge, and its finds stand beside', async () => {
     const table = regretTable(['Model', 'Truth'])
-    const asked: (readonly number[])[] = []
+    const asked: (readonly (readonly number[])[])[] = []
     const judged: (readonly number[])[] = []
     const mechanism = positionMechanism(flat([1, 0.5, 0.25, 0.1]), gsp)
-    const search: RegretSearch = async ({ request, ads }, clicks) => {
-      asked.push(ads)
+    const search: RegretSearch = async ({ request, bidders }, clicks) => {
+      asked.push(bidders)
       const [allocation] = await mechanism.allocator.allocate([request])
       judged.push([...(await clicks([{ request, allocation }]))[0]])
-      return ads.map((ad) => ({ ad, regret: 3 + ad }))
+      return bidders.map(([ad]) => ({ ad, regret: 3 + ad }))
     }
     const options = { losers: 0, seed: 1, search }
     await appendRegrets(table, mechanism, [modelJudge, halfAsOften], auctionOf([10, 8, 1]), 0, options)
     expect(asked).toEqual([
-      [0, 1, 2],
-      [0, 1, 2],
+      [[0], [1], [2]],
+      [[0], [1], [2]],
     ])
     // By slot, the last of which is empty.
     expect(judged).toEqual([
