@@ -137,7 +137,11 @@ const explanation = Type.Object({
   weight: Type.Number(),
   /** Candidate lists that hold the item. */
   lists: Type.Integer(),
-  /** What the best candidate list without the item is worth; absent where all hold it. */
+  /**
+   * What would be shown without the entry is worth: the best candidate list without it, for an ad that all hold the best of a
+   * search where it bids 0. Where the model prices advertisers as one: the best list for all others, the ads of this one
+   * counted as worth nothing. Absent of an organic item that all lists hold.
+   */
   rewardWithout: Type.Optional(Type.Number()),
   /** Payments per click of this list under other rules; of ads alone. */
   gsp: Type.Optional(Type.Number()),
@@ -167,6 +171,10 @@ const auctionSummary = Type.Object({
   paymentRule: Type.Unsafe<PaymentRule>({ type: 'string' }),
   reservePrice: Type.Number(),
   slotReserves: Type.Optional(Type.Array(Type.Number())),
+  /** Those above reservePrice of the advertisers whose ads are in the list, in the order of their first slots. */
+  advertiserReserves: Type.Optional(Type.Array(Type.Object({ advertiser: Type.String(), price: Type.Number() }))),
+  /** Of the reward that lists are compared by, in units of the mean bid of training. */
+  rewardWeights: Type.Object({ lambdaConversion: Type.Number(), lambdaOrganic: Type.Number() }),
   /** Those that held, of the request or of the settings. */
   constraints,
   eligibleAds: Type.Integer(),

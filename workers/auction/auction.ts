@@ -75,6 +75,11 @@ export interface Allocation {
   readonly paymentRate?: Float32Array
   /** Where ads are ranked one by one; prices that ask for them else search. */
   readonly leastBids?: LeastBids
+  /**
+   * The best lists without each ad of the chosen one, where `lists` lack them: prices by what the others lose compare with
+   * these too. They are made, and scored, when somebody asks.
+   */
+  readonly withoutEach?: () => Promise<CandidateLists>
 }
 
 /**

@@ -92,10 +92,14 @@ export function fillList(request: FillRequest, ranked: readonly number[], prefer
   return list.candidates
 }
 
-/** The list that is shown, then the one without each of its ads, in the order of their slots. */
-export function listsWithoutEach(request: FillRequest, ranked: readonly number[], prefersAd?: PrefersAd): number[][] {
-  const shown = fillList(request, ranked, prefersAd)
+/** The list without each ad of the one that is shown, in the order of their slots. */
+export function listsWithoutEach(
+  shown: readonly number[],
+  request: FillRequest,
+  ranked: readonly number[],
+  prefersAd?: PrefersAd,
+): number[][] {
   const without = (left: number) => ranked.filter((ad) => ad !== left)
   const ads = shown.filter((candidate) => candidate < request.ads.length)
-  return [shown, ...ads.map((left) => fillList(request, without(left), prefersAd))]
+  return ads.map((left) => fillList(request, without(left), prefersAd))
 }

@@ -4,7 +4,7 @@
 import { organicValue } from '../ranker/one-ranker/item-values.ts'
 import type { LeastBids } from './auction.ts'
 import { reserveOf } from './chosen-list.ts'
-import { type FillRequest, listsWithoutEach, OpenList } from './list-fill.ts'
+import { type FillRequest, fillList, listsWithoutEach, OpenList } from './list-fill.ts'
 
 export interface ValueScale {
   /** Money that counts as a bid of 1. */
@@ -57,7 +57,8 @@ export function rankedLists({ request, score }: RankedCandidates): number[][] {
     .filter((ad) => score[ad] > Number.NEGATIVE_INFINITY)
     .sort((one, other) => score[other] - score[one] || one - other)
   const prefersAd = (ad: number, organic: number) => score[ad] >= score[ads.length + organic]
-  return listsWithoutEach(request, ranked, prefersAd)
+  const shown = fillList(request, ranked, prefersAd)
+  return [shown, ...listsWithoutEach(shown, request, ranked, prefersAd)]
 }
 
 /** @param lists what `rankedLists` made */

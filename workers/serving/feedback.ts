@@ -111,7 +111,8 @@ export class Feedback {
   #auctionOf({ answer, auction, itemIds }: AnsweredRequest): Partial<RequestRecord> {
     const summary = answer.auction
     if (auction === undefined || summary === undefined) return {}
-    const { constraints, slotReserves, reservePrice, eligibleAds, ...noted } = summary
+    const { constraints, slotReserves, advertiserReserves, reservePrice, rewardWeights, eligibleAds, ...noted } =
+      summary
     const all = this.#options.settings.serving.feedback?.candidates === 'Ids'
     return { auction: noted, ads: eligibleAds, ...(all ? candidateIds(auction, itemIds) : {}) }
   }

@@ -16,6 +16,7 @@ const answer: RankAnswer = {
   ],
   auction: {
     ...{ settingsRevision: 's', alpha: 1, beta: 2, paymentRule: 'PaymentNetwork', reservePrice: 0, constraints: {} },
+    rewardWeights: { lambdaConversion: 0, lambdaOrganic: 0 },
     ...{ eligibleAds: 50, listsConsidered: 32, expectedRevenue: 0.04 },
   },
   skipped: [],

@@ -21,6 +21,8 @@ export interface PaymentOptions {
   readonly exposure?: Float64Array
   /** Money per unit of `CandidateLists.reward`; 1 unless said. The reward has to hold every ad's bid times its pCTR. */
   readonly rewardUnit?: number
+  /** What `worthWithout` found for these very inputs, where it is known: VCG then does not search again. */
+  readonly worth?: readonly Float64Array[]
   /** Halvings of CriticalBid, which leave an error of at most bid / 2^bisections; 20 unless said. */
   readonly bisections?: number
 }

@@ -1,7 +1,7 @@
 // The cascade that generation replaces: recall by the generator's probability of each ad, a click model that judges ads one
 // by one, rank by bid times pCTR, and ads in the first slots that the constraints allow, organic items in the others.
 
-import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
+import type { Allocation, Allocator, AuctionRequest, CandidateLists } from '../../auction/auction.ts'
 import { ByAuction } from '../../auction/by-auction.ts'
 import { fillList, listsWithoutEach } from '../../auction/list-fill.ts'
 import type { ListRewards, RewardList } from '../../auction/reward-model/scorer.ts'
@@ -30,6 +30,11 @@ interface Recalled {
   readonly ads: readonly RecalledAd[]
   /** Of lists by their candidates: no bid changes what the click model makes of a list. */
   readonly scores: Map<string, ListRewards>
+}
+
+interface Task {
+  readonly request: AuctionRequest
+  readonly recalled: Recalled
 }
 
 export class CascadeAllocator implements Allocator {
@@ -72,24 +77,32 @@ export class CascadeAllocator implements Allocator {
     })
   }
 
-  async #assemble(tasks: readonly { readonly request: AuctionRequest; readonly recalled: Recalled }[]) {
-    const assembled = tasks.map(({ request, recalled }) => {
-      const lists = listsOf(request, recalled)
-      return { request, lists, scores: recalled.scores, keys: lists.map(keyOf) }
+  async #assemble(tasks: readonly Task[]): Promise<Allocation[]> {
+    const ordered = tasks.map((task) => ({ task, ...shownLists(task) }))
+    const lists = await this.#judged(ordered.map(({ task, lists }) => ({ task, lists })))
+    return ordered.map(({ task, withoutEach }, index) => {
+      let made: Promise<CandidateLists> | undefined
+      const make = async () => (await this.#judged([{ task, lists: withoutEach() }]))[0]
+      return { lists: lists[index], chosen: 0, withoutEach: () => (made ??= make()) }
     })
-    const unscored = assembled.flatMap(({ request, lists, scores, keys }) =>
+  }
+
+  /** All lists of all tasks scored together, but for those that are known. */
+  async #judged(tasks: readonly { readonly task: Task; readonly lists: readonly ListEntry[][] }[]) {
+    const keyed = tasks.map(({ task, lists }) => ({ task, lists, keys: lists.map(keyOf) }))
+    const unscored = keyed.flatMap(({ task: { request, recalled }, lists, keys }) =>
       lists.flatMap((entries, index) => {
         const key = keys[index]
-        return scores.has(key) ? [] : [{ scores, key, list: rewardListOf(request, entries) }]
+        return recalled.scores.has(key) ? [] : [{ recalled, key, list: rewardListOf(request, entries) }]
       }),
     )
     const found = await this.#parts.score(unscored.map(({ list }) => list))
-    unscored.forEach(({ scores, key }, index) => {
-      scores.set(key, found[index])
+    unscored.forEach(({ recalled, key }, index) => {
+      recalled.scores.set(key, found[index])
     })
-    return assembled.map(({ request, lists, scores, keys }) => {
-      const own = keys.map((key) => scores.get(key) as ListRewards)
-      return { lists: judgedLists(request, lists, own, this.#parts), chosen: 0 }
+    return keyed.map(({ task: { request, recalled }, lists, keys }) => {
+      const own = keys.map((key) => recalled.scores.get(key) as ListRewards)
+      return judgedLists(request, lists, own, this.#parts)
     })
   }
 }
@@ -103,8 +116,11 @@ export const recallRequest = ({
 
 const keyOf = (entries: readonly ListEntry[]): string => entries.map(({ candidate }) => candidate).join()
 
-/** The list that is shown, the one that the ads behind it would make, as GSP asks who comes next, and for VCG those without each ad. */
-function listsOf(request: AuctionRequest, { ads }: Recalled): ListEntry[][] {
+/**
+ * The list that is shown and the one that the ads behind it would make, as GSP asks who comes next; and, for whoever asks
+ * what the others lose, those without each ad.
+ */
+function shownLists({ request, recalled: { ads } }: Task) {
   const known = new Map(ads.map((recalled) => [recalled.ad, recalled]))
   const scoreOf = ({ ad, pCtr }: RecalledAd) => request.bids[ad] * pCtr
   const ranked = [...ads].sort((one, other) => scoreOf(other) - scoreOf(one) || one.ad - other.ad).map(({ ad }) => ad)
@@ -113,8 +129,11 @@ function listsOf(request: AuctionRequest, { ads }: Recalled): ListEntry[][] {
       const { creative, logZ } = known.get(candidate) ?? { creative: -1, logZ: 0 }
       return { candidate, creative, logZ }
     })
-  const [first, ...without] = listsWithoutEach(request, ranked)
+  const first = fillList(request, ranked)
   const shown = new Set(first)
   const behind = ranked.filter((ad) => !shown.has(ad))
-  return [first, fillList(request, behind), ...without].map(entriesOf)
+  return {
+    lists: [first, fillList(request, behind)].map(entriesOf),
+    withoutEach: () => listsWithoutEach(first, request, ranked).map(entriesOf),
+  }
 }

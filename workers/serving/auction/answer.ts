@@ -7,6 +7,8 @@ import { contentOf } from './lists.ts'
 import { adIdOf, advertiserIdOf } from './names.ts'
 import type { ResolvedAuction } from './resolve.ts'
 
+type AuctionSummary = NonNullable<RankAnswer['auction']>
+
 /** An auction that is over. */
 export interface PricedAuction {
   /** Undefined where nothing could be shown. */
@@ -46,23 +48,44 @@ export function auctionEntries(
 }
 
 export function auctionSummary(
-  { request, settings }: ResolvedAuction,
+  resolved: ResolvedAuction,
   { allocation, payments }: PricedAuction,
   { hasTokenBids }: Pick<AuctionModel, 'hasTokenBids'>,
-): NonNullable<RankAnswer['auction']> {
+): AuctionSummary {
+  const { request, settings } = resolved
   const { revision, weights, paymentRule, reservePrice, slotReserves } = settings
+  const { alpha, beta, lambdaConversion, lambdaOrganic } = weights
   return {
     settingsRevision: revision,
-    ...(hasTokenBids ? { alpha: weights.alpha, beta: weights.beta } : {}),
+    ...(hasTokenBids ? { alpha, beta } : {}),
     paymentRule,
     reservePrice,
     ...(slotReserves.length === 0 ? {} : { slotReserves: [...slotReserves.subarray(0, request.slots)] }),
+    ...(allocation === undefined ? {} : advertiserReserves(resolved, allocation)),
+    rewardWeights: { lambdaConversion, lambdaOrganic },
     constraints: finite(request.constraints),
     eligibleAds: request.ads.length,
     listsConsidered: allocation?.lists.count ?? 0,
     ...(allocation === undefined ? {} : { reward: allocation.lists.reward[allocation.chosen] }),
     expectedRevenue: allocation === undefined ? 0 : expectedRevenue(allocation, payments),
   }
+}
+
+/** Of the advertisers whose ads are shown: of all that were eligible there may be thousands. */
+function advertiserReserves(
+  resolved: ResolvedAuction,
+  { lists, chosen }: Allocation,
+): Pick<AuctionSummary, 'advertiserReserves'> {
+  const { request, settings } = resolved
+  const priceOf = new Map<string, number>()
+  for (const { candidate } of contentOf(lists, chosen)) {
+    if (candidate >= request.ads.length) continue
+    const id = advertiserIdOf(resolved, candidate)
+    const price = settings.advertiserReserves[request.advertisers[candidate]] ?? 0
+    if (id !== undefined && price > settings.reservePrice) priceOf.set(id, price)
+  }
+  if (priceOf.size === 0) return {}
+  return { advertiserReserves: Array.from(priceOf, ([advertiser, price]) => ({ advertiser, price })) }
 }
 
 /** Sum of payment times pCTR over the chosen list (Eq. 2). */

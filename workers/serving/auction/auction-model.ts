@@ -68,7 +68,22 @@ export interface PriceInput {
 export type PriceLists = (
   rule: PaymentRule,
   lists: readonly PriceInput[],
-  options: { readonly allocator: Allocator },
+  options: PriceOptions,
+) => Promise<readonly Float64Array[]>
+
+export interface PriceOptions {
+  readonly allocator: Allocator
+  /** What `WorthWithout` found for these very lists, where it was asked. */
+  readonly worth?: readonly Float64Array[]
+}
+
+/**
+ * By slot of each chosen list, the reward of what would be shown without the ad there, or, where advertisers bid, of what
+ * serves all others best; NaN for organic items.
+ */
+export type WorthWithout = (
+  lists: readonly PriceInput[],
+  options: Pick<PriceOptions, 'allocator'>,
 ) => Promise<readonly Float64Array[]>
 
 export interface BudgetPlan {
@@ -105,5 +120,6 @@ export interface BudgetPacer {
 export interface ServedAuction {
   readonly model: AuctionModel
   readonly price: PriceLists
+  readonly worthWithout: WorthWithout
   readonly pacer: BudgetPacer
 }

@@ -1,12 +1,11 @@
 // Answers requests by auctions: resolves, allocates many together, prices, explains.
 
-import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import type { RankAnswer, RankRequest } from '../../../crds/rank.ts'
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { type BatcherOptions, MicroBatcher, RequestTimeoutError, type Timers } from '../micro-batcher.ts'
 import type { ServedModel } from '../served-model.ts'
 import { auctionEntries, auctionSummary, type PricedAuction } from './answer.ts'
-import type { PriceInput, ServedAuction } from './auction-model.ts'
+import type { ServedAuction } from './auction-model.ts'
 import { type AuctionCatalogue, indexMarket } from './catalogue.ts'
 import { explainLists } from './explain.ts'
 import { contentOf } from './lists.ts'
@@ -144,13 +143,12 @@ export class Auctioneer {
       allocate: async (requests) => [...(await allocate(requests)).allocations],
       underBids: async (request, bids) => [...(await model.underBids(request, bids, weights))],
     }
-    const price = (rule: PaymentRule, lists: readonly PriceInput[]) => auction.price(rule, lists, { allocator })
     const lists = group.map(({ request }, index) => ({ request, allocation: allocations[index] }))
-    const payments = await price(paymentRule, lists)
+    const payments = await auction.price(paymentRule, lists, { allocator })
     const asked = [...group.keys()].filter((index) => group[index].explain)
     const explained = await explainLists(
       asked.map((index) => lists[index]),
-      { settings: { weights }, model, price },
+      { settings: { weights }, auction, allocator },
     )
     const explanations = new Map(asked.map((index, place) => [index, explained[place]]))
     const paymentMilliseconds = timers.monotonic() - started

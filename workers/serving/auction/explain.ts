@@ -1,34 +1,47 @@
 // Why each entry of a list won, and what its click would have cost by other rules.
 
-import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import type { EntryExplanation } from '../../../crds/rank.ts'
-import type { CandidateLists } from '../../auction/auction.ts'
-import type { AllocationWeights, AuctionModel, PriceInput } from './auction-model.ts'
+import type { Allocator, CandidateLists } from '../../auction/auction.ts'
+import type { AllocationWeights, AuctionModel, PriceInput, ServedAuction } from './auction-model.ts'
 import { contentOf, holds } from './lists.ts'
 import type { AuctionSettings } from './settings.ts'
 
 export interface ExplainScene {
   readonly settings: Pick<AuctionSettings, 'weights'>
-  readonly model: Pick<AuctionModel, 'bidUnit' | 'hasTokenBids' | 'expectedBids'>
-  /** As the lists themselves are priced. */
-  price(rule: PaymentRule, lists: readonly PriceInput[]): Promise<readonly Float64Array[]>
+  readonly auction: Pick<ServedAuction, 'price' | 'worthWithout'> & { readonly model: ExplainedModel }
+  /** Who allocated the lists. */
+  readonly allocator: Allocator
+}
+
+type ExplainedModel = Pick<AuctionModel, 'bidUnit' | 'hasTokenBids' | 'expectedBids'>
+
+/** By slot of one list. */
+interface Told {
+  readonly gsp: Float64Array
+  readonly vcg: Float64Array
+  readonly worth: Float64Array
 }
 
 /** By slot of each chosen list. */
 export async function explainLists(
   lists: readonly PriceInput[],
-  { settings: { weights }, model, price }: ExplainScene,
+  { settings: { weights }, auction, allocator }: ExplainScene,
 ): Promise<EntryExplanation[][]> {
   if (lists.length === 0) return []
-  const [gsp, vcg] = [await price('GSP', lists), await price('VCG', lists)]
-  return lists.map((list, index) => explainList(list, { gsp: gsp[index], vcg: vcg[index] }, weights, model))
+  const worth = await auction.worthWithout(lists, { allocator })
+  const gsp = await auction.price('GSP', lists, { allocator })
+  const vcg = await auction.price('VCG', lists, { allocator, worth })
+  return lists.map((list, index) => {
+    const told = { gsp: gsp[index], vcg: vcg[index], worth: worth[index] }
+    return explainList(list, told, weights, auction.model)
+  })
 }
 
 function explainList(
   { request, allocation }: PriceInput,
-  { gsp, vcg }: { readonly gsp: Float64Array; readonly vcg: Float64Array },
+  { gsp, vcg, worth }: Told,
   { alpha, beta }: AllocationWeights,
-  { bidUnit, hasTokenBids, expectedBids }: ExplainScene['model'],
+  { bidUnit, hasTokenBids, expectedBids }: ExplainedModel,
 ): EntryExplanation[] {
   const { lists, chosen } = allocation
   // Eq. 21, with 0^alpha taken for 0: who bids nothing is weighed as an organic item is.
@@ -37,24 +50,25 @@ function explainList(
   const weighingBid = (ad: number): number => expectedBids?.[request.ads[ad]] ?? request.bids[ad]
   return contentOf(lists, chosen).map(({ candidate, at }, slot) => {
     const isAd = candidate < request.ads.length
-    const { count, rewardWithout } = without(lists, candidate)
+    const { count, best } = without(lists, candidate)
+    const rewardWithout = isAd ? worth[slot] : best
     return {
       logZ: lists.logZ[at],
       weight: hasTokenBids ? weightOf(isAd ? weighingBid(candidate) / bidUnit : 0) : 1,
       lists: count,
-      ...(rewardWithout === undefined ? {} : { rewardWithout }),
+      ...(Number.isFinite(rewardWithout) ? { rewardWithout } : {}),
       ...(isAd ? { gsp: gsp[slot], vcg: vcg[slot] } : {}),
     }
   })
 }
 
-/** How many of the lists hold the candidate, and the reward of the best that does not (S*_-i of Eq. 31, over the beams). */
-function without(lists: CandidateLists, candidate: number): { count: number; rewardWithout?: number } {
+/** How many of the lists hold the candidate, and the reward of the best that does not; -Infinity where all do. */
+function without(lists: CandidateLists, candidate: number): { readonly count: number; readonly best: number } {
   let count = 0
   let best = Number.NEGATIVE_INFINITY
   for (let list = 0; list < lists.count; list++) {
     if (holds(lists, list, candidate)) count++
     else best = Math.max(best, lists.reward[list])
   }
-  return Number.isFinite(best) ? { count, rewardWithout: best } : { count }
+  return { count, best }
 }

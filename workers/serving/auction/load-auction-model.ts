@@ -2,6 +2,7 @@
 
 import { defaultSlots } from '../../../crds/rank.ts'
 import { payments } from '../../auction/payments/payments.ts'
+import { worthWithout } from '../../auction/payments/worth-without.ts'
 import type { Market } from '../../data/market/market.ts'
 import { openMarket } from '../../data/market/open-market.ts'
 import { openAuctionModel } from '../../decoding/auction/open-auction-model.ts'
@@ -88,7 +89,7 @@ async function servedModel(digest: string, opened: OpenedAuctionModel, { store }
     firstCodes: firstCodes(catalogue.items.codes, catalogue.items.codebookSizes),
     historyOf: (user) => histories.historyOf(user),
     times: { ...(histories.timesOf && { of: histories.timesOf }), now: Date.now },
-    auction: { model, price: payments, pacer: openBudgetPacer(Date.now) },
+    auction: { model, price: payments, worthWithout, pacer: openBudgetPacer(Date.now) },
     decode: () => Promise.reject(new Error('A model with an auction is asked by its auction')),
     release: () => opened.release(),
   }

@@ -207,6 +207,32 @@ describe('VCG', () => {
     expect([...unasked]).toEqual([0.5])
   })
 
+  test('compares with lists that are made when it asks, and does not ask where it is told', async () => {
+    const allocator = rankingAllocator({ quality: () => [0.5, 0.5, 0.5], exposure: [1] })
+    const request = requestOf([4, 3, 1], 1)
+    const [{ lists, chosen }] = await allocator.allocate([request])
+    let asked = 0
+    const rows = (from: number, to: number) => ({
+      ...{ count: to - from, candidate: lists.candidate.subarray(from, to), pCtr: lists.pCtr.subarray(from, to) },
+      reward: lists.reward.subarray(from, to),
+    })
+    const allocation = {
+      chosen,
+      // A list without ad 0, yet not the best one.
+      lists: { ...lists, ...rows(0, 2), candidate: Int32Array.of(0, 2), reward: Float32Array.of(2, 0.5) },
+      withoutEach: async () => {
+        asked++
+        return { ...lists, ...rows(1, 2) }
+      },
+    }
+    const [prices] = await payments('VCG', [{ request, allocation }], { allocator })
+    expect([...prices]).toEqual([3])
+    expect(asked).toBe(1)
+    const [told] = await payments('VCG', [{ request, allocation }], { worth: [Float64Array.of(1)] })
+    expect([...told]).toEqual([2])
+    expect(asked).toBe(1)
+  })
+
   test('counts what the reward holds beside bids among the others, in its unit', async () => {
     const allocator = rankingAllocator({ quality: () => [0.5, 0.5], exposure: [1] })
     const request = requestOf([4, 3], 1)

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
+import { payments } from '../../../../workers/auction/payments/payments.ts'
 import { vcgPrices } from '../../../../workers/auction/payments/vcg.ts'
 import type { ListRewards, RewardList } from '../../../../workers/auction/reward-model/scorer.ts'
 import { CascadeAllocator } from '../../../../workers/decoding/auction/cascade-allocator.ts'
@@ -68,9 +69,38 @@ describe('a cascade', () => {
 
   test('puts beside it the list of those behind, which GSP asks for', async () => {
     const [{ lists }] = await allocatorOf().allocate([request])
-    expect(lists.count).toBe(4)
+    expect(lists.count).toBe(2)
     const behind = Array.from(lists.candidate.subarray(4, 8)).filter((candidate) => candidate < 4)
     expect(behind).toEqual([1, 0])
+  })
+
+  test('scores the lists without each ad when they are asked for alone, and once', async () => {
+    const sizes: number[] = []
+    const counting = (lists: readonly RewardList[]) => {
+      sizes.push(lists.length)
+      return score(lists)
+    }
+    const options = { recaller, objective: { conversion: 0, organic: 0 }, recalled: 10, bidUnit: 1 }
+    const allocator = new CascadeAllocator({ ...options, score: counting })
+    const allocations = await allocator.allocate([request, { ...request, slots: 3 }])
+    for (const rule of ['GSP', 'FirstPrice'] as const)
+      await payments(
+        rule,
+        allocations.map((allocation) => ({ request, allocation })),
+        { allocator },
+      )
+    expect(sizes).toEqual([4])
+    const [{ withoutEach }] = allocations
+    const [without, again] = [await withoutEach?.(), await withoutEach?.()]
+    expect(sizes).toEqual([4, 2])
+    expect(again).toBe(without)
+    const rows = [0, 1].map((row) => Array.from(without?.candidate.subarray(row * 4, (row + 1) * 4) ?? []))
+    // Without ad 3, then without ad 2, whose advertiser has ad 1 for it.
+    expect(rows).toEqual([
+      [2, 4, 0, 5],
+      [3, 4, 1, 5],
+    ])
+    expect(without?.reward[0]).toBeCloseTo(0.03 + 0.01, 6)
   })
 
   test('is priced by VCG at what the others lose', async () => {
@@ -99,8 +129,9 @@ describe('a cascade', () => {
     ] as const) {
       recaller.asked.length = 0
       const allocator = new CascadeAllocator({ ...options, keepsRecall })
-      const first = await allocator.underBids(request, [request.bids])
-      expect(await allocator.underBids({ ...request, bids: request.bids.slice() }, [request.bids])).toEqual(first)
+      const [{ lists: first }] = await allocator.underBids(request, [request.bids])
+      const [{ lists: again }] = await allocator.underBids({ ...request, bids: request.bids.slice() }, [request.bids])
+      expect(again).toEqual(first)
       await allocator.underBids({ ...request, slots: 2 }, [request.bids])
       expect(recaller.asked).toHaveLength(recalls)
     }

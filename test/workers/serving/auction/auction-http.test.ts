@@ -26,6 +26,7 @@ describe('POST /v1/rank of a model with an auction', () => {
       ],
       auction: {
         ...{ settingsRevision: revisionOf({}), alpha: 1, beta: 2, paymentRule: 'GSP', reservePrice: 0 },
+        rewardWeights: { lambdaConversion: 0, lambdaOrganic: 0 },
         ...{ constraints: { maxAds: 3, minGap: 0 }, eligibleAds: 2, listsConsidered: 2 },
         ...{ reward: 8 * pCtrAt(0) + 1 * pCtrAt(1), expectedRevenue: 1 * pCtrAt(0) },
       },
@@ -44,10 +45,12 @@ describe('POST /v1/rank of a model with an auction', () => {
     const candidates = { ads: [{ id: 'ad-0' }, { id: 'ad-3', bid: 8 }], organic: ['item-5'] }
     const { entries } = await rank({ slots: 3, candidates, explain: true })
     const rewardWithoutFirst = 1 * pCtrAt(0)
+    // Both lists have the second: what they are worth where it bids nothing.
+    const rewardWithoutSecond = 8 * pCtrAt(0)
     expect(entries.map(({ explain }) => explain)).toEqual([
       // Bids are counted in units of 2: 8 / 2 + 2.
       { logZ: Math.fround(Math.log(10)), weight: 6, lists: 1, rewardWithout: rewardWithoutFirst, gsp: 1, vcg: 2 },
-      { logZ: Math.fround(Math.log(3)), weight: 2.5, lists: 2, gsp: 0, vcg: 0.25 },
+      { logZ: Math.fround(Math.log(3)), weight: 2.5, lists: 2, rewardWithout: rewardWithoutSecond, gsp: 0, vcg: 0.25 },
       { logZ: 0, weight: 2, lists: 2 },
     ])
   })

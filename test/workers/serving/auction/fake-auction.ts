@@ -1,6 +1,7 @@
 import type { PaymentRule } from '../../../../crds/auction-terms.ts'
 import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
+import { worthWithout } from '../../../../workers/auction/payments/worth-without.ts'
 import type {
   Admission,
   AllocationWeights,
@@ -165,7 +166,7 @@ export function fakeAuction(more: Partial<AuctionModel> = {}): FakeAuction {
       vectors.map((vector) => allocateByHand({ ...request, bids: vector }, weights)),
     ...more,
   }
-  return { model, price: simplePrices, pacer: new FakePacer(), runs }
+  return { model, price: simplePrices, worthWithout, pacer: new FakePacer(), runs }
 }
 
 export const findItem = (id: string): number | undefined => {

@@ -25,6 +25,7 @@ describe('settings that change while a server answers', () => {
       settingsRevision: revisionOf(next),
       ...{ alpha: 2, beta: 0.5, paymentRule: 'FirstPrice', constraints: { maxAds: 1 } },
     })
+    expect(after.auction?.rewardWeights).toEqual({ lambdaConversion: 0, lambdaOrganic: 0.25 })
     expect(after.entries).toMatchObject([{ ad: 'ad-3', bid: 4, payment: 4 }])
     expect(auction.runs[1].weights).toEqual({ alpha: 2, beta: 0.5, lambdaConversion: 0, lambdaOrganic: 0.25 })
     expect(await metric('adloom_auction_settings')).toEqual([
@@ -124,6 +125,25 @@ describe('settings that change while a server answers', () => {
     expect(await metric('adloom_auction_settings')).toEqual([
       `adloom_auction_settings_info{revision="${revisionOf({})}"} 1`,
     ])
+  })
+
+  it('of advertisers are named in the answer as far as those are shown, where they ask for more than all do', async () => {
+    const reserves = [
+      { advertiser: 'south', price: '1.5' },
+      { advertiser: 'north', price: '0.5' },
+      { advertiser: 'west', price: '2' },
+    ]
+    const { rank } = auctionScene(fakeAuction(), {
+      auctionSettings: { reservePrice: '0.75', advertiserReserves: reserves },
+    })
+    const { auction, entries } = await rank({
+      slots: 3,
+      candidates: { ads: ['ad-3', 'ad-2', 'ad-1'].map((id) => ({ id })), organic: [] },
+    })
+    expect(entries.map(({ advertiser }) => advertiser)).toEqual(['south', 'south', 'north'])
+    expect(auction?.advertiserReserves).toEqual([{ advertiser: 'south', price: 1.5 }])
+    const guest = await rank({ candidates: { ads: [{ id: 'item-7', bid: 9, advertiser: 'new' }], organic: [] } })
+    expect(guest.auction).not.toHaveProperty('advertiserReserves')
   })
 
   it('that name advertisers which nobody knows are taken, with a line in the log', async () => {

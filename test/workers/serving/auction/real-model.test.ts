@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { RankEntry } from '../../../../crds/rank.ts'
 import type { ServedModel } from '../../../../workers/serving/served-model.ts'
 import { SessionThread } from '../../../../workers/tensor/session-thread.ts'
 import {
@@ -24,6 +25,15 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => models?.release())
 
+/** What an ad won by is what the others lose by it and what it bids: the price by VCG, within reserve and bid, follows. */
+function expectVcg(entries: readonly RankEntry[], reward = Number.NaN): void {
+  for (const { ad, bid = 0, pCtr = 0, explain } of entries) {
+    if (ad === undefined) continue
+    const price = ((explain?.rewardWithout ?? Number.NaN) - (reward - bid * pCtr)) / pCtr
+    expect(explain?.vcg).toBeCloseTo(Math.min(bid, Math.max(0, price)), 9)
+  }
+}
+
 describe('a model of EGA-V2', () => {
   let served: ServedModel
   beforeAll(async () => {
@@ -37,6 +47,7 @@ describe('a model of EGA-V2', () => {
     expect(auction).toMatchObject({ alpha: 1.2, beta: 2, paymentRule: 'PaymentNetwork', listsConsidered: 16 })
     const parts = entries.reduce((sum, { payment = 0, pCtr = 0 }) => sum + payment * pCtr, 0)
     expect(auction?.expectedRevenue).toBeCloseTo(parts, 9)
+    expectVcg(entries, auction?.reward)
     expect(Object.keys(timings.steps ?? {}).sort()).toEqual(['candidates', 'graph', 'tokenBids'])
   })
 
@@ -92,6 +103,8 @@ test('a cascade answers, prices by GSP and takes no weights of tokens', async ()
   const { entries, auction } = await rank({ slots: 4, explain: true })
   expect(entries.filter(isAd).length).toBe(3)
   expect(auction?.alpha).toBeUndefined()
+  expect(auction?.listsConsidered).toBe(2)
+  expectVcg(entries, auction?.reward)
   expect(new Set(entries.map(({ explain }) => explain?.weight))).toEqual(new Set([1]))
   ranker.takeAuctionSettings(settingsText({ alpha: '1' }))
   expect(await metric('adloom_auction_settings_refused')).toEqual([expect.stringContaining('NoTokenBids')])
