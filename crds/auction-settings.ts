@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox'
-import { listBounds, paymentRule } from './auction-terms.ts'
+import { listBounds, paymentRule, someWeight } from './auction-terms.ts'
 import { atomicList, enumeration, integer, keyedList, object, optional } from './schema.ts'
 
 /** How an auction ranks and prices, as an operator may change it while Pods serve. */
@@ -116,6 +116,7 @@ export const auctionSettings = object(
   {
     description:
       'How a model with an auction ranks and prices. All but candidateLists changes without a restart: Pods read the ConfigMap NAME-auction, and answers carry the revision of what they were made by. Absent fields: as the model was trained.',
+    rules: [someWeight],
   },
 )
 

@@ -10,6 +10,12 @@ export type Bidder = (typeof bidders)[number]
 
 export const paymentRule = (description: string) => enumeration(paymentRules, { description })
 
+/** Of an object whose alpha and beta go before those of a model, where they are there. */
+export const someWeight = {
+  rule: '!has(self.alpha) || !has(self.beta) || double(self.alpha) + double(self.beta) > 0.0',
+  message: 'alpha and beta must not both be 0: no bid would weigh anything; set one of them above 0',
+}
+
 /** Fields that bound what a list may hold; absent: no bound. */
 export const listBounds = {
   maxAds: optional(integer(0, 1000, { description: 'Ads of a list at most.' })),

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { bidders, listBounds, paymentRules } from './auction-terms.ts'
+import { bidders, listBounds, paymentRules, someWeight } from './auction-terms.ts'
 import { idleUnless } from './idle-fields.ts'
 import { boolean, decimal, enumeration, integer, object, optional } from './schema.ts'
 
@@ -57,7 +57,7 @@ const bidding = object(
     description: 'How bids enter the decoding. Bids are divided by their mean over the training part first.',
     default: {},
     rules: [
-      { rule: 'double(self.alpha) + double(self.beta) > 0.0', message: 'alpha and beta must not both be 0' },
+      { rule: 'double(self.alpha) + double(self.beta) > 0.0', message: someWeight.message },
       idleUnless("self.weights == 'TokenBids'", tokenBids, 'weights None weighs no codes by bids'),
     ],
   },

@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { reserveFields } from './auction-settings.ts'
-import { bidders, paymentRule } from './auction-terms.ts'
+import { bidders, paymentRule, someWeight } from './auction-terms.ts'
 import { listConstraints } from './ega.ts'
 import { modelReference } from './model-reference.ts'
 import { boolean, decimal, enumeration, integer, object, optional, setList, text } from './schema.ts'
@@ -126,6 +126,7 @@ export const marketEvaluation = object(
   {
     description:
       'Judges the model as a marketplace: what its lists earn, by its own reward model and by others, and what they invite advertisers to. Needs a Dataset with logged requests.',
+    rules: [someWeight],
   },
 )
 

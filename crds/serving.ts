@@ -1,5 +1,6 @@
 import { Type } from 'typebox'
 import { auctionSettings } from './auction-settings.ts'
+import { idleUnless } from './idle-fields.ts'
 import { enumeration, integer, object, objectName, optional } from './schema.ts'
 
 /** As `decimal`, and not zero: a share of nothing, or a division by it, is no setting. */
@@ -78,14 +79,19 @@ const feedback = object(
   },
 )
 
+export const defaultBeamSize = 50
+
+const beamSize = integer(1, 1000, {
+  description:
+    'Beams of the decoding; also the longest list that is answered. Of models without an auction; one with an auction compares auction.candidateLists lists, as long as it was trained for.',
+  default: defaultBeamSize,
+})
+
 /** `spec.serving` of a RankerDeployment; its Pods get it as ADLOOM_SERVING. */
 export const serving = object(
   {
     port: integer(1, 65_535, { description: 'Port of the Service and of the Pods.', default: 8080 }),
-    beamSize: integer(1, 1000, {
-      description: 'Beams of the decoding; also the longest list that is answered.',
-      default: 50,
-    }),
+    beamSize,
     maxBatchSize: integer(1, 512, { description: 'Requests that are decoded together at most.', default: 32 }),
     maxBatchDelayMilliseconds: integer(0, 1000, {
       description: 'How long a request waits for others to be decoded with it.',
@@ -114,5 +120,15 @@ export const serving = object(
     feedback: optional(feedback),
     auction: optional(auctionSettings),
   },
-  { description: 'How requests are answered.', default: {} },
+  {
+    description: 'How requests are answered.',
+    default: {},
+    rules: [
+      idleUnless(
+        '!has(self.auction)',
+        { beamSize },
+        'a model with an auction has no beam of items, its lists are bounded by auction.candidateLists',
+      ),
+    ],
+  },
 )

@@ -1,4 +1,5 @@
 import { Type } from 'typebox'
+import { idleUnless } from './idle-fields.ts'
 import { decimal, enumeration, integer, object, optional, setList } from './schema.ts'
 
 /** Stages of training of the architectures that have them (`spec.stages` of a TrainingRun). */
@@ -42,15 +43,26 @@ const rewardStage = object(
   { description: 'The reward model.' },
 )
 
+export const defaultKlWeight = '0.1'
+
+/** What of the generator the stage allocation moves, and how far. */
+const tuning = {
+  trained: enumeration(['Head', 'Full'], {
+    description:
+      'Head: the weighted item head alone (Figure 3). Full: the whole generator, held by klWeight. Order Joint takes the whole generator, and holds it by nothing.',
+    default: 'Head',
+  }),
+  klWeight: decimal({
+    description: 'Weight of the divergence from the pre-trained generator, with trained Full.',
+    default: defaultKlWeight,
+  }),
+}
+
 const allocationStage = object(
   {
     ...stageOptimizer('0.0005', 16, 1),
     requests: integer(1, 10_000_000, { description: 'Requests of an epoch, chosen by seed.', default: 1000 }),
-    trained: enumeration(['Head', 'Full'], {
-      description: 'Head: the weighted item head alone (Figure 3). Full: the whole generator, held by klWeight.',
-      default: 'Head',
-    }),
-    klWeight: decimal({ description: 'Weight of the divergence from the pre-trained generator.', default: '0.1' }),
+    ...tuning,
     baseline: enumeration(['None', 'Mean'], {
       description: 'What is taken from each marginal contribution: nothing, or the mean of the step.',
       default: 'None',
@@ -61,7 +73,16 @@ const allocationStage = object(
       default: 'Lists',
     }),
   },
-  { description: 'Policy gradient by marginal contribution (Eq. 31, 32).' },
+  {
+    description: 'Policy gradient by marginal contribution (Eq. 31, 32).',
+    rules: [
+      idleUnless(
+        "self.trained == 'Full'",
+        { klWeight: tuning.klWeight },
+        'trained Head moves the head alone, which nothing has to hold',
+      ),
+    ],
+  },
 )
 
 const paymentStage = object(
@@ -162,6 +183,12 @@ export const trainingStages = object(
         rule: '!has(self.allocation) || (has(self.pretrain) && has(self.reward))',
         message: 'allocation needs pretrain and reward before it',
       },
+      idleUnless(
+        "!has(self.allocation) || self.order != 'Joint'",
+        tuning,
+        'order Joint tunes the whole generator in stage allocation, and holds it by nothing',
+        'self.allocation',
+      ),
       {
         rule: "!has(self.ranking) || self.order == 'Joint' || has(self.pretrain)",
         message: 'ranking needs pretrain before it, or order Joint',

@@ -114,6 +114,8 @@ function faultOf(spec: Evaluation['spec']): string | undefined {
     return `gate "${ofLists.name}" is on ${ofLists.metric}, but no lists are sampled; set spec.sampledLists, or leave the gate out`
   if (sampledLists?.negatives === 'Request' && sampledLists.targets !== 'Click')
     return 'sampledLists.negatives is Request, but only clicks are of a request; set sampledLists.targets to Click'
+  if (market?.alpha !== undefined && market.beta !== undefined && Number(market.alpha) + Number(market.beta) === 0)
+    return 'market.alpha and market.beta are both 0, and no bid would weigh anything; set one of them above 0'
   if (market !== undefined)
     return market.evaluator !== undefined && sampledLists?.graded?.evaluator !== undefined
       ? 'market.evaluator and sampledLists.graded.evaluator are both set; name it in market alone, where it judges the sampled lists too'

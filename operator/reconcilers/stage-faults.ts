@@ -1,6 +1,7 @@
 // What a real API server refuses by a rule of the TrainingRun's schema; the embedded one leaves it to us.
 
 import type { TrainingRun } from '../../crds/kinds/training-run.ts'
+import { defaultKlWeight } from '../../crds/stages.ts'
 
 type Spec = TrainingRun['spec']
 type Stages = NonNullable<Spec['stages']>
@@ -17,7 +18,8 @@ export function faultOf({ model, stages, warmStart }: Spec): string | undefined 
   if (warmStart !== undefined)
     return `a run of architecture ${architecture} starts from its own stages; leave out warmStart`
   if (model.oneRanker !== undefined) return faultOfOneRanker(model.oneRanker, stages)
-  return faultOfEga(stages) ?? (model.ega === undefined ? undefined : faultOfSearch(model.ega, stages))
+  if (model.ega === undefined) return faultOfEga(stages)
+  return faultOfEga(stages) ?? faultOfTuning(stages) ?? faultOfSearch(model.ega, stages)
 }
 
 function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages): string | undefined {
@@ -29,12 +31,25 @@ function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages):
   return undefined
 }
 
+/** What of the stage allocation would not be read. */
+function faultOfTuning({ order, allocation }: Stages): string | undefined {
+  if (allocation === undefined) return undefined
+  const isTethered = Number(allocation.klWeight) !== Number(defaultKlWeight)
+  if (order === 'Joint' && (allocation.trained !== 'Head' || isTethered))
+    return 'stages.order Joint tunes the whole generator, and holds it by nothing; leave out stages.allocation.trained and stages.allocation.klWeight'
+  if (allocation.trained === 'Head' && isTethered)
+    return 'stages.allocation.klWeight holds the whole generator; set stages.allocation.trained to Full, or leave klWeight out'
+  return undefined
+}
+
 /** Where the search for lists and what learns from it or prices by it do not fit. */
 function faultOfSearch(ega: Ega, { order, pretrain, reward, allocation, payment }: Stages): string | undefined {
   if (order === 'Joint' && (pretrain === undefined || reward === undefined || payment === undefined))
     return 'stages.order Joint of EGAV2 needs stages.pretrain, stages.reward and stages.payment; give them'
   if (ega.alternatives === 'Swaps' && ega.bidding.bids !== 'Expected')
     return 'model.ega.alternatives Swaps climbs by expected bids; set model.ega.bidding.bids to Expected'
+  if (Number(ega.bidding.alpha) + Number(ega.bidding.beta) === 0)
+    return 'model.ega.bidding.alpha and beta are both 0, and no bid would weigh anything; set one of them above 0'
   if (ega.allocation !== 'Cascade') return undefined
   const stage = allocation === undefined ? payment && 'payment' : 'allocation'
   return (

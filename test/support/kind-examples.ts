@@ -1,4 +1,5 @@
 import { digest, type KindExample, refusedModelsIn } from './kind-example.ts'
+import { rankerDeploymentExample } from './ranker-deployment-example.ts'
 import { ega, oneRanker, trainingRunExample } from './training-run-example.ts'
 
 const file = { file: { path: '/data' } }
@@ -30,15 +31,6 @@ const marketGate = (metric: string, spec: Record<string, unknown>, fields: Recor
 const atLeastBaseline = { minRelativeToBaseline: { baseline: 'PopRec', value: '0' } }
 
 const eitherTokenizer = 'give exactly one of tokenizerRef and digest'
-const steps = (...given: object[]) => ({ rollout: { steps: given } })
-const metric = (fields: Record<string, unknown>) =>
-  steps({ analysis: { metrics: [{ name: 'metric', type: 'ErrorRate', max: '0.01', ...fields }] } })
-const prometheus = { url: 'http://prometheus:9090', query: 'up' }
-const oneNumber = 'are one number: bound them by max and min'
-const scaled = (minReplicas: number, maxReplicas: number) => ({
-  autoscaling: { minReplicas, maxReplicas, targetCpuUtilizationPercent: 70 },
-})
-const oneStep = 'give exactly one of setWeight, pause and analysis'
 
 const runExamples = {
   TokenizerBuild: 'tokenizerTemplate',
@@ -272,11 +264,17 @@ export const kindExamples: Record<string, KindExample> = {
         change: { market: { audit: { searchRequests: 10 } } },
         message: 'searchRequests needs regretStarts above 0',
       },
+      {
+        change: { market: { alpha: '0', beta: '0.0' } },
+        message: 'alpha and beta must not both be 0: no bid would weigh anything; set one of them above 0',
+      },
       { change: { market: { evaluator: {} } }, message: 'give exactly one of trainingRunRef and digest' },
     ],
     accepted: [
       { model: { digest } },
       { market: {}, ranking: 'None' },
+      { market: { alpha: '0', beta: '0.1' } },
+      { market: { alpha: '0' } },
       { market: { audit: { maxRequests: 0 }, bids: 'BestResponse' }, offPolicy: { clip: '10' } },
       { market: { audit: { regretStarts: 4, searchRequests: 10, bidder: 'Advertiser' } } },
       marketGate('HeldOut/Psi', { market: { evaluator: { digest } } }, { max: '0.027' }),
@@ -312,41 +310,7 @@ export const kindExamples: Record<string, KindExample> = {
       gates: [{ name: 'gate', metric: 'Recall@10', min: '0' }],
     },
   },
-  RankerDeployment: {
-    spec: { model: { trainingRunRef: { name: 'run' } } },
-    refused: [
-      ...refusedModelsIn('model', 'give exactly one of trainingRunRef, digest and pipelineRef'),
-      { change: steps({}), message: oneStep },
-      { change: steps({ setWeight: 10, pause: {} }), message: oneStep },
-      { change: steps({ analysis: { metrics: [] } }), message: 'an analysis needs at least one metric' },
-      { change: metric({ max: undefined }), message: 'give at least one of max, min' },
-      { change: metric({ min: '0.1' }), message: 'min must not exceed max' },
-      { change: metric({ type: 'Prometheus' }), message: 'prometheus goes with type Prometheus' },
-      { change: metric({ prometheus }), message: 'prometheus goes with type Prometheus' },
-      { change: metric({ type: 'Prometheus', prometheus, maxDifferenceToStable: '0' }), message: oneNumber },
-      { change: metric({ type: 'ScoreDistribution', minRelativeToStable: '1' }), message: oneNumber },
-      { change: { rollout: { shadow: { percent: 10 } } }, message: 'shadow needs steps' },
-      { change: { accelerator: {} }, message: 'an accelerator goes with serving.executionProvider CUDA' },
-      { change: { ...scaled(1, 2), replicas: 2 }, message: 'give replicas or autoscaling' },
-      { change: scaled(3, 2), message: 'minReplicas must not exceed maxReplicas' },
-      {
-        change: { autoscaling: { maxReplicas: 2 } },
-        message: 'give at least one of targetCpuUtilizationPercent and targetRequestsInFlight',
-      },
-    ],
-    accepted: [
-      { model: { digest }, evaluationRef: { name: 'evaluation' } },
-      { model: { pipelineRef: { name: 'pipeline' } } },
-      steps({ setWeight: 0 }, { pause: {} }, { setWeight: 100 }, { pause: { durationSeconds: 1 } }),
-      metric({ min: '0.01', maxDifferenceToStable: '-0.1', minRelativeToStable: '0.9' }),
-      metric({ type: 'Prometheus', prometheus }),
-      { rollout: { shadow: { percent: 10 }, steps: [{ setWeight: 5 }] } },
-      { serving: { executionProvider: 'CUDA' }, accelerator: { tolerations: [{ operator: 'Exists' }] } },
-      { serving: { executionProvider: 'CUDA', onMissingProvider: 'UseCPU' } },
-      scaled(2, 2),
-      { autoscaling: { maxReplicas: 1, targetRequestsInFlight: 8 } },
-    ],
-  },
+  RankerDeployment: rankerDeploymentExample,
   RankerPipeline: {
     spec: { datasetRef: { name: 'dataset' } },
     get refused() {

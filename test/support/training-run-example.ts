@@ -162,6 +162,15 @@ export const trainingRunExample: KindExample = {
       message: 'alpha and beta must not both be 0',
     },
     {
+      change: ega({ pretrain: {}, reward: {}, allocation: { klWeight: '0.2' } }),
+      message: 'trained Head moves the head alone, which nothing has to hold: leave out klWeight',
+    },
+    ...[{ trained: 'Full' }, { trained: 'Full', klWeight: '0' }].map((idle) => ({
+      change: ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint', allocation: idle }),
+      message:
+        'order Joint tunes the whole generator in stage allocation, and holds it by nothing: leave out trained and klWeight',
+    })),
+    {
       change: ega({ reward: {} }, { reward: { hiddenSize: 30, heads: 4 } }),
       message: 'hiddenSize must be a multiple of heads',
     },
@@ -213,7 +222,8 @@ export const trainingRunExample: KindExample = {
     ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
     ega({ reward: {} }, { alternatives: 'Together', bidder: 'Advertiser' }),
     ega({ reward: {} }, { alternatives: 'Swaps', bidding: { bids: 'Expected' } }),
-    ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full' }, payment: {} }),
+    ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full', klWeight: '0.2' }, payment: {} }),
+    ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint', allocation: { klWeight: '0.10' } }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),
     oneRanker({ ...phases, payment: {} }),
     oneRanker({ ...phases, reward: undefined, ranking: { labels: 'Logged', ownCandidates: 29 } }),

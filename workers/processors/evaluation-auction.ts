@@ -136,9 +136,14 @@ function checkBidding(
   { digest, bidding }: Pick<OpenedAuctionModel, 'digest' | 'bidding'>,
   { alpha, beta }: Pick<MarketplaceSettings, 'alpha' | 'beta'>,
 ): void {
-  if (bidding !== 'None' || (alpha === undefined && beta === undefined)) return
-  const message = `The model ${digest} was made without token bids: leave alpha and beta out`
-  throw new JobError('NoTokenBids', message, { retryable: false })
+  if (alpha === undefined && beta === undefined) return
+  if (bidding === 'None') {
+    const message = `The model ${digest} was made without token bids: leave alpha and beta out`
+    throw new JobError('NoTokenBids', message, { retryable: false })
+  }
+  if ((alpha ?? bidding.alpha) + (beta ?? bidding.beta) > 0) return
+  const message = `With what spec.market sets of them, alpha and beta of the model ${digest} are both 0, and no bid would weigh anything: set one of them above 0`
+  throw new JobError('NothingWeighed', message, { retryable: false })
 }
 
 function checkDataset(

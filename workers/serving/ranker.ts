@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import type { RankAnswer, RankRequest } from '../../crds/rank.ts'
+import { defaultBeamSize } from '../../crds/serving.ts'
 import type { DecodedList, DecodeRequest } from '../decoding/decoder.ts'
 import { Random } from '../tensor/random.ts'
 import type { ServedAuction } from './auction/auction-model.ts'
@@ -149,6 +150,10 @@ export class Ranker {
     if (this.#exploration !== undefined)
       throw new Error(
         'spec.serving.exploration draws from the beam, which a model with an auction does not answer; leave it out',
+      )
+    if (serving.beamSize !== defaultBeamSize)
+      throw new Error(
+        'spec.serving.beamSize is of models without an auction; leave it out: a model that searches lists compares spec.serving.auction.candidateLists of them',
       )
     return new Auctioneer({
       name,

@@ -190,6 +190,11 @@ describe('an Evaluation of a marketplace', () => {
 
   test.each<[string, Partial<Evaluation['spec']>, RegExp]>([
     ['nothing is measured', { ranking: 'None' }, /nothing is measured/],
+    [
+      'bids weigh nothing',
+      { market: { alpha: '0.0', beta: '0' } as never },
+      /alpha and market\.beta are both 0.*above 0/,
+    ],
     ['offPolicy has no marketplace', { offPolicy: {} as never }, /offPolicy needs market/],
     [
       'a gate is on what is not measured',

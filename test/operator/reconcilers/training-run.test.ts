@@ -76,11 +76,12 @@ describe('a TrainingRun in stages', () => {
     objectOf('TrainingRun', 'ads', {
       datasetRef: { name: 'logs' },
       tokenizerRef: { name: 'tokens' },
-      model: { architecture: 'EGAV2', ega: {} },
+      model: { architecture: 'EGAV2', ega: { bidding: { alpha: '1.2', beta: '2' } } },
       stages,
       ...more,
     })
-  const all = { pretrain: { targets: ['Exposed'] }, reward: {}, allocation: {}, payment: {} }
+  const allocation = { trained: 'Head', klWeight: '0.1' }
+  const all = { pretrain: { targets: ['Exposed'] }, reward: {}, allocation, payment: {} }
   const refusal = (run: TrainingRun, dataset?: KubernetesObject) => resolve(run, dataset === undefined ? [] : [dataset])
 
   test('starts where the Dataset tells what its stages need', () => {
@@ -114,6 +115,24 @@ describe('a TrainingRun in stages', () => {
     ['payment without a generator', { reward: {}, payment: {} }, {}, /stages\.payment needs/],
     ['a warm start', all, { warmStart: { digest: digestOf('c') } }, /leave out warmStart/],
     ["OneRanker's stage", { ...all, ranking: {} }, {}, /stages\.ranking is of architecture OneRanker/],
+    [
+      'what a joint stage does not read',
+      { ...all, order: 'Joint', allocation: { ...allocation, trained: 'Full' } },
+      {},
+      /leave out/,
+    ],
+    [
+      'a tether of the head',
+      { ...all, allocation: { ...allocation, klWeight: '0.2' } },
+      {},
+      /trained to Full, or leave klWeight out/,
+    ],
+    [
+      'bids that weigh nothing',
+      all,
+      { model: { architecture: 'EGAV2', ega: { bidding: { alpha: '0', beta: '0.0' } } } },
+      /alpha and beta are both 0.*above 0/,
+    ],
   ])('is refused by the operator too with %s: the embedded server knows no rules', (_, stages, more, message) => {
     expect(refusal(staged(stages, more))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
   })

@@ -35,6 +35,7 @@ export const refusalReasons = [
   'NoAuction',
   'NoPaymentNetwork',
   'NoTokenBids',
+  'NothingWeighed',
   'OrganicValueTooLow',
 ] as const
 
@@ -89,7 +90,7 @@ function parseJson(text: string): unknown {
 
 /**
  * The model's own settings where the file has none.
- * @throws SettingsRefusedError NoPaymentNetwork, NoTokenBids, OrganicValueTooLow
+ * @throws SettingsRefusedError NoPaymentNetwork, NoTokenBids, NothingWeighed, OrganicValueTooLow
  */
 export function settingsFor({ revision, settings, pods }: SettingsFile, model: AuctionModel): AuctionSettings {
   const { defaults, hasPaymentNetwork, hasTokenBids, leastOrganic = 0, market } = model
@@ -109,7 +110,15 @@ export function settingsFor({ revision, settings, pods }: SettingsFile, model: A
   const reserveOf = new Map(reserves.map(({ advertiser, price }) => [advertiser, Number(price)]))
   const named = [...reserveOf.keys(), ...(settings.budgets?.advertisers ?? []).map(({ advertiser }) => advertiser)]
   const known = named.length === 0 ? undefined : new Set(ids)
-  const { alpha, beta, reward } = settings
+  const { reward } = settings
+  const alpha = numberOr(settings.alpha, defaults.alpha)
+  const beta = numberOr(settings.beta, defaults.beta)
+  if (weight !== undefined && alpha + beta === 0) {
+    const own =
+      settings.beta === undefined ? ', beta by the model' : settings.alpha === undefined ? ', alpha by the model' : ''
+    const message = `/alpha and /beta are both 0${own}: no bid would weigh anything; set one of them above 0`
+    throw new SettingsRefusedError('NothingWeighed', revision, message)
+  }
   const lambdaOrganic = numberOr(reward?.lambdaOrganic, defaults.lambdaOrganic)
   if (reward?.lambdaOrganic !== undefined && lambdaOrganic < leastOrganic) {
     const message = `/reward/lambdaOrganic ${lambdaOrganic} is below ${leastOrganic}, the least that this model's order can tell`
@@ -118,8 +127,8 @@ export function settingsFor({ revision, settings, pods }: SettingsFile, model: A
   return {
     revision,
     weights: {
-      alpha: numberOr(alpha, defaults.alpha),
-      beta: numberOr(beta, defaults.beta),
+      alpha,
+      beta,
       lambdaConversion: numberOr(reward?.lambdaConversion, defaults.lambdaConversion),
       lambdaOrganic,
     },

@@ -146,6 +146,12 @@ describe('POST /v1/rank of a model with an auction', () => {
     expect(skipped).toEqual([{ id: 'ad-4', reason: 'OutOfBudget' }])
   })
 
+  it('is not started with a size of beams, which it does not have', () => {
+    const start = (beamSize: number) => auctionScene(fakeAuction(), { serving: { beamSize } })
+    expect(() => start(51)).toThrow(/spec\.serving\.beamSize.*leave it out.*auction\.candidateLists/)
+    expect(start(50).ranker.loadedDigest).toBe('sha256:1')
+  })
+
   it('is not started with exploration, whose beams it does not have', () => {
     const serving = { exploration: { temperature: '1' } }
     expect(() => auctionScene(fakeAuction(), { serving })).toThrow('spec.serving.exploration')

@@ -79,6 +79,7 @@ describe('settings that change while a server answers', () => {
       'NoPaymentNetwork',
       'payment stage',
     ],
+    ['weights of nothing', '{"settings":{"alpha":"0","beta":"0.0"}}', 'NothingWeighed', 'both 0: no bid'],
   ])('that are %s leave the last good ones, and say so', async (_, text, reason, words) => {
     const { ranker, rank, metric, get, lines } = auctionScene(fakeAuction(), { auctionSettings: { alpha: '1.5' } })
     ranker.takeAuctionSettings(text)
@@ -96,6 +97,19 @@ describe('settings that change while a server answers', () => {
     ranker.takeAuctionSettings(settingsText({}))
     expect(await metric('adloom_auction_settings_refused')).toEqual([])
     expect((await rank(asked)).auction?.alpha).toBe(1)
+  })
+
+  it('that leave nothing to weigh by, with what the model has, are refused', async () => {
+    const of = (alpha: number, beta: number) => ({ defaults: { ...fakeAuction().model.defaults, alpha, beta } })
+    for (const [own, settings, words] of [
+      [of(1, 0), { alpha: '0' }, 'both 0, beta by the model'],
+      [of(0, 1), { beta: '0' }, 'both 0, alpha by the model'],
+    ] as const) {
+      const { get, rank } = auctionScene(fakeAuction(own), { auctionSettings: settings })
+      const { parameters } = (await get('/v2/models/feed')).json()
+      expect(parameters.settingsRefused).toContain(words)
+      expect((await rank(asked)).auction).toMatchObject({ alpha: own.defaults.alpha, beta: own.defaults.beta })
+    }
   })
 
   it('that are gone leave the last ones, as nobody removes them on purpose', async () => {
