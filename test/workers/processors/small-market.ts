@@ -11,7 +11,7 @@ const slots = 3
 export function smallMarket(requestCount: number): Market {
   const random = new Random('small-market')
   const ads = Uint32Array.from({ length: adCount }, (_, ad) => ad)
-  const value = Float32Array.from(ads, (ad) => 1 + ad)
+  const value = Float64Array.from(ads, (ad) => 1 + ad)
   const every = <T>(count: number, of: (index: number) => T) => Array.from({ length: count }, (_, index) => of(index))
   const offsets = (each: number) => Uint32Array.from(every(requestCount + 1, (index) => index * each))
   const entries = requestCount * slots
@@ -37,7 +37,7 @@ export function smallMarket(requestCount: number): Market {
       ads: {
         offsets: offsets(adCount),
         ad: Uint32Array.from(every(requestCount * adCount, (index) => index % adCount)),
-        bid: Float32Array.from(every(requestCount * adCount, (index) => value[index % adCount] * random.uniform())),
+        bid: Float64Array.from(every(requestCount * adCount, (index) => value[index % adCount] * random.uniform())),
       },
       organic: {
         offsets: offsets(adCount),

@@ -53,10 +53,10 @@ function marketWith(itemsWithCreatives: number): Market {
     text: (creative) => styles[creative % 3] ?? '',
   }
   const none = { count: 0, ids: [] }
-  const ads = { item: new Uint32Array(), advertiser: new Uint32Array(), bid: new Float32Array() }
+  const ads = { item: new Uint32Array(), advertiser: new Uint32Array(), bid: new Float64Array() }
   return {
     advertisers: { ...none, budget: new Float64Array() },
-    ads: { ...none, ...ads, value: new Float32Array() },
+    ads: { ...none, ...ads, value: new Float64Array() },
     creatives,
   }
 }

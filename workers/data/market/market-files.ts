@@ -23,7 +23,9 @@ export const MARKET_FILES = {
   /** [requests + 1] */
   eligibleOffsets: 'eligible.offsets.u32',
   eligibleAds: 'eligible.ads.u32',
-  eligibleBids: 'eligible.bids.f32',
+  eligibleBids: 'eligible.bids.f64',
+  /** Of Datasets that were made when bids were rounded; read, no longer written. */
+  roundedEligibleBids: 'eligible.bids.f32',
   /** [requests + 1] */
   organicOffsets: 'organic.offsets.u32',
   organicItems: 'organic.items.u32',

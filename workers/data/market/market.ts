@@ -1,4 +1,7 @@
-/** The advertising tables of a Dataset, in typed arrays. Items and users are counted by their index in the Dataset. */
+/**
+ * The advertising tables of a Dataset, in typed arrays. Items and users are counted by their index in the Dataset. Bids and
+ * budgets have 64 bits, as reserves have: a bid of 0.7 that was rounded to 32 bits is less than a reserve of 0.7.
+ */
 
 export interface Market {
   readonly advertisers: Advertisers
@@ -15,20 +18,6 @@ export interface Advertisers {
   readonly budget: Float64Array
 }
 
-/**
- * Money by index, of either width. What is read from a Dataset is a Float64Array: reserves are doubles, and a bid of 0.7
- * that was rounded to 32 bits is less than a reserve of 0.7.
- */
-interface Money extends Iterable<number> {
-  readonly length: number
-  [index: number]: number
-  slice(): Money
-  subarray(start?: number, end?: number): Money
-  forEach(callback: (value: number, index: number) => void): void
-  every(predicate: (value: number) => boolean): boolean
-  reduce(callback: (sum: number, value: number) => number, initial: number): number
-}
-
 /** A sponsored item. No two ads have the same item. */
 export interface Ads {
   readonly count: number
@@ -38,9 +27,9 @@ export interface Ads {
   /** [count]. */
   readonly advertiser: Uint32Array
   /** [count], per click, static; NaN where bids come with requests only. */
-  readonly bid: Money
+  readonly bid: Float64Array
   /** [count], private value per click; the bid where none is told. */
-  readonly value: Money
+  readonly value: Float64Array
 }
 
 /** Renderings of items, those of one item next to each other: item i has offsets[i] .. offsets[i + 1]. */
@@ -74,7 +63,7 @@ export interface Requests {
   /** [count], of `requestParts`. */
   readonly part: Uint8Array
   /** Eligible ads with their bids; absent where the log has none. */
-  readonly ads?: { readonly offsets: Uint32Array; readonly ad: Uint32Array; readonly bid: Float32Array }
+  readonly ads?: { readonly offsets: Uint32Array; readonly ad: Uint32Array; readonly bid: Float64Array }
   /** Organic items in their fixed order; absent where the log has none. */
   readonly organic?: { readonly offsets: Uint32Array; readonly item: Uint32Array }
   /** What was shown, slot after slot; absent where the log has none. */

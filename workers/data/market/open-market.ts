@@ -84,11 +84,13 @@ async function readRequests(files: DatasetFiles, ads: Ads): Promise<Requests | u
 async function readEligible(files: DatasetFiles, ads: Ads): Promise<Requests['ads']> {
   if (!files.has(MARKET_FILES.eligibleOffsets)) return undefined
   const ad = await readUint32File(files.path(MARKET_FILES.eligibleAds))
-  const bid = await ifThere(files, MARKET_FILES.eligibleBids, readFloat32File)
+  const bid =
+    (await ifThere(files, MARKET_FILES.eligibleBids, readFloat64File)) ??
+    (await ifThere(files, MARKET_FILES.roundedEligibleBids, readFloat32File))
   return {
     offsets: await readUint32File(files.path(MARKET_FILES.eligibleOffsets)),
     ad,
-    bid: bid ?? Float32Array.from(ad, (index) => ads.bid[index]),
+    bid: bid === undefined ? Float64Array.from(ad, (index) => ads.bid[index]) : Float64Array.from(bid),
   }
 }
 

@@ -104,7 +104,7 @@ const reservesOf = ({ bySlot, byAdvertiser }: Reserves, slots: number, advertise
 })
 
 /** Ads of the request with their bids; where the log names none, all that have a bid of their own. */
-export function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Array; bid: Float32Array } {
+export function eligibleAds({ ads, requests }: Market, index: number): { ad: Uint32Array; bid: Float64Array } {
   if (requests?.ads !== undefined) {
     const { offsets, ad, bid } = requests.ads
     return {
@@ -113,7 +113,7 @@ export function eligibleAds({ ads, requests }: Market, index: number): { ad: Uin
     }
   }
   const ad = Uint32Array.from({ length: ads.count }, (_, each) => each).filter((each) => !Number.isNaN(ads.bid[each]))
-  return { ad, bid: Float32Array.from(ad, (each) => ads.bid[each]) }
+  return { ad, bid: Float64Array.from(ad, (each) => ads.bid[each]) }
 }
 
 /** Of the request, in their fixed order. */

@@ -3,9 +3,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Advertising } from '../../../../crds/advertising.ts'
+import { writeNumberFile } from '../../../../workers/data/binary-files.ts'
 import { noUser } from '../../../../workers/data/market/market.ts'
+import { openMarket } from '../../../../workers/data/market/open-market.ts'
 import { openTruth } from '../../../../workers/data/market/truth.ts'
 import { digestSource } from '../../../../workers/data/source-digest.ts'
+import { temporaryFolder } from '../../artifacts/support.ts'
 import { sourceWith, writeParquet } from '../support.ts'
 import { COLUMNS, marketOf, type Rows, specOf, TABLES, type Table, TOLD } from './table-support.ts'
 
@@ -93,6 +96,26 @@ describe('whole tables', () => {
       ['a9', 2],
       ['a1', 0.5],
     ])
+  })
+
+  test('bids of requests are as they were told, so that one at a reserve reaches it', async () => {
+    const requests = [{ id: 'r', user: 'ann', time: 1, organic: [], ads: ['a9', 'a1'], bids: [0.7, 0.1] }]
+    const { market, artifact } = await marketOf(await specOf({ ads: TABLES.ads, requests }))
+    expect(market.requests?.ads?.bid).toEqual(Float64Array.of(0.7, 0.1))
+    // A Dataset from before has them in 32 bits, which are read as they are.
+    const older = join(await temporaryFolder(), 'bids')
+    await writeNumberFile(older, Float32Array.of(0.7, 0.1))
+    const { files } = artifact.manifest
+    const renamed = files.map((file) => ({
+      ...file,
+      path: file.path.replace('eligible.bids.f64', 'eligible.bids.f32'),
+    }))
+    const rounded = await openMarket({
+      ...artifact,
+      manifest: { ...artifact.manifest, files: renamed },
+      path: (file) => (file === 'eligible.bids.f32' ? older : artifact.path(file)),
+    })
+    expect(rounded?.requests?.ads?.bid).toEqual(Float64Array.of(Math.fround(0.7), Math.fround(0.1)))
   })
 
   test('without times the last requests of a user are held out', async () => {

@@ -82,7 +82,7 @@ describe('requests of the log become auctions', () => {
   test('but for those with nothing to show', () => {
     const { requests } = market
     if (requests === undefined) throw new Error('the market has requests')
-    const nothing = { offsets: new Uint32Array(41), ad: new Uint32Array(), bid: new Float32Array() }
+    const nothing = { offsets: new Uint32Array(41), ad: new Uint32Array(), bid: new Float64Array() }
     const bare = {
       ...market,
       requests: { ...requests, ads: nothing, organic: { offsets: new Uint32Array(41), item: new Uint32Array() } },

@@ -146,7 +146,7 @@ describe('usual bids', () => {
     const market = smallMarket(8)
     market.requests?.part.fill(0, 0, 2)
     market.ads.bid[2] = Number.NaN
-    const bids = market.requests?.ads?.bid ?? new Float32Array()
+    const bids = market.requests?.ads?.bid ?? new Float64Array()
     expect(usualBids(market)[1]).toBe(1)
     expect(usualBids(market)[2]).toBeCloseTo((bids[2] + bids[8]) / 2, 12)
     const trained = [...bids.subarray(0, 12)]
@@ -160,7 +160,7 @@ describe('usual bids', () => {
     market.ads.bid[2] = Number.NaN
     expect(expectedBids(market, 12, 9)[item[2]]).toBe(9)
     market.requests?.part.fill(0, 0, 2)
-    const bids = market.requests?.ads?.bid ?? new Float32Array()
+    const bids = market.requests?.ads?.bid ?? new Float64Array()
     const expected = expectedBids(market, 12, 9)
     expect(expected[item[1]]).toBeCloseTo((bids[1] + bids[7]) / 2, 6)
     expect(expected[11]).toBe(9)

@@ -31,8 +31,8 @@ const market: Market = {
     ids: ['ad'],
     item: Uint32Array.of(9),
     advertiser: Uint32Array.of(0),
-    bid: Float32Array.of(1),
-    value: Float32Array.of(1),
+    bid: Float64Array.of(1),
+    value: Float64Array.of(1),
   },
   requests: {
     count: 4,

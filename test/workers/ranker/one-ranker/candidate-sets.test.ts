@@ -22,8 +22,8 @@ const market: Market = {
     ids: ['p', 'q', 'r', 's'],
     item: Uint32Array.of(3, 4, 5, 6),
     advertiser: new Uint32Array(4),
-    bid: Float32Array.of(1, 2, 4, Number.NaN),
-    value: Float32Array.of(1, 2, 4, 4),
+    bid: Float64Array.of(1, 2, 4, Number.NaN),
+    value: Float64Array.of(1, 2, 4, 4),
   },
   requests: {
     count: 1,
@@ -31,7 +31,7 @@ const market: Market = {
     user: Uint32Array.of(0),
     historyEnd: Uint32Array.of(0),
     part: Uint8Array.of(0),
-    ads: { offsets: Uint32Array.of(0, 2), ad: Uint32Array.of(0, 1), bid: Float32Array.of(3, 6) },
+    ads: { offsets: Uint32Array.of(0, 2), ad: Uint32Array.of(0, 1), bid: Float64Array.of(3, 6) },
     organic: { offsets: Uint32Array.of(0, 3), item: Uint32Array.of(0, 4, 1) },
     exposed: {
       offsets: Uint32Array.of(0, 3),

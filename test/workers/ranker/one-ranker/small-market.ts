@@ -52,7 +52,7 @@ const marketOf = ({ events, userCount: users }: ReturnType<typeof dataset>): Mar
   const historyEnd = Uint32Array.from(user, (_, request) => (request < users ? 1 + random.below(4) : eventsOfUser - 2))
   const offsets = (each: number) => Uint32Array.from({ length: count + 1 }, (_, request) => request * each)
   const ad = new Uint32Array(count * eligible)
-  const bid = new Float32Array(count * eligible)
+  const bid = new Float64Array(count * eligible)
   const organic = new Uint32Array(count * organicShown)
   const exposed = new Uint32Array(count * 2)
   const click = new Uint8Array(count * 2)
@@ -81,8 +81,8 @@ const marketOf = ({ events, userCount: users }: ReturnType<typeof dataset>): Mar
       ids: Array.from({ length: adCount }, (_, each) => `ad ${each}`),
       item: Uint32Array.from({ length: adCount }, (_, each) => each),
       advertiser: new Uint32Array(adCount),
-      bid: new Float32Array(adCount).fill(1),
-      value: new Float32Array(adCount).fill(1),
+      bid: new Float64Array(adCount).fill(1),
+      value: new Float64Array(adCount).fill(1),
     },
     requests: {
       count,

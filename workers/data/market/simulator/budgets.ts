@@ -8,7 +8,7 @@ export interface Traffic {
   /** [ads] */
   readonly advertiser: Uint32Array
   /** [ads] */
-  readonly value: Float32Array
+  readonly value: Float64Array
   /** [ads], in how many requests each was eligible. */
   readonly eligible: Uint32Array
   /** What the log cost at its bids. */

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import type { MarketSimulation } from '../../../../crds/market-simulation.ts'
 import { Random } from '../../../tensor/random.ts'
-import { float32, NumberFile, type NumericArray, uint32 } from '../../binary-files.ts'
+import { float64, NumberFile, type NumericArray, uint32 } from '../../binary-files.ts'
 import type { Dataset } from '../../dataset-reader.ts'
 import { sequenceOf } from '../../sequences.ts'
 import { MARKET_FILES } from '../market-files.ts'
@@ -61,7 +61,7 @@ export async function writeRequestLog(
     NumberFile.create(join(directory, name), of)
   const ads = await create(MARKET_FILES.eligibleAds, uint32)
   const organic = await create(MARKET_FILES.organicItems, uint32)
-  const bidFile = bids.ofRequest && (await create(MARKET_FILES.eligibleBids, float32))
+  const bidFile = bids.ofRequest && (await create(MARKET_FILES.eligibleBids, float64))
   try {
     for (let from = 0; from < visits.count; from += PIECE) {
       const piece = { ads: [] as number[], organic: [] as number[], bids: [] as number[] }

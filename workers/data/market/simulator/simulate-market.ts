@@ -85,9 +85,9 @@ function noRequests(): BadDataError {
   )
 }
 
-function normalised(values: Float64Array): Float32Array {
+function normalised(values: Float64Array): Float64Array {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
-  return Float32Array.from(values, (value) => value / mean)
+  return values.map((value) => value / mean)
 }
 
 function calibrated(tables: TruthTables, log: RequestLog, visits: Visits, mean: number): TruthTables {

@@ -72,11 +72,11 @@ export type RequestBids = (random: Random, ads: readonly number[]) => number[]
 
 export interface Bids {
   /** [ads], undefined where only requests tell. */
-  readonly fixed: Float32Array | undefined
+  readonly fixed: Float64Array | undefined
   readonly ofRequest: RequestBids | undefined
 }
 
-export function bidsOf(values: Float32Array, { bids }: MarketSimulation): Bids {
+export function bidsOf(values: Float64Array, { bids }: MarketSimulation): Bids {
   if (bids.strategy === 'Truthful') return { fixed: values, ofRequest: undefined }
   if (bids.strategy === 'Shaded') {
     const factor = 1 - (bids.shadePercent ?? 0) / 100
@@ -92,6 +92,6 @@ export function bidsOf(values: Float32Array, { bids }: MarketSimulation): Bids {
   }
   return {
     fixed: undefined,
-    ofRequest: (random, ads) => ads.map((ad) => Math.fround((values[ad] * draw(random)) / mean)),
+    ofRequest: (random, ads) => ads.map((ad) => (values[ad] * draw(random)) / mean),
   }
 }

@@ -14,8 +14,8 @@ export interface SimulatedCatalogue {
   readonly ads: {
     readonly item: Uint32Array
     readonly advertiser: Uint32Array
-    readonly bid: Float32Array | undefined
-    readonly value: Float32Array
+    readonly bid: Float64Array | undefined
+    readonly value: Float64Array
   }
   readonly creatives: DrawnCreatives
 }

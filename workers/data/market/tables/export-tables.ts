@@ -85,7 +85,7 @@ async function exportRequests(files: Writer, columns: RequestColumns): Promise<v
   const ads = `SELECT a.number, offered FROM ${entries('ads', `, ${hasBids ? 'unnest(bids)' : 'NULL'} AS offered`)} e
     JOIN market_ads a ON a.id = entry ORDER BY e.number, place`
   await files.numbers(
-    [[MARKET_FILES.eligibleAds, uint32], ...(hasBids ? [[MARKET_FILES.eligibleBids, float32] as const] : [])],
+    [[MARKET_FILES.eligibleAds, uint32], ...(hasBids ? [[MARKET_FILES.eligibleBids, float64] as const] : [])],
     ads,
   )
 }
