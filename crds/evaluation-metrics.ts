@@ -27,6 +27,7 @@ const judgedMetrics = [
   'MonotonicityViolations',
   'SearchPsi',
   'SearchRegret',
+  'SearchRegretToUtility',
 ]
 
 const cutoff = '@[1-9][0-9]{0,3}'

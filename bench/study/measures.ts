@@ -1,4 +1,5 @@
 import type { Estimate } from '../../workers/evaluation/bootstrap.ts'
+import type { Sampled } from '../../workers/evaluation/market/sampling-rule.ts'
 import {
   compareGroups,
   type MetricGroup,
@@ -18,24 +19,24 @@ export interface MeasuredRow {
   readonly name: string
   /** Means over seeds. */
   readonly groups: MeasuredGroups
-  /** Requests that were audited, by seed; none where nothing is. */
-  readonly audited: readonly number[]
+  /** How the audit of each seed ended; none where nothing is audited. */
+  readonly audits: readonly Sampled[]
 }
 
 export interface Measure extends Estimate {
   readonly metric: string
 }
 
-export function measuredRow(name: string, seeds: readonly MeasuredGroups[]): MeasuredRow {
+export function measuredRow(
+  name: string,
+  seeds: readonly MeasuredGroups[],
+  audits: readonly Sampled[] = [],
+): MeasuredRow {
   const groups = groupKinds.flatMap((kind) => {
     const all = seeds.flatMap(({ [kind]: group }) => group ?? [])
     return all.length === 0 ? [] : [[kind, overSeeds(all)] as const]
   })
-  return {
-    name,
-    groups: Object.fromEntries(groups),
-    audited: seeds.flatMap(({ outcomes, audits }) => (outcomes === undefined ? [] : (audits?.clusters.length ?? 0))),
-  }
+  return { name, groups: Object.fromEntries(groups), audits }
 }
 
 /** Means over seeds by request, so that an interval speaks of requests; as many requests as all seeds have. */

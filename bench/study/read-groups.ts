@@ -6,6 +6,7 @@ import type { Artifact } from '../../workers/artifacts/store.ts'
 import { readMarkets, type StoredMarkets } from '../../workers/evaluation/market/market-files.ts'
 import { outcomeGroup } from '../../workers/evaluation/market/outcome-metrics.ts'
 import { regretGroup } from '../../workers/evaluation/market/regret-metrics.ts'
+import type { Sampled } from '../../workers/evaluation/market/sampling-rule.ts'
 import type { MetricGroup } from '../../workers/evaluation/metric-group.ts'
 import { metricName, metricsAt, metricValues } from '../../workers/evaluation/metrics.ts'
 import { quantileGains, rankNormalisedGains } from '../../workers/evaluation/sampled/gains.ts'
@@ -16,26 +17,36 @@ import type { MeasuredGroups } from './measures.ts'
 type Spec = Evaluation['spec']
 type SampledSpec = NonNullable<Spec['sampledLists']>
 
+interface Read {
+  readonly groups: MeasuredGroups
+  /** How the audit ended; absent where nothing is audited. */
+  readonly audit?: Sampled
+}
+
 /** Of the model under test. */
-export async function readGroups(spec: Spec, artifact: Artifact): Promise<MeasuredGroups> {
+export async function readGroups(spec: Spec, artifact: Artifact): Promise<Read> {
   const { market, sampledLists, ranking, cutoffs } = spec
-  return {
-    ...(market && marketGroups(await readMarkets(artifact), Number(market.utilityFloor))),
+  const read = market && readMarket(market, await readMarkets(artifact))
+  const groups = {
+    ...read?.groups,
     ...(sampledLists && { sampled: await readSampledGroup(sampledLists, artifact) }),
     ...(ranking !== 'None' && { ranking: await readRankingGroup(cutoffs, artifact) }),
   }
+  return { ...read, groups }
 }
 
-function marketGroups({ systems, clusters, judges }: StoredMarkets, utilityFloor: number): MeasuredGroups {
+function readMarket(
+  { utilityFloor, audit }: NonNullable<Spec['market']>,
+  { systems, clusters, judges }: StoredMarkets,
+): Read {
   const model = systems.get('model')
   if (model === undefined) throw new Error('The evaluation holds no model')
   const { outcomes, audited, regrets } = model.progress
-  return {
-    outcomes: outcomeGroup(outcomes, clusters, judges),
-    ...(audited > 0 && {
-      audits: regretGroup(regrets, clusters.subarray(0, audited), judges, { utilityFloor, searched: false }),
-    }),
-  }
+  const options = { utilityFloor: Number(utilityFloor), searched: audit.regretStarts > 0 }
+  const shown = outcomeGroup(outcomes, clusters, judges)
+  if (audited === 0) return { groups: { outcomes: shown } }
+  const audits = regretGroup(regrets, clusters.subarray(0, audited), judges, options)
+  return { groups: { outcomes: shown, audits }, ...(model.sampled && { audit: model.sampled }) }
 }
 
 async function readJudged({ graded, cutoffs, seed }: SampledSpec, artifact: Artifact) {

@@ -1,5 +1,5 @@
 import type { Row } from '../harness/benchmark.ts'
-import { measuresOf, type PairedMeasure, pairedMeasures } from './measures.ts'
+import { type MeasuredRow, measuresOf, type PairedMeasure, pairedMeasures } from './measures.ts'
 import type { SeedOutcome, StudyOutcome } from './run-study.ts'
 
 const bootstrapOptions = { samples: 1000, seed: 1 }
@@ -28,7 +28,7 @@ function metricRows({ rows, seeds }: StudyOutcome, terms: StudyTerms): Row[] {
   return rows.flatMap((row) => {
     const peer = rows.find(({ name }) => name === terms.referenceOf(row.name))
     const paired = peer === undefined || peer === row ? [] : pairedMeasures(row, peer, bootstrapOptions)
-    const { name, audited } = row
+    const { name } = row
     const told = measuresOf(row, bootstrapOptions)
       .filter(({ metric }) => terms.metrics.includes(metric))
       .flatMap(({ metric, mean, low, high }): Row[] => [
@@ -39,11 +39,19 @@ function metricRows({ rows, seeds }: StudyOutcome, terms: StudyTerms): Row[] {
           terms,
         ),
       ])
-    const audits = audited.some((count) => count > 0)
-      ? [{ row: name, metric: 'audited requests', value: meanOf(audited), unit: '' }]
-      : []
-    return [...told, ...audits].map((each) => ({ ...each, seeds: [...seeds] }))
+    return [...told, ...auditRows(row)].map((each) => ({ ...each, seeds: [...seeds] }))
   })
+}
+
+/** How many requests the audits took, how precise Psi then was under every judge, and how many seeds ended by that. */
+function auditRows({ name, audits }: MeasuredRow): Row[] {
+  if (audits.length === 0) return []
+  const told = {
+    'audited requests': meanOf(audits.map(({ requests }) => requests)),
+    'half-width of Psi': Math.max(...audits.map(({ halfWidth }) => halfWidth)),
+    'precise seeds': audits.filter(({ ended }) => ended === 'Precise').length,
+  }
+  return Object.entries(told).map(([metric, value]) => ({ row: name, metric, value, unit: '' }))
 }
 
 function differenceRows(row: string, found: PairedMeasure | undefined, terms: StudyTerms): Row[] {

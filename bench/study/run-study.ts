@@ -65,10 +65,14 @@ async function rowOf(
   outcomes: readonly SeedOutcome[],
   pipeline: Pipeline,
 ): Promise<MeasuredRow> {
-  const groups = outcomes.map(async ({ evaluations }) =>
-    readGroups(spec, await pipeline.open(madeBy(evaluations, name).digest)),
+  const seeds = await Promise.all(
+    outcomes.map(async ({ evaluations }) => readGroups(spec, await pipeline.open(madeBy(evaluations, name).digest))),
   )
-  return measuredRow(name, await Promise.all(groups))
+  return measuredRow(
+    name,
+    seeds.map(({ groups }) => groups),
+    seeds.flatMap(({ audit }) => audit ?? []),
+  )
 }
 
 /** What the manifest of this name made. @throws where there is none */

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import type { Row } from '../../../bench/harness/benchmark.ts'
 import { measuredRow, measuresOf, pairedMeasures } from '../../../bench/study/measures.ts'
 import { type StudyTerms, studyRows } from '../../../bench/study/rows.ts'
 import { formatTables } from '../../../bench/study/table.ts'
@@ -38,11 +39,21 @@ test('what is the same in every pair differs for certain', () => {
   for (const value of Object.values(difference)) expect(value).toBeCloseTo(1, 12)
 })
 
-test('only markets tell of audits', () => {
-  expect(measuredRow('row', [{ sampled: group('HR', [1]) }]).audited).toEqual([])
-  expect(measuredRow('row', [{ outcomes: group('RPM', [1]) }]).audited).toEqual([0])
-  const audits = group('Psi', [1, 2])
-  expect(measuredRow('row', [{ outcomes: group('RPM', [1, 2, 3]), audits }]).audited).toEqual([2])
+test('audits tell how many requests they took, how precise they are, and how many seeds ended by that', () => {
+  const audits = [
+    { requests: 50, halfWidth: 0.004, ended: 'Precise' as const },
+    { requests: 100, halfWidth: 0.02, ended: 'Maximum' as const },
+  ]
+  const row = measuredRow('row', [{ outcomes: group('RPM', [1]) }], audits)
+  const outcome = {
+    study: { trainings: new Map(), evaluations: new Map() } as never,
+    ...{ seeds: [1, 2], prepared: { dataset: '', tokenizer: '' }, outcomes: [] },
+  }
+  const told = (rows: readonly Row[]) => Object.fromEntries(rows.map(({ metric, value }) => [metric, value]))
+  const expected = { 'audited requests': 75, 'half-width of Psi': 0.02, 'precise seeds': 1 }
+  expect(told(studyRows({ ...outcome, rows: [row] }, terms))).toEqual(expected)
+  const without = { ...row, audits: [] }
+  expect(told(studyRows({ ...outcome, rows: [without] }, terms))).toEqual({})
 })
 
 const terms: StudyTerms = {

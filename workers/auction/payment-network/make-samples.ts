@@ -2,17 +2,19 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../auction.ts'
-import { adsByBidder, withMultiplied } from '../bidder.ts'
+import { adsByBidder } from '../bidder.ts'
 import { isListed as isShown, listedAds, slotOf } from '../chosen-list.ts'
 import { pivotPrice } from '../pivot-price.ts'
+import { type Misreports, misreportCount, misreportsOf } from './misreports.ts'
 import { otherBids } from './other-bids.ts'
-import { drawValues, misreportFactors, type PaymentSamples, truthfulFactor, type ValueDraws } from './samples.ts'
+import { drawValues, type PaymentSamples, type ValueDraws } from './samples.ts'
 
 export interface SampleOptions {
   readonly listLength: number
   /** Money that counts as a bid of 1. */
   readonly bidUnit: number
   readonly values: ValueDraws
+  readonly misreports: Misreports
   /** Bidders of a request whom truth leaves out and who are tried all the same, chosen by seed. */
   readonly losers: number
   readonly seed: number
@@ -63,7 +65,7 @@ class SampleTable {
 
   /**
    * @param request with the values as bids
-   * @param outcomes by variant
+   * @param outcomes by variant, truth first
    */
   add(request: AuctionRequest, ads: readonly number[], outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
@@ -101,7 +103,7 @@ class SampleTable {
 
   done(): PaymentSamples {
     const { vectors, listLength } = this.#options
-    const variants = misreportFactors.length
+    const variants = 1 + misreportCount
     const ads = this.#rows.reduce((most, { length }) => Math.max(most, length), 1)
     const cells = this.#rows.length * ads
     const vector = new Uint32Array(cells)
@@ -119,7 +121,7 @@ class SampleTable {
         for (const name of rowNumbers) numbers[name][cell] = row.numbers[name]
       }
     const count = this.#rows.length / variants
-    return { count, variants, ads, truth: truthfulFactor, vectors, vector, otherBids, ...numbers }
+    return { count, variants, ads, truth: 0, vectors, vector, otherBids, ...numbers }
   }
 }
 
@@ -132,8 +134,8 @@ const triedBidders = (request: AuctionRequest, truth: Allocation, losers: number
 }
 
 /**
- * Samples of every draw of values of every request. Each bidder bids gamma times its values for the published gammas, the
- * others stay truthful, and the request is decoded anew (trap 1: with a fixed list regret means nothing).
+ * Samples of every draw of values of every request. Each bidder tries its misreports, the others stay truthful, and the
+ * request is decoded anew (trap 1: with a fixed list regret means nothing).
  */
 export async function makeSamples(
   requests: readonly AuctionRequest[],
@@ -153,28 +155,21 @@ export async function makeSamples(
   return table.done()
 }
 
-type RequestOptions = Pick<SampleOptions, 'losers' | 'response'> & { readonly random: Random }
+type RequestOptions = Pick<SampleOptions, 'losers' | 'misreports' | 'response'> & { readonly random: Random }
 
 async function addRequest(
   request: AuctionRequest,
   allocator: Allocator,
   table: SampleTable,
-  { losers, random, response }: RequestOptions,
+  { losers, misreports: kind, random, response }: RequestOptions,
 ): Promise<void> {
   const [truth] = await allocator.underBids(request, [request.bids])
   // Whom the list leaves out, a list that stays leaves out under every bid.
   const bidders = triedBidders(request, truth, response === undefined ? losers : 0, random)
-  const misreports = bidders.flatMap((ads) =>
-    misreportFactors.flatMap((factor, variant) =>
-      variant === truthfulFactor ? [] : [withMultiplied(request.bids, ads, factor)],
-    ),
-  )
+  const misreports = bidders.flatMap((ads) => misreportsOf(request.bids, ads, kind, random))
   const [honest, ...outcomes] = await outcomesUnder(request, truth, misreports, { allocator, response })
-  const each = misreportFactors.length - 1
-  for (const [index, ads] of bidders.entries()) {
-    const own = outcomes.slice(index * each, (index + 1) * each)
-    table.add(request, ads, [...own.slice(0, truthfulFactor), honest, ...own.slice(truthfulFactor)])
-  }
+  for (const [index, ads] of bidders.entries())
+    table.add(request, ads, [honest, ...outcomes.slice(index * misreportCount, (index + 1) * misreportCount)])
 }
 
 /** Truth first. */

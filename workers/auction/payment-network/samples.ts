@@ -48,10 +48,6 @@ export class PaymentSamplesError extends Error {
   }
 }
 
-/** Misreports of training and of the published metric: the bid times 0.2, 0.4, ..., 2; the fifth is the truth. */
-export const misreportFactors: readonly number[] = Array.from({ length: 10 }, (_, index) => (index + 1) / 5)
-export const truthfulFactor = 4
-
 export interface ValueDraws {
   /** Values drawn of each bid (N_v). */
   readonly draws: number

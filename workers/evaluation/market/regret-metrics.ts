@@ -58,11 +58,14 @@ const searchSums: Sums = {
   searchPairs: (ad) => Number(isSearched(ad) && ad.counts),
   searchPsi: (ad) => (isSearched(ad) && ad.counts ? ad.searchRegret / ad.utility : 0),
   searchRegret: (ad) => (isSearched(ad) ? ad.weight * ad.searchRegret : 0),
+  searchWinnersRegret: (ad) => (isSearched(ad) && ad.listed ? ad.searchRegret : 0),
+  searchWinnersUtility: (ad) => (isSearched(ad) && ad.listed ? ad.utility : 0),
 }
 
 const searchMetrics: Record<string, (mean: MeanOf) => number> = {
   SearchPsi: (mean) => mean('searchPsi') / mean('searchPairs'),
   SearchRegret: (mean) => mean('searchRegret') / mean('searchAds'),
+  SearchRegretToUtility: (mean) => mean('searchWinnersRegret') / mean('searchWinnersUtility'),
 }
 
 export interface RegretGroupOptions {

@@ -54,6 +54,7 @@ export function paymentJob(job: PaymentJobInputs, host: StageHost): StageJob {
     valuations: stage.valuations,
     valueJitter: Number(stage.valueJitter),
     response: stage.response,
+    misreports: stage.misreports,
   }
   return {
     name: 'payment',
@@ -69,6 +70,7 @@ export function paymentJob(job: PaymentJobInputs, host: StageHost): StageJob {
           listLength: shape.listLength,
           bidUnit,
           values: { draws: sampled.valuations, deviation: sampled.valueJitter },
+          misreports: sampled.misreports,
           losers: losersPerRequest,
           seed: spec.seed,
           vectors,

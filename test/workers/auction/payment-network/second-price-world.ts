@@ -1,11 +1,7 @@
 // Samples of a world with a known right price: an ad is shown above one organic entry and beside one rival, when its bid
 // is above the rival's. So the critical bid is the rival's, and the rate that leaves nothing to gain is rival / bid.
 
-import {
-  misreportFactors,
-  type PaymentSamples,
-  truthfulFactor,
-} from '../../../../workers/auction/payment-network/samples.ts'
+import type { PaymentSamples } from '../../../../workers/auction/payment-network/samples.ts'
 import { type PaymentShape, paymentDefaults } from '../../../../workers/auction/payment-network/shape.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 
@@ -17,6 +13,8 @@ export interface World {
   readonly criticalRevenue: number
 }
 
+const misreportFactors = [1, 0.2, 0.4, 0.6, 0.8, 1.2, 1.4, 1.6, 1.8, 2]
+
 export const secondPriceWorld = (count: number, seed: number): World => {
   const random = new Random(seed, 'second price')
   const variants = misreportFactors.length
@@ -26,7 +24,7 @@ export const secondPriceWorld = (count: number, seed: number): World => {
     count,
     variants,
     ads: 1,
-    truth: truthfulFactor,
+    truth: 0,
     vectors: Float32Array.from({ length: 20 * shape.itemDimensions }, () => random.normal()),
     vector: new Uint32Array(cells),
     slot: new Int32Array(cells).fill(-1),
