@@ -27,7 +27,7 @@ const rewardStage = object(
   {
     ...stageOptimizer('0.001', 128, 20),
     patienceEpochs: integer(0, 10_000, {
-      description: 'Epochs without a better validation loss; 0: never early.',
+      description: 'Epochs without a better validation loss, as calibration will leave it; 0: never early.',
       default: 3,
     }),
     fold: enumeration(['All', 'First', 'Second'], {

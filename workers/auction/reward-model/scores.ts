@@ -1,5 +1,6 @@
 // Scores of lists (Eq. 18-20): every entry reads the user's history for itself, then the other entries of its list; a
-// tower for each reward reads the entry, the sum of the list and the user.
+// tower for each reward reads the entry, the sum of the list and the user. Beside the towers, how well an entry matches
+// the history and the slot where it stands count of themselves, as few clicks suffice to learn that.
 
 import { excluded } from '../../ranker/backbone.ts'
 import { type Dropout, type DropoutPlace, noDropout } from '../../ranker/dropout.ts'
@@ -40,24 +41,49 @@ const sizesOf = ({ summary }: RewardUser, { items }: ListValues): Sizes => {
   return { lists, users, each, rows: product([lists, slots]), slots: Number(slots) }
 }
 
-/** Entries before they see each other [N·K, hiddenSize], each with what it finds in the user's history. */
+/** How fast the weights of a match are learned beside all others, as a step of Adam moves each by about as much. */
+const matchScale = 3
+
+interface ReadEntries {
+  /** Before they see each other [N·K, hiddenSize], each with what it finds in the user's history. */
+  readonly entries: Value
+  /** How well the item of each matches what it finds, a number a head [N·K, heads]. */
+  readonly match: Value
+}
+
 const entriesOf = (
   parameters: Parameters,
-  { hiddenSize, heads, listLength, positions }: RewardShape,
+  shape: RewardShape,
   user: RewardUser,
   { items, creatives, isAd }: ListValues,
-  { users, each, rows, lists, slots }: Sizes,
-): Value => {
+  { users, each, rows, ...sizes }: Sizes,
+): ReadEntries => {
+  const { hiddenSize, heads } = shape
+  const width = hiddenSize / heads
   const named = (part: string) => parameters(names.entry(part))
   const shown = creatives === undefined ? items : op.add(items, creatives)
   const marks = op.mul(op.reshape(isAd, [rows, 1]), op.reshape(parameters(names.ad), [1, hiddenSize]))
   const entry = op.add(op.reshape(shown, [rows, hiddenSize]), marks)
   const query = op.linear(entry, named('query.weight'), named('query.bias'))
-  const byUser = [users, each * slots, heads, hiddenSize / heads]
+  const byUser = [users, each * sizes.slots, heads, width]
   const read = readUser(user, op.transpose(op.reshape(query, byUser), [0, 2, 1, 3]))
   const context = op.reshape(op.transpose(read, [0, 2, 1, 3]), [rows, hiddenSize])
+  const agreement = op.reshape(op.mul(op.reshape(items, [rows, hiddenSize]), context), [rows, heads, width])
   const joined = op.concat([entry, context, op.mul(entry, context)], 1)
   const result = op.linear(joined, named('joined.weight'), named('joined.bias'))
+  return {
+    entries: inPlace(parameters, shape, result, { rows, ...sizes }),
+    match: op.scale(op.reduceSum(agreement, [2]), matchScale / Math.sqrt(width)),
+  }
+}
+
+/** Entries with their positions. */
+const inPlace = (
+  parameters: Parameters,
+  { hiddenSize, listLength, positions }: RewardShape,
+  result: Value,
+  { lists, rows, slots }: Pick<Sizes, 'lists' | 'rows' | 'slots'>,
+): Value => {
   if (!positions) return result
   const all = parameters(names.position)
   const position = slots === listLength ? all : op.slice(all, 0, 0, slots)
@@ -113,6 +139,20 @@ const firstLayer = (
   return op.add(own, op.reshape(op.add(ofList, byUser), [towers, lists, 1, width]))
 }
 
+/** What counts beside the towers, [T, N, K]. */
+const directLogits = (
+  parameters: Parameters,
+  { listLength, positions }: RewardShape,
+  match: Value,
+  { lists, slots }: Sizes,
+): Value => {
+  const weights = parameters(names.match)
+  const matched = op.reshape(op.matmul(match, weights), [weights.shape[0], lists, slots])
+  if (!positions) return matched
+  const all = parameters(names.slot)
+  return op.add(matched, slots === listLength ? all : op.slice(all, 2, 0, slots))
+}
+
 /** Logits of all towers stacked [T, N, K], in the order of `rewardsOf`. */
 export const stackedLogits = (
   parameters: Parameters,
@@ -123,7 +163,8 @@ export const stackedLogits = (
 ): Value => {
   const { towers, context } = shape
   const sizes = sizesOf(user, lists)
-  const entries = drop('entries', entriesOf(parameters, shape, user, lists, sizes))
+  const { entries: read, match } = entriesOf(parameters, shape, user, lists, sizes)
+  const entries = drop('entries', read)
   const mixed =
     context === 'Pointwise' ? entries : op.add(entries, attended(parameters, shape, entries, lists.present, sizes))
   const states = op.layerNorm(mixed, parameters(names.list('final.scale')), parameters(names.list('final.bias')))
@@ -134,7 +175,8 @@ export const stackedLogits = (
     const named = (part: string) => parameters(names.tower(index, part))
     layer = op.add(op.matmul(active, named('weight')), named('bias'))
   }
-  const logits = op.reshape(layer, [layer.shape[0], sizes.lists, sizes.slots])
+  const ofTowers = op.reshape(layer, [layer.shape[0], sizes.lists, sizes.slots])
+  const logits = op.add(ofTowers, directLogits(parameters, shape, match, sizes))
   return op.add(op.mul(logits, parameters(names.slope)), parameters(names.intercept))
 }
 

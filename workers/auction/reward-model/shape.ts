@@ -1,6 +1,6 @@
 // Sizes of a reward model and the parameters that follow from them.
 
-import { type ParameterLayout, type ParameterSpec, parameterLayout } from '../../tensor/parameters.ts'
+import { type Initializer, type ParameterLayout, type ParameterSpec, parameterLayout } from '../../tensor/parameters.ts'
 
 export interface RewardShape {
   readonly hiddenSize: number
@@ -57,6 +57,8 @@ export const names = {
   user: (part: string) => `user.${part}`,
   entry: (part: string) => `entry.${part}`,
   list: (part: string) => `list.${part}`,
+  match: 'match',
+  slot: 'slot',
   tower: (layer: number, part: string) => `tower.${layer}.${part}`,
   slope: 'calibration.slope',
   intercept: 'calibration.intercept',
@@ -65,18 +67,33 @@ export const names = {
 /** Calibration is fitted after training, which leaves it alone. */
 export const isTrained = (name: string): boolean => name !== names.slope && name !== names.intercept
 
-/** Vectors of about unit length. */
-const embedding = (hiddenSize: number) => ({ normal: 1 / Math.sqrt(hiddenSize) })
+/** Vectors of about this length. */
+const embedding = (hiddenSize: number, length = 1) => ({ normal: length / Math.sqrt(hiddenSize) })
+
+const identity = (size: number): Initializer => ({
+  values: Float32Array.from({ length: size * size }, (_, index) => Number(index % (size + 1) === 0)),
+})
 
 const norm = (name: (part: 'scale' | 'bias') => string, size: number): ParameterSpec[] => [
   { name: name('scale'), shape: [size], initial: 'ones' },
   { name: name('bias'), shape: [size], initial: 'zeros' },
 ]
 
-const projection = (name: (part: string) => string, input: number, output: number): ParameterSpec[] => [
-  { name: name('weight'), shape: [input, output], initial: 'xavier' },
+const projection = (
+  name: (part: string) => string,
+  input: number,
+  output: number,
+  initial: Initializer = 'xavier',
+): ParameterSpec[] => [
+  { name: name('weight'), shape: [input, output], initial },
   { name: name('bias'), shape: [output], initial: 'zeros' },
 ]
+
+/**
+ * Share of their usual size that vectors of codes start with where there are features: a code begins as a small change of
+ * what its items have in common, so that items that resemble one another do so before the first click.
+ */
+const codesBesideFeatures = 0.1
 
 const vectorParameters = (
   entry: 'item' | 'creative',
@@ -88,7 +105,7 @@ const vectorParameters = (
     (size, level): ParameterSpec => ({
       name: names.code(entry, level),
       shape: [size, hiddenSize],
-      initial: embedding(hiddenSize),
+      initial: embedding(hiddenSize, featureDimensions === 0 ? 1 : codesBesideFeatures),
     }),
   ),
   ...(featureDimensions === 0
@@ -97,32 +114,56 @@ const vectorParameters = (
   ...norm((part) => names.norm(entry, part), hiddenSize),
 ]
 
+/** Values start as the vectors of the items themselves: what an entry reads is then comparable with the entry. */
 const userParameters = ({ hiddenSize, heads, historyLength }: RewardShape): ParameterSpec[] => [
-  ...projection((part) => names.user(`input.${part}`), hiddenSize, 2 * hiddenSize),
-  { name: names.user('nothing'), shape: [2 * hiddenSize], initial: embedding(hiddenSize) },
+  ...(['key', 'value'] as const).flatMap((kind): ParameterSpec[] => [
+    ...projection(
+      (part) => names.user(`${kind}.${part}`),
+      hiddenSize,
+      hiddenSize,
+      kind === 'key' ? 'xavier' : identity(hiddenSize),
+    ),
+    { name: names.user(`${kind}.nothing`), shape: [hiddenSize], initial: embedding(hiddenSize) },
+  ]),
   { name: names.user('age'), shape: [historyLength, heads], initial: 'zeros', decay: false },
   { name: names.user('query'), shape: [hiddenSize], initial: { normal: 1 } },
 ]
 
+/** Without a query an entry starts with the mean of the history. */
 const entryParameters = ({ hiddenSize, listLength, positions }: RewardShape): ParameterSpec[] => [
   { name: names.ad, shape: [hiddenSize], initial: embedding(hiddenSize) },
   ...(positions ? [{ name: names.position, shape: [listLength, hiddenSize], initial: embedding(hiddenSize) }] : []),
-  ...projection((part) => names.entry(`query.${part}`), hiddenSize, hiddenSize),
+  ...projection((part) => names.entry(`query.${part}`), hiddenSize, hiddenSize, 'zeros'),
   ...projection((part) => names.entry(`joined.${part}`), 3 * hiddenSize, hiddenSize),
 ]
 
+/** What the list adds starts at nothing, here and in the towers: a permutation-aware model starts as the pointwise one. */
 const listParameters = ({ hiddenSize, context }: RewardShape): ParameterSpec[] => [
   ...(context === 'Pointwise'
     ? []
     : [
         ...norm((part) => names.list(`norm.${part}`), hiddenSize),
         ...projection((part) => names.list(`input.${part}`), hiddenSize, 3 * hiddenSize),
-        ...projection((part) => names.list(`output.${part}`), hiddenSize, hiddenSize),
+        ...projection((part) => names.list(`output.${part}`), hiddenSize, hiddenSize, 'zeros'),
       ]),
   ...norm((part) => names.list(`final.${part}`), hiddenSize),
 ]
 
-/** All towers of a layer lie in one parameter, the tower first. */
+/** By tower: logits straight from how well an entry matches the history, and from its slot. */
+const directParameters = (shape: RewardShape): ParameterSpec[] => {
+  const count = rewardsOf(shape).length
+  return [
+    { name: names.match, shape: [count, shape.heads, 1], initial: 'zeros' },
+    ...(shape.positions
+      ? [{ name: names.slot, shape: [count, 1, shape.listLength], initial: 'zeros', decay: false } as const]
+      : []),
+  ]
+}
+
+/**
+ * All towers of a layer lie in one parameter, the tower first. They start silent: what is direct has nothing random to
+ * overcome.
+ */
 const towerParameters = (shape: RewardShape): ParameterSpec[] => {
   const { hiddenSize, towers, context } = shape
   const count = rewardsOf(shape).length
@@ -130,7 +171,7 @@ const towerParameters = (shape: RewardShape): ParameterSpec[] => {
   const weight = (layer: number, part: string, input: number): ParameterSpec => ({
     name: names.tower(layer, part),
     shape: [count, input, sizes[layer]],
-    initial: 'xavier',
+    initial: part === 'list' || layer === towers.length ? 'zeros' : 'xavier',
   })
   return sizes.flatMap((size, layer) => [
     ...(layer > 0
@@ -157,6 +198,7 @@ export const rewardLayout = (shape: RewardShape): ParameterLayout => {
     ...entryParameters(shape),
     ...listParameters(shape),
     ...towerParameters(shape),
+    ...directParameters(shape),
     { name: names.slope, shape: [count, 1, 1], initial: 'ones', decay: false },
     { name: names.intercept, shape: [count, 1, 1], initial: 'zeros', decay: false },
   ])

@@ -37,7 +37,7 @@ export interface RewardTrainingOptions extends FoldChoice {
   readonly clipNorm: number
   /** Share of activations dropped. */
   readonly dropout: number
-  /** Epochs without a lower validation loss after which training ends; 0: never. */
+  /** Epochs without a lower calibrated loss of the validation part after which training ends; 0: never. */
   readonly patience: number
   readonly calibration: 'None' | 'Platt'
   readonly seed: number
@@ -176,8 +176,8 @@ export const trainRewardModel = async (
         betas: stageBetas,
         step: async ({ epoch, index, step }) => ({ session, batch: { ...tables, ...inputs(epoch, index, step) } }),
         epochEnded: async (_epoch, parameters) => {
-          const metrics = validationMetrics(await outcomes(parameters), validation.length)
-          return { ...metrics, score: -metrics.validationLoss }
+          const metrics = validationMetrics(await outcomes(parameters), validation.length, options.calibration)
+          return { ...metrics, score: -metrics.calibratedLoss }
         },
         patience: options.patience,
       },

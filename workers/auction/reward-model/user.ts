@@ -56,12 +56,14 @@ export const rewardUser = (
   const [users] = history.shape
   const width = hiddenSize / heads
   const named = (part: string) => parameters(names.user(part))
-  const projected = op.linear(history, named('input.weight'), named('input.bias'))
-  const nothing = op.expandLike(op.reshape(named('nothing'), [1, 1, 2 * hiddenSize]), op.slice(projected, 1, 0, 1))
-  const places = op.reshape(op.concat([nothing, projected], 1), [users, historyLength + 1, 2, heads, width])
-  const [keys, values] = op
-    .split(op.transpose(places, [2, 0, 3, 1, 4]), 0, [1, 1])
-    .map((piece) => op.reshape(piece, [users, heads, historyLength + 1, width]))
+  const placed = (kind: 'key' | 'value'): Value => {
+    const projected = op.linear(history, named(`${kind}.weight`), named(`${kind}.bias`))
+    const nothing = op.reshape(named(`${kind}.nothing`), [1, 1, hiddenSize])
+    const places = op.concat([op.expandLike(nothing, op.slice(projected, 1, 0, 1)), projected], 1)
+    return op.transpose(op.reshape(places, [users, historyLength + 1, heads, width]), [0, 2, 1, 3])
+  }
+  const keys = placed('key')
+  const values = placed('value')
   const bias = placeBias(parameters, shape, length)
   const read = readUser({ keys, values, bias }, op.reshape(named('query'), [1, heads, 1, width]))
   return { keys, values, bias, summary: op.reshape(read, [users, hiddenSize]) }

@@ -69,27 +69,6 @@ export const outcomesOf = async (
   return new Map(found)
 }
 
-/** Loss of Eq. 30; and of each reward AUC and ECE, by names that start with it. */
-export const validationMetrics = (outcomes: RewardOutcomes, requests: number): Record<string, number> => {
-  const metrics: Record<string, number> = { validationLoss: 0 }
-  for (const [reward, found] of outcomes) {
-    metrics.validationLoss += (logLoss(found) * found.labels.length) / Math.max(1, requests)
-    const auc = areaUnderCurve(found)
-    if (auc !== undefined) metrics[`${reward}.auc`] = auc
-    metrics[`${reward}.ece`] = expectedCalibrationError(found)
-  }
-  return metrics
-}
-
-export interface RewardCalibration extends PlattScaling {
-  /** Expected calibration error without the scaling. */
-  readonly eceBefore: number
-  /** With it, fitted for each half of the requests on the other: what unseen requests may expect. */
-  readonly eceAfter: number
-  /** Entries that it was fitted on. */
-  readonly entries: number
-}
-
 const part = ({ logits, labels, request }: RequestOutcomes, odd: boolean): Outcomes => {
   const chosen = Array.from(request.keys()).filter((index) => (request[index] % 2 === 1) === odd)
   return {
@@ -106,6 +85,36 @@ const crossFitted = (outcomes: RequestOutcomes): Outcomes => {
     logits: Float64Array.from(halves.flatMap(({ logits }) => Array.from(logits))),
     labels: Uint8Array.from(halves.flatMap(({ labels }) => Array.from(labels))),
   }
+}
+
+/**
+ * Loss of Eq. 30, of the model as it is and of what calibration will make of it; and of each reward AUC and ECE, by names
+ * that start with it.
+ */
+export const validationMetrics = (
+  outcomes: RewardOutcomes,
+  requests: number,
+  calibration: 'None' | 'Platt',
+): Record<string, number> => {
+  const metrics: Record<string, number> = { validationLoss: 0, calibratedLoss: 0 }
+  const mean = (found: Outcomes): number => (logLoss(found) * found.labels.length) / Math.max(1, requests)
+  for (const [reward, found] of outcomes) {
+    metrics.validationLoss += mean(found)
+    metrics.calibratedLoss += mean(calibration === 'None' ? found : crossFitted(found))
+    const auc = areaUnderCurve(found)
+    if (auc !== undefined) metrics[`${reward}.auc`] = auc
+    metrics[`${reward}.ece`] = expectedCalibrationError(found)
+  }
+  return metrics
+}
+
+export interface RewardCalibration extends PlattScaling {
+  /** Expected calibration error without the scaling. */
+  readonly eceBefore: number
+  /** With it, fitted for each half of the requests on the other: what unseen requests may expect. */
+  readonly eceAfter: number
+  /** Entries that it was fitted on. */
+  readonly entries: number
 }
 
 /** @param kind None: the identity, with what it leaves */

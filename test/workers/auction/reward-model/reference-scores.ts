@@ -58,17 +58,28 @@ export const referenceScores = (shape: RewardShape, flat: Float32Array, list: Re
   const linear = (vector: Vector, name: string, columns: number): number[] =>
     add(product(vector, p(`${name}.weight`), columns), p(`${name}.bias`))
 
-  const places = [p('user.nothing'), ...list.history.map((item) => linear(item, 'user.input', 2 * size))]
-  const keys = places.map((place) => place.slice(0, size))
-  const values = places.map((place) => place.slice(size))
+  const places = (kind: string): Vector[] => [
+    p(`user.${kind}.nothing`),
+    ...list.history.map((item) => linear(item, `user.${kind}`, size)),
+  ]
+  const keys = places('key')
+  const values = places('value')
   const age = p('user.age')
   const byAge = (head: number, place: number) => (place === 0 ? 0 : age[(list.history.length - place) * heads + head])
   const summary = attention(p('user.query'), keys, values, heads, byAge)
 
+  const matches: number[][] = []
   const entries = list.items.map((item, slot) => {
     const marked = p('ad').map((value) => value * list.isAd[slot])
     const entry = add(item, list.creatives[slot], marked)
     const found = attention(linear(entry, 'entry.query', size), keys, values, heads, byAge)
+    const agreement = times(item, found)
+    const width = size / heads
+    matches.push(
+      Array.from({ length: heads }, (_, head) =>
+        agreement.slice(head * width, (head + 1) * width).reduce((sum, part) => sum + (3 * part) / Math.sqrt(width), 0),
+      ),
+    )
     const joined = linear([...entry, ...found, ...times(entry, found)], 'entry.joined', size)
     return positions ? add(joined, p('position').slice(slot * size, (slot + 1) * size)) : joined
   })
@@ -101,7 +112,7 @@ export const referenceScores = (shape: RewardShape, flat: Float32Array, list: Re
 
   const sizes = [...towers, 1]
   return rewardsOf(shape).map((_, tower) =>
-    states.map((state) => {
+    states.map((state, slot) => {
       const of = (name: string, rows: number, columns: number) =>
         p(name).slice(tower * rows * columns, (tower + 1) * rows * columns)
       let layer = add(
@@ -117,7 +128,8 @@ export const referenceScores = (shape: RewardShape, flat: Float32Array, list: Re
         const weight = of(`tower.${index}.weight`, sizes[index - 1], sizes[index])
         layer = add(product(active, weight, sizes[index]), of(`tower.${index}.bias`, 1, sizes[index]))
       }
-      return layer[0] * p('calibration.slope')[tower] + p('calibration.intercept')[tower]
+      const direct = dot(matches[slot], of('match', heads, 1)) + (positions ? of('slot', 1, listLength)[slot] : 0)
+      return (layer[0] + direct) * p('calibration.slope')[tower] + p('calibration.intercept')[tower]
     }),
   )
 }

@@ -6,7 +6,7 @@ import { gradients } from '../../../../workers/tensor/autodiff.ts'
 import { Graph, type Value } from '../../../../workers/tensor/graph.ts'
 import { writeModel } from '../../../../workers/tensor/onnx-writer.ts'
 import * as op from '../../../../workers/tensor/operators.ts'
-import { initialParameters, parametersOf } from '../../../../workers/tensor/parameters.ts'
+import { initialParameters, pack, parametersOf, unpack } from '../../../../workers/tensor/parameters.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 import { float32, int32, Session, type Tensors } from '../../../../workers/tensor/session.ts'
 import { runModel } from '../../tensor/support/run-graph.ts'
@@ -175,6 +175,19 @@ describe('scores of a list', () => {
     }
   })
 
+  test('what the list adds starts at nothing: with the weights of a pointwise model it scores as that one', async () => {
+    const pointwise = { ...shape, context: 'Pointwise' as const }
+    const known = unpack(roughParameters(pointwise), rewardLayout(pointwise))
+    const start = unpack(initialParameters(rewardLayout(shape), 1), rewardLayout(shape))
+    const input = { ...caseOf(shape, 1, 2), present: [1, 1, 0, 1, 1, 1] }
+    const expected = await scored(pointwise, input, pack(known, rewardLayout(pointwise)))
+    const found = await scored(shape, input, pack(new Map([...start, ...known]), rewardLayout(shape)))
+    for (const reward of rewardsOf(shape)) close(found[reward], expected[reward])
+    const moved = new Map([...start, ...known, ['list.output.bias', new Float32Array(8).map((_, at) => at)]] as const)
+    const others = await scored(shape, input, pack(moved, rewardLayout(shape)))
+    expect(differ(others.ctr, expected.ctr)).toBeGreaterThan(1e-3)
+  })
+
   test('what lies beyond the end of the list or of the history has no influence', async () => {
     const input = { ...caseOf(shape, 1, 1), length: [2], present: [1, 1, 0] }
     const history = input.history.slice()
@@ -269,7 +282,7 @@ test('gradients of every parameter are those of finite differences', async () =>
       const direction = Float64Array.from({ length: size }, () => random.normal() / Math.sqrt(size))
       const moved = (step: number) =>
         flat.map((value, at) => (at >= offset && at < offset + size ? value + step * direction[at - offset] : value))
-      const step = 5e-3
+      const step = 1e-3
       const above = Number((await run(moved(step))).loss.data[0])
       const below = Number((await run(moved(-step))).loss.data[0])
       const slope = analytic[`gradient of ${name}`].data as Float32Array

@@ -9,10 +9,11 @@ import {
   rewardTrainingDefaults,
   trainRewardModel,
 } from '../../../../workers/auction/reward-model/training.ts'
-import type { Requests } from '../../../../workers/data/market/market.ts'
+import { type Requests, requestParts } from '../../../../workers/data/market/market.ts'
 import type { StagePorts, StageProgress } from '../../../../workers/ranker/stage-training.ts'
 import { toBytes } from '../../../../workers/tensor/parameters.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
+import { likenessLog } from './likeness-log.ts'
 import { clickProbability, itemCount, shapeOf, syntheticLog } from './synthetic-log.ts'
 
 const options: RewardTrainingOptions = {
@@ -112,6 +113,34 @@ describe('a model of a log whose truth is known', () => {
       for (const [slot, probability] of (alone[name] ?? []).entries())
         expect(among[name]?.[slot]).toBeCloseTo(probability, 5)
   })
+})
+
+test('before the first step every entry has the rate of the log', async () => {
+  const data = syntheticLog(300)
+  const { exposed, part } = data.requests
+  if (exposed === undefined) throw new Error('the log has exposed lists')
+  let [clicks, entries] = [0, 0]
+  for (const [request, end] of Array.from(exposed.offsets.subarray(1)).entries()) {
+    if (part[request] !== requestParts.train) continue
+    for (let entry = exposed.offsets[request]; entry < end; entry++) {
+      clicks += exposed.click[entry]
+      entries++
+    }
+  }
+  const scorer = await scorerOf(data, rewardStart(options, data).optimizer.parameters)
+  const [{ pCtr }] = await scorer.score([
+    { history: Uint32Array.of(1, 2), items: Uint32Array.of(3, 14, 25, 36), isAd: Uint8Array.of(0, 1, 0, 1) },
+  ])
+  await scorer.release()
+  for (const probability of pCtr) expect(probability).toBeCloseTo(clicks / entries, 5)
+})
+
+test('a few clicks teach that items like those of the history are clicked, whichever items were shown before', async () => {
+  const data = likenessLog(1200)
+  const shape = shapeOf({ ...data.sizes, creativeCodebooks: [], conversions: false, hiddenSize: 64 })
+  const { history, epoch } = await train({ shape, epochs: 4, learningRate: 2e-3, batchSize: 32 }, data)
+  // Likeness itself has 0.77.
+  expect(history[epoch - 1]['ctr.auc']).toBeGreaterThan(0.7)
 })
 
 test('a stage that is resumed in the middle of an epoch ends with the same bytes', async () => {
