@@ -15,6 +15,7 @@ import { processTokenizerBuild } from '../../workers/processors/tokenizer-build.
 import { generatorLayout } from '../../workers/ranker/ega/generator-shape.ts'
 import { oneRankerLayout } from '../../workers/ranker/one-ranker/shape.ts'
 import { initialParameters, type ParameterLayout } from '../../workers/tensor/parameters.ts'
+import { Random } from '../../workers/tensor/random.ts'
 import { work } from '../recommendation/pipeline.ts'
 
 export interface RandomModel {
@@ -80,9 +81,12 @@ type Publish = (
   ports: ProcessorContext,
 ) => Promise<ProcessorOutcome<TrainingSummary>>
 
-/** Undefined of a network that there is none of. */
-const drawn = <Shape>(shape: Shape | null, layoutOf: (shape: Shape) => ParameterLayout, seed: number) =>
-  shape === null ? undefined : initialParameters(layoutOf(shape), seed)
+/** Away from where training starts, as some networks say nothing there. Undefined of a network that there is none of. */
+const drawn = <Shape>(shape: Shape | null, layoutOf: (shape: Shape) => ParameterLayout, seed: number) => {
+  if (shape === null) return undefined
+  const random = new Random(seed, 'random model')
+  return initialParameters(layoutOf(shape), seed).map((value) => value + 0.05 * random.normal())
+}
 
 const publishEgaAtRandom: Publish = async (payload, ports) => {
   const inputs = await openEgaInputs(payload, ports)
