@@ -74,21 +74,27 @@ export interface Participation {
   readonly bids: Float64Array
 }
 
+export interface EligibilityOptions extends Pick<PacingOptions, 'method'> {
+  /** [advertisers], what page views that are not charged yet may still cost; absent: there are none. */
+  readonly held?: Float64Array
+}
+
 /**
- * Who takes part. An advertiser whose budget is spent does not, so that nobody is ever over budget by more than the
- * charges of one page view. All ads of an advertiser share its draw.
+ * Who takes part. An advertiser whose budget is spent does not, nor one whose page views in flight may spend the rest: so
+ * nobody is ever over budget by more than the charges of one page view. All ads of an advertiser share its draw.
  * @param key of the request: the same key gives the same draws
  */
 export function eligibleAds(
   state: PacingState,
   { advertisers, bids }: Pick<AuctionRequest, 'advertisers' | 'bids'>,
   key: string,
-  { method }: Pick<PacingOptions, 'method'>,
+  { method, held }: EligibilityOptions,
 ): Participation {
   const draws = method === 'Throttling' ? drawsOf(key, state.factor) : undefined
   const ads = Array.from(advertisers.keys()).filter((ad) => {
     const advertiser = advertisers[ad]
-    if (!(state.spent[advertiser] < state.budget[advertiser])) return false
+    const taken = state.spent[advertiser] + (held?.[advertiser] ?? 0)
+    if (!(taken < state.budget[advertiser])) return false
     return draws === undefined || draws[advertiser] < state.factor[advertiser]
   })
   const factorOf = (ad: number) => (method === 'Multiplicative' ? state.factor[advertisers[ad]] : 1)

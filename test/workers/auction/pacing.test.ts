@@ -85,6 +85,14 @@ test('who takes part depends on request and advertiser alone', () => {
   expect(taken.filter((ads) => ads.includes(0) && ads.includes(1)).length / taken.length).toBeLessThan(0.3)
 })
 
+test('what page views in flight may cost counts as spent', () => {
+  const state = charge(startPacing(Float64Array.of(5, 5, 5)), [{ advertiser: 1, amount: 3 }])
+  const held = Float64Array.of(4, 2, 6)
+  const request = requestOf([1, 1, 1], 3)
+  expect(eligibleAds(state, request, 'r', { method: 'None', held }).ads).toEqual([0])
+  expect(eligibleAds(state, request, 'r', { method: 'None' }).ads).toEqual([0, 1, 2])
+})
+
 test('a paced request keeps what belongs to an ad beside it', () => {
   const request = {
     ...requestOf([1, 2, 4], 2),

@@ -106,14 +106,24 @@ export interface Charge {
   readonly amount: number
 }
 
+/** What a request in flight has of the budgets: others are admitted by what it leaves. Once closed it stays so. */
+export interface BudgetHold {
+  /** The list is made, and expected to cost this much, which is no more than was held. */
+  narrow(expected: readonly Charge[]): void
+  /** The answer is given: what is held is spent. */
+  settle(): void
+  /** No answer is given: nothing is spent. */
+  release(): void
+}
+
 /** Heeds budgets in one process; it knows nothing of what others spend. */
 export interface BudgetPacer {
   /** Takes another plan, or none; what was spent in this period stays spent. */
   use(plan: BudgetPlan | undefined): void
   /** @param key of the request: the same key gets the same draws */
   admit(ads: Pick<AuctionRequest, 'advertisers' | 'bids'>, key: string): Admission
-  /** What an answer is expected to cost. */
-  charge(charges: readonly Charge[]): void
+  /** @param most what the answer costs at most */
+  hold(most: readonly Charge[]): BudgetHold
 }
 
 /** All that answers with priced lists. */

@@ -2,11 +2,13 @@
 
 import type { RankAnswer, RankRequest } from '../../../crds/rank.ts'
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
-import { type BatcherOptions, MicroBatcher, RequestTimeoutError, type Timers } from '../micro-batcher.ts'
+import { type Answered, type BatcherOptions, MicroBatcher, RequestTimeoutError, type Timers } from '../micro-batcher.ts'
 import type { ServedModel } from '../served-model.ts'
 import { auctionEntries, auctionSummary, type PricedAuction } from './answer.ts'
-import type { ServedAuction } from './auction-model.ts'
+import type { BudgetHold, ServedAuction } from './auction-model.ts'
 import { type AuctionCatalogue, indexMarket } from './catalogue.ts'
+import { expectedCharges, mostCharges } from './charges.ts'
+import type { ExclusionCounter } from './eligibility.ts'
 import { explainLists } from './explain.ts'
 import { contentOf } from './lists.ts'
 import type { AuctionMetrics } from './metrics.ts'
@@ -30,9 +32,38 @@ export interface AuctionAnswer {
   readonly answer: Pick<RankAnswer, 'entries' | 'auction' | 'skipped' | 'timings'>
 }
 
-interface Run extends PricedAuction {
+/**
+ * One request on its way to an answer. Who takes part is said when its turn comes, by what is left of the budgets then:
+ * those that wait hold nothing.
+ */
+interface Arrival {
+  readonly request: RankRequest
+  readonly id: string
+  readonly settings: AuctionSettings
+  /** As it was resolved when it came, where no budgets bear on it. */
+  readonly resolved: ResolvedAuction | undefined
+  readonly call: Call
+}
+
+/** Requests that are answered together or not at all. */
+interface Call {
+  /** Of those whose turn has come. */
+  readonly holds: BudgetHold[]
+  isOver: boolean
+}
+
+interface Admitted {
+  readonly resolved: ResolvedAuction
+  readonly hold: BudgetHold
+}
+
+interface Priced extends PricedAuction {
   readonly paymentMilliseconds: number
   readonly steps: Readonly<Record<string, number>> | undefined
+}
+
+interface Run extends Priced {
+  readonly resolved: ResolvedAuction
 }
 
 /** Of one batch: all of a group are decoded with the same weights. */
@@ -40,7 +71,7 @@ type Group = [settings: AuctionSettings, places: number[]]
 
 export class Auctioneer {
   readonly #options: AuctioneerOptions
-  readonly #batcher: MicroBatcher<ResolvedAuction, Run>
+  readonly #batcher: MicroBatcher<Arrival, Run>
   readonly #catalogue: AuctionCatalogue
   #settings: AuctionSettings
 
@@ -78,18 +109,32 @@ export class Auctioneer {
   async rank(requests: readonly RankRequest[], ids: readonly string[], signal?: AbortSignal): Promise<AuctionAnswer[]> {
     // One set of settings for the whole call.
     const settings = this.#settings
-    const resolved = requests.map((request, index) => this.#resolve(request, ids[index], settings))
-    await this.#prepare(resolved, signal)
-    const answered = await this.#batcher.submit(resolved, signal)
-    return answered.map(({ answer: run, queueMilliseconds, decodeMilliseconds }, index) => {
-      const one = resolved[index]
-      const { paymentMilliseconds, steps } = run
-      const auction = auctionSummary(one, run, this.#options.auction.model)
-      const entries = auctionEntries(one, run, this.#options.model.itemIds)
-      this.#settle(one, run, auction.expectedRevenue)
-      const timings = { queueMilliseconds, decodeMilliseconds, paymentMilliseconds, ...(steps ? { steps } : {}) }
-      return { resolved: one, answer: { entries, auction, skipped: one.skipped, timings } }
+    const call: Call = { holds: [], isOver: false }
+    const whole = requests.map((request, index) => this.#resolveWhole(request, ids[index], settings))
+    const arrivals = requests.map((request, index) => {
+      const resolved = settings.budgets === undefined ? whole[index] : undefined
+      return { request, id: ids[index], settings, resolved, call }
     })
+    try {
+      await this.#prepare(whole, signal)
+      const answered = await this.#batcher.submit(arrivals, signal)
+      const answers = answered.map((one) => this.#answer(one))
+      for (const hold of call.holds) hold.settle()
+      return answers
+    } finally {
+      // Where no answer was given, others may have what it held. What is settled stays settled.
+      call.isOver = true
+      for (const hold of call.holds) hold.release()
+    }
+  }
+
+  #answer({ answer: run, queueMilliseconds, decodeMilliseconds }: Answered<Run>): AuctionAnswer {
+    const { resolved, paymentMilliseconds, steps } = run
+    const auction = auctionSummary(resolved, run, this.#options.auction.model)
+    const entries = auctionEntries(resolved, run, this.#options.model.itemIds)
+    this.#count(run, auction.expectedRevenue)
+    const timings = { queueMilliseconds, decodeMilliseconds, paymentMilliseconds, ...(steps ? { steps } : {}) }
+    return { resolved, answer: { entries, auction, skipped: resolved.skipped, timings } }
   }
 
   /** A size that nobody asked before takes seconds to load: who asks it waits, and others go on. */
@@ -109,8 +154,27 @@ export class Auctioneer {
     }
   }
 
-  #resolve(request: RankRequest, id: string, settings: AuctionSettings): ResolvedAuction {
-    const { auction, model, name, metrics } = this.#options
+  /** With all that take part while nobody is out of budget: a session that is large enough for them is so for fewer. */
+  #resolveWhole(request: RankRequest, id: string, settings: AuctionSettings): ResolvedAuction {
+    const { excluded } = this.#options.metrics
+    if (settings.budgets === undefined)
+      return this.#resolve(request, id, settings, (reason) => excluded.inc({ reason }))
+    return this.#resolve(request, id, { ...settings, budgets: undefined }, () => {})
+  }
+
+  #admit({ request, id, settings, resolved: known, call }: Arrival): Admitted {
+    const { auction, metrics } = this.#options
+    const onExcluded: ExclusionCounter = (reason) => metrics.excluded.inc({ reason })
+    const resolved = known ?? this.#resolve(request, id, settings, onExcluded)
+    const hold = auction.pacer.hold(mostCharges(resolved.request, this.#catalogue.market.advertisers.count))
+    // A part of its call has failed already.
+    if (call.isOver) hold.release()
+    else call.holds.push(hold)
+    return { resolved, hold }
+  }
+
+  #resolve(request: RankRequest, id: string, settings: AuctionSettings, onExcluded: ExclusionCounter): ResolvedAuction {
+    const { auction, model, name } = this.#options
     return resolveAuction(request, {
       model: auction.model,
       catalogue: this.#catalogue,
@@ -119,21 +183,28 @@ export class Auctioneer {
       pacer: auction.pacer,
       // By the name as well: two rankers that see one request do not draw in step.
       key: `${name} ${id}`,
-      onExcluded: (reason) => metrics.excluded.inc({ reason }),
+      onExcluded,
     })
   }
 
-  async #run(batch: readonly ResolvedAuction[]): Promise<Run[]> {
-    const runs: Run[] = batch.map(() => nothingShown)
-    for (const [settings, places] of groupsOf(batch)) {
-      const group = places.map((place) => batch[place])
+  async #run(batch: readonly Arrival[]): Promise<Run[]> {
+    const admitted = batch.map((arrival) => this.#admit(arrival))
+    const resolved = admitted.map((one) => one.resolved)
+    const priced: Priced[] = batch.map(() => nothingShown)
+    for (const [settings, places] of groupsOf(resolved)) {
+      const group = places.map((place) => resolved[place])
       const answers = await this.#allocate(group, settings)
-      for (const [index, place] of places.entries()) runs[place] = answers[index]
+      for (const [index, place] of places.entries()) priced[place] = answers[index]
     }
-    return runs
+    const known = this.#catalogue.market.advertisers.count
+    return admitted.map(({ resolved: one, hold }, index) => {
+      const { allocation, payments } = priced[index]
+      hold.narrow(allocation === undefined ? [] : expectedCharges(one.request, allocation, payments, known))
+      return { resolved: one, ...priced[index] }
+    })
   }
 
-  async #allocate(group: readonly ResolvedAuction[], { weights, paymentRule }: AuctionSettings): Promise<Run[]> {
+  async #allocate(group: readonly ResolvedAuction[], { weights, paymentRule }: AuctionSettings): Promise<Priced[]> {
     const { auction, timers, metrics } = this.#options
     const { model } = auction
     const allocate = (requests: readonly AuctionRequest[]) => model.allocate(requests, weights)
@@ -165,29 +236,15 @@ export class Auctioneer {
     })
   }
 
-  /** Budgets bear what a list is expected to cost: clicks come later, and to another Pod perhaps. */
-  #settle({ request, settings }: ResolvedAuction, { allocation, payments }: Run, revenue: number): void {
-    const { auction, metrics } = this.#options
+  #count({ resolved: { request, settings }, allocation }: Run, revenue: number): void {
+    const { metrics } = this.#options
     metrics.expectedRevenue.inc({ rule: settings.paymentRule }, revenue)
-    if (allocation === undefined) {
-      metrics.adsPerList.observe(0)
-      return
-    }
-    const { lists, chosen } = allocation
-    const ads = contentOf(lists, chosen)
-      .map(({ candidate, at }, slot) => ({ candidate, at, slot }))
-      .filter(({ candidate }) => candidate < request.ads.length)
-    metrics.adsPerList.observe(ads.length)
-    const known = this.#catalogue.market.advertisers.count
-    const charges = ads.map(({ candidate, at, slot }) => ({
-      advertiser: request.advertisers[candidate],
-      amount: payments[slot] * lists.pCtr[at],
-    }))
-    auction.pacer.charge(charges.filter(({ advertiser }) => advertiser < known))
+    const shown = allocation === undefined ? [] : contentOf(allocation.lists, allocation.chosen)
+    metrics.adsPerList.observe(shown.filter(({ candidate }) => candidate < request.ads.length).length)
   }
 }
 
-const nothingShown: Run = {
+const nothingShown: Priced = {
   allocation: undefined,
   payments: new Float64Array(0),
   paymentMilliseconds: 0,

@@ -11,15 +11,19 @@ import {
 import type { BudgetPacer } from './auction-model.ts'
 import { PeriodicPacer } from './periodic-pacer.ts'
 
-/** @param now milliseconds since 1970 */
-export const openBudgetPacer = (now: () => number): BudgetPacer =>
+/**
+ * @param advertisers of the Dataset
+ * @param now milliseconds since 1970
+ */
+export const openBudgetPacer = (advertisers: number, now: () => number): BudgetPacer =>
   new PeriodicPacer<PacingState>(
     {
       start: startPacing,
       adapt: (state, elapsed, { pacing }) =>
         adaptPacing(state, elapsed, { ...pacingDefaults, method: pacing, horizon: 1 }),
-      admit: (state, ads, key, { pacing }) => eligibleAds(state, ads, key, { method: pacing }),
+      admit: (state, ads, key, { pacing }, held) => eligibleAds(state, ads, key, { method: pacing, held }),
       charge,
     },
+    advertisers,
     now,
   )

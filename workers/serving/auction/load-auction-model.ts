@@ -89,7 +89,7 @@ async function servedModel(digest: string, opened: OpenedAuctionModel, { store }
     firstCodes: firstCodes(catalogue.items.codes, catalogue.items.codebookSizes),
     historyOf: (user) => histories.historyOf(user),
     times: { ...(histories.timesOf && { of: histories.timesOf }), now: Date.now },
-    auction: { model, price: payments, worthWithout, pacer: openBudgetPacer(Date.now) },
+    auction: { model, price: payments, worthWithout, pacer: openBudgetPacer(market.advertisers.count, Date.now) },
     decode: () => Promise.reject(new Error('A model with an auction is asked by its auction')),
     release: () => opened.release(),
   }

@@ -1,7 +1,8 @@
 // Budgets that begin anew with each period, over rules of pacing that know one period only.
 
 import type { AuctionRequest } from '../../auction/auction.ts'
-import type { Admission, BudgetPacer, BudgetPlan, Charge } from './auction-model.ts'
+import type { Admission, BudgetHold, BudgetPacer, BudgetPlan, Charge } from './auction-model.ts'
+import { BudgetHolds } from './budget-holds.ts'
 
 /** Pacing within one period, as pure functions of a state (workers/auction/pacing.ts has them). */
 export interface PacingRules<State> {
@@ -9,7 +10,14 @@ export interface PacingRules<State> {
   start(budget: Float64Array): State
   /** @param elapsed share of the period that is over, 0 to 1 */
   adapt(state: State, elapsed: number, plan: BudgetPlan): State
-  admit(state: State, ads: Pick<AuctionRequest, 'advertisers' | 'bids'>, key: string, plan: BudgetPlan): Admission
+  /** @param held [advertisers], what others may still spend */
+  admit(
+    state: State,
+    ads: Pick<AuctionRequest, 'advertisers' | 'bids'>,
+    key: string,
+    plan: BudgetPlan,
+    held: Float64Array,
+  ): Admission
   charge(state: State, charges: readonly Charge[]): State
 }
 
@@ -27,16 +35,22 @@ interface Period<State> {
 export class PeriodicPacer<State> implements BudgetPacer {
   readonly #rules: PacingRules<State>
   readonly #now: () => number
+  /** Those of a period that is over count in the next one, in which they will be charged. */
+  readonly #holds: BudgetHolds
   #period: Period<State> | undefined
   /** [advertisers], in this period. */
   #spent = new Float64Array(0)
   /** Share of this period that was over when the process began with it. */
   #missed = 0
 
-  /** @param now milliseconds since 1970 */
-  constructor(rules: PacingRules<State>, now: () => number) {
+  /**
+   * @param advertisers of the Dataset
+   * @param now milliseconds since 1970
+   */
+  constructor(rules: PacingRules<State>, advertisers: number, now: () => number) {
     this.#rules = rules
     this.#now = now
+    this.#holds = new BudgetHolds(advertisers, (charges) => this.#charge(charges))
   }
 
   use(plan: BudgetPlan | undefined): void {
@@ -53,10 +67,14 @@ export class PeriodicPacer<State> implements BudgetPacer {
   admit(ads: Pick<AuctionRequest, 'advertisers' | 'bids'>, key: string): Admission {
     const period = this.#present()
     if (period === undefined) return { ads: [...ads.advertisers.keys()], bids: Float64Array.from(ads.bids) }
-    return this.#rules.admit(period.state, ads, key, period.plan)
+    return this.#rules.admit(period.state, ads, key, period.plan, this.#holds.held)
   }
 
-  charge(charges: readonly Charge[]): void {
+  hold(most: readonly Charge[]): BudgetHold {
+    return this.#holds.open(most)
+  }
+
+  #charge(charges: readonly Charge[]): void {
     const period = this.#present()
     if (period === undefined) return
     for (const { advertiser, amount } of charges) this.#spent[advertiser] += amount

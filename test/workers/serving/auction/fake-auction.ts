@@ -6,6 +6,7 @@ import type {
   Admission,
   AllocationWeights,
   AuctionModel,
+  BudgetHold,
   BudgetPacer,
   BudgetPlan,
   Charge,
@@ -129,8 +130,20 @@ export class FakePacer implements BudgetPacer {
     return { ads, bids: Float64Array.from(ads, (ad) => bids[ad] * factorOf(ad)) }
   }
 
-  charge(charges: readonly Charge[]): void {
-    this.charges.push(...charges)
+  hold(most: readonly Charge[]): BudgetHold {
+    let held = most
+    return {
+      narrow: (expected) => {
+        held = expected
+      },
+      settle: () => {
+        this.charges.push(...held)
+        held = []
+      },
+      release: () => {
+        held = []
+      },
+    }
   }
 }
 

@@ -12,8 +12,9 @@ interface Spending {
 const rules: PacingRules<Spending> = {
   start: (budget) => ({ budget, spent: new Float64Array(budget.length), elapsed: 0 }),
   adapt: (state, elapsed) => ({ ...state, elapsed }),
-  admit: ({ budget, spent }, { advertisers, bids }) => {
-    const ads = [...advertisers.keys()].filter((ad) => spent[advertisers[ad]] < budget[advertisers[ad]])
+  admit: ({ budget, spent }, { advertisers, bids }, _key, _plan, held) => {
+    const taken = (advertiser: number) => spent[advertiser] + held[advertiser]
+    const ads = [...advertisers.keys()].filter((ad) => taken(advertisers[ad]) < budget[advertisers[ad]])
     return { ads, bids: Float64Array.from(ads, (ad) => bids[ad]) }
   },
   charge: (state, charges) => {
@@ -31,9 +32,9 @@ const plan = (budgets: number[], periodSeconds = 100): BudgetPlan => ({
 
 function scene(startSeconds: number) {
   const clock = { seconds: startSeconds }
-  const pacer = new PeriodicPacer(rules, () => clock.seconds * 1000)
+  const pacer = new PeriodicPacer(rules, 2, () => clock.seconds * 1000)
   const takePart = () => pacer.admit({ advertisers: Uint32Array.of(0, 1), bids: Float64Array.of(1, 1) }, 'q').ads
-  const spend = (amount: number) => pacer.charge([{ advertiser: 0, amount }])
+  const spend = (amount: number) => pacer.hold([{ advertiser: 0, amount }]).settle()
   return { clock, pacer, takePart, spend }
 }
 
@@ -84,5 +85,21 @@ it('a plan that comes in a period without requests has the whole budget of it', 
   clock.seconds = 1150
   pacer.use(plan([10, 10]))
   spend(9)
+  expect(takePart()).toEqual([0, 1])
+})
+
+it('what is held counts until it is settled, in the period that has come meanwhile', () => {
+  const { clock, pacer, takePart } = scene(1000)
+  pacer.use(plan([10, 10]))
+  const hold = pacer.hold([{ advertiser: 0, amount: 10 }])
+  expect(takePart()).toEqual([1])
+  clock.seconds = 1100
+  expect(takePart()).toEqual([1])
+  hold.narrow([{ advertiser: 0, amount: 9 }])
+  expect(takePart()).toEqual([0, 1])
+  hold.settle()
+  pacer.hold([{ advertiser: 0, amount: 1 }]).settle()
+  expect(takePart()).toEqual([1])
+  clock.seconds = 1200
   expect(takePart()).toEqual([0, 1])
 })
