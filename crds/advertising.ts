@@ -39,7 +39,9 @@ const tables = {
       {
         id: columnName('Column of the advertiser id.'),
         budget: optional(
-          columnName('Column of what the advertiser spends at most over the whole log, in the unit of bids.'),
+          columnName(
+            'Column of what the advertiser spends at most over the whole log, in the unit of bids. Serving divides it among periods: spec.serving.auction.budgets of a RankerDeployment.',
+          ),
         ),
       },
       'Who advertises. Advertisers that only ads name need not stand here.',

@@ -61,16 +61,22 @@ const budgets = object(
       description: 'Budgets begin anew so often, counted from 1970.',
       default: 86_400,
     }),
+    datasetPeriods: optional(
+      integer(1, 1_000_000, {
+        description:
+          'Periods that a budget of the Dataset, which is over its whole log, is divided among. Absent: as many as lie between the first and the last logged request; needed where requests have no times. Amounts of advertisers are of one period, and not divided.',
+      }),
+    ),
     advertisers: optional(
       keyedList(
         object({ advertiser, amount: money('To spend in a period at most.') }, { description: 'One budget.' }),
         'advertiser',
         maxAdvertiserSettings,
-        { description: 'Budgets that go before those of the Dataset.' },
+        { description: 'Budgets of a period, which go before those of the Dataset.' },
       ),
     ),
   },
-  { description: 'Absent: nobody runs out of budget.' },
+  { description: 'What advertisers spend in a period at most. Absent: nobody runs out of budget.' },
 )
 
 /**

@@ -41,6 +41,8 @@ export interface AuctionModel {
   readonly hasPaymentNetwork: boolean
   /** Least worth of a click on an organic item that its order tells from less; absent: it tells any. */
   readonly leastOrganic?: number
+  /** Between the first and the last logged request, which budgets of the Dataset are for; absent: nobody knows. */
+  readonly logSeconds?: number
   /** Organic items of a request that names none, in their order; may be empty. */
   readonly organic: Uint32Array
   /** The most that its graph takes. */

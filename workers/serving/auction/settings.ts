@@ -37,6 +37,7 @@ export const refusalReasons = [
   'NoTokenBids',
   'NothingWeighed',
   'OrganicValueTooLow',
+  'NoBudgetPeriod',
 ] as const
 
 /** The settings cannot be taken; those before go on. */
@@ -90,7 +91,7 @@ function parseJson(text: string): unknown {
 
 /**
  * The model's own settings where the file has none.
- * @throws SettingsRefusedError NoPaymentNetwork, NoTokenBids, NothingWeighed, OrganicValueTooLow
+ * @throws SettingsRefusedError NoPaymentNetwork, NoTokenBids, NothingWeighed, OrganicValueTooLow, NoBudgetPeriod
  */
 export function settingsFor({ revision, settings, pods }: SettingsFile, model: AuctionModel): AuctionSettings {
   const { defaults, hasPaymentNetwork, hasTokenBids, leastOrganic = 0, market } = model
@@ -137,7 +138,7 @@ export function settingsFor({ revision, settings, pods }: SettingsFile, model: A
     slotReserves: Float64Array.from(settings.slotReserves ?? [], Number),
     advertiserReserves: Float64Array.from(ids, (id) => Math.max(reservePrice, reserveOf.get(id) ?? 0)),
     constraints: { ...defaults.constraints, ...settings.constraints },
-    budgets: budgetPlan(settings, model, pods),
+    budgets: budgetPlan({ revision, settings, pods }, model),
     unknownAdvertisers: known === undefined ? [] : [...new Set(named)].filter((id) => !known.has(id)),
   }
 }
@@ -145,13 +146,24 @@ export function settingsFor({ revision, settings, pods }: SettingsFile, model: A
 const numberOr = (text: string | undefined, otherwise: number): number =>
   text === undefined ? otherwise : Number(text)
 
-function budgetPlan({ budgets }: LiveAuctionSettings, { market }: AuctionModel, pods: number): BudgetPlan | undefined {
+/** Amounts of the settings are of a period; budgets of the Dataset are of its log, of which a period is a part. */
+function budgetPlan({ revision, settings, pods }: SettingsFile, model: AuctionModel): BudgetPlan | undefined {
+  const { budgets } = settings
   if (budgets === undefined) return undefined
-  const { ids, budget } = market.advertisers
+  const { pacing, periodSeconds } = budgets
+  const { ids, budget } = model.market.advertisers
   const given = new Map((budgets.advertisers ?? []).map(({ advertiser, amount }) => [advertiser, Number(amount)]))
+  const periods =
+    budgets.datasetPeriods ?? (model.logSeconds === undefined ? undefined : model.logSeconds / periodSeconds)
+  const undivided = ids.find((id, index) => !given.has(id) && Number.isFinite(budget[index]))
+  if (periods === undefined && undivided !== undefined) {
+    const message = `/budgets the Dataset has a budget of "${undivided}" for its whole log, and its requests have no times that tell how long that is; say by /budgets/datasetPeriods how many periods it is for, or give amounts of all advertisers that have one`
+    throw new SettingsRefusedError('NoBudgetPeriod', revision, message)
+  }
+  const ofPeriod = (index: number): number => budget[index] / (periods ?? 1)
   return {
-    pacing: budgets.pacing,
-    periodSeconds: budgets.periodSeconds,
-    budgets: Float64Array.from(ids, (id, index) => (given.get(id) ?? budget[index]) / pods),
+    pacing,
+    periodSeconds,
+    budgets: Float64Array.from(ids, (id, index) => (given.get(id) ?? ofPeriod(index)) / pods),
   }
 }

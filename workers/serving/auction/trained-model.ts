@@ -22,7 +22,8 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
   })
   const allocatorOf = (weights: AllocationWeights, times?: StepTimes): Allocator =>
     opened.allocatorFor(settingsOf(weights), times)
-  const { advertisers, ads, creatives } = market
+  const { advertisers, ads, creatives, requests } = market
+  const logSeconds = secondsSpanned(requests?.time)
   const bound = (limit: number | null) => limit ?? Number.POSITIVE_INFINITY
   return {
     market: { advertisers, ads, ...(creatives === undefined ? {} : { creatives }) },
@@ -43,6 +44,7 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
     ...(expectedBids === undefined ? {} : { expectedBids }),
     hasPaymentNetwork,
     ...(leastOrganic === undefined ? {} : { leastOrganic }),
+    ...(logSeconds === undefined ? {} : { logSeconds }),
     organic: organic.slice(0, mostCandidates.organic),
     limits: { slots: opened.slots, ...mostCandidates },
     prepare: (requests) => opened.prepare(requests),
@@ -53,6 +55,16 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
     },
     underBids: (request, bids, weights) => allocatorOf(weights).underBids(request, bids),
   }
+}
+
+/** @param times milliseconds; a single moment is no span to divide by */
+export function secondsSpanned(times: Float64Array | undefined): number | undefined {
+  let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const time of times ?? []) {
+    if (time < first) first = time
+    if (time > last) last = time
+  }
+  return last > first ? (last - first) / 1000 : undefined
 }
 
 /** A request as most will be: the ads and organic items of the Dataset, for a list of so many slots. */
