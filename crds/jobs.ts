@@ -160,6 +160,8 @@ export interface MarketSummary {
   auditHalfWidth?: number
   biddingRounds?: number
   biddersMoved?: number
+  /** Only where budgets are heeded. */
+  budgets?: { advertisers: number; ranOut: number; spentShare: number; refusedShare: number }
   unmeasured: string[]
 }
 

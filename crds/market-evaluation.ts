@@ -1,6 +1,6 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
-import { reserveFields } from './auction-settings.ts'
+import { pacingMethods, reserveFields } from './auction-settings.ts'
 import { bidders, paymentRule, someWeight } from './auction-terms.ts'
 import { listConstraints } from './ega.ts'
 import { modelReference } from './model-reference.ts'
@@ -110,6 +110,21 @@ export const marketEvaluation = object(
     beta: optional(decimal({ description: 'Weight of organic items, in place of that of the model.' })),
     constraints: listConstraints,
     reserves: optional(object(reserveFields, { description: 'Least bids, as serving may have them; absent: none.' })),
+    budgets: optional(
+      object(
+        {
+          pacing: enumeration(pacingMethods, {
+            description:
+              'How spending is spread over the requests, as serving spreads it over a period; spent budgets take no part, whichever it is.',
+            default: 'Throttling',
+          }),
+        },
+        {
+          description:
+            'Holds the requests one after the other in the order of the log, each charged with its payments times the pCTR of the model. A budget of the Dataset, which is over the whole log, counts with the share of all logged requests that is held. Absent: nobody runs out of budget.',
+        },
+      ),
+    ),
     bids: enumeration(['Truthful', 'Logged', 'BestResponse'], {
       description:
         'Truthful: the private values, or the logged bids where no values are known. Logged: the bids of the log. BestResponse: values times a multiplier that each advertiser chooses by its utility; a mechanism that is not truthful is to be judged by it.',
@@ -174,6 +189,17 @@ export const marketStatus = object(
       integer(0, Number.MAX_SAFE_INTEGER, {
         description: 'BestResponse: advertisers that changed their bids in the last round; 0: they came to rest.',
       }),
+    ),
+    budgets: optional(
+      object(
+        {
+          advertisers: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Advertisers with a budget.' }),
+          ranOut: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Advertisers that spent all of theirs.' }),
+          spentShare: text(32, { description: 'Of the sum of budgets, the share that was spent.' }),
+          refusedShare: text(32, { description: 'Of the eligible ads, the share that budgets kept out.' }),
+        },
+        { description: 'What budgets did; absent where they are not heeded.' },
+      ),
     ),
     unmeasured: optional(
       setList(text(64, { description: 'Metric.' }), 64, {

@@ -14,6 +14,7 @@ export interface Need {
 /** What each fact is, and the field of the Dataset that gives it. */
 const facts: { readonly [Fact in AdvertisingFact]?: { readonly what: string; readonly field: string } } = {
   Bids: { what: 'bids', field: 'spec.advertising.ads.columns.bid or requests.columns.bids' },
+  Budgets: { what: 'budgets', field: 'spec.advertising.advertisers.columns.budget' },
   Creatives: { what: 'creatives', field: 'spec.advertising.creatives' },
   Requests: { what: 'requests', field: 'spec.advertising.requests' },
   EligibleAds: { what: 'eligible ads of requests', field: 'spec.advertising.requests.columns.ads' },

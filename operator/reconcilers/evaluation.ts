@@ -63,9 +63,19 @@ const sampledStatus = ({ meanListSize, ...sampled }: SampledSummary): SampledSta
   meanListSize: decimal(meanListSize),
 })
 
-function marketStatus({ auditHalfWidth, ...market }: MarketSummary): MarketStatus {
-  return { ...market, ...(auditHalfWidth === undefined ? {} : { auditHalfWidth: decimal(auditHalfWidth) }) }
+function marketStatus({ auditHalfWidth, budgets, ...market }: MarketSummary): MarketStatus {
+  return {
+    ...market,
+    ...(auditHalfWidth === undefined ? {} : { auditHalfWidth: decimal(auditHalfWidth) }),
+    ...(budgets === undefined ? {} : { budgets: budgetStatus(budgets) }),
+  }
 }
+
+const budgetStatus = ({ spentShare, refusedShare, ...counts }: NonNullable<MarketSummary['budgets']>) => ({
+  ...counts,
+  spentShare: decimal(spentShare),
+  refusedShare: decimal(refusedShare),
+})
 
 function offPolicyStatus({
   effectiveSamples,
@@ -171,6 +181,9 @@ const needsOfMarket = ({ market, offPolicy }: Evaluation['spec']): Need[] =>
     : [
         { told: 'Requests', by: 'spec.market holds auctions over' },
         { told: 'Bids', by: 'spec.market holds auctions by' },
+        ...(market.budgets === undefined
+          ? []
+          : [{ told: 'Budgets' as const, by: 'spec.market.budgets holds auctions by' }]),
         ...(offPolicy === undefined ? [] : [{ told: 'Propensities' as const, by: 'spec.offPolicy weighs the log by' }]),
       ]
 

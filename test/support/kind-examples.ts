@@ -279,6 +279,8 @@ export const kindExamples: Record<string, KindExample> = {
       { market: { audit: { regretStarts: 4, searchRequests: 10, bidder: 'Advertiser' } } },
       marketGate('HeldOut/Psi', { market: { evaluator: { digest } } }, { max: '0.027' }),
       marketGate('OffPolicy/DR', { market: {}, offPolicy: {} }),
+      { market: { budgets: {} } },
+      { market: { budgets: { pacing: 'Multiplicative' } } },
       marketGate(
         'Truth/SearchPsi',
         { market: { reserves: { reservePrice: '0.2', slotReserves: ['1', '0.5'] } } },

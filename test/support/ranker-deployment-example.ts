@@ -55,5 +55,6 @@ export const rankerDeploymentExample: KindExample = {
     { serving: { executionProvider: 'CUDA', onMissingProvider: 'UseCPU' } },
     scaled(2, 2),
     { autoscaling: { maxReplicas: 1, targetRequestsInFlight: 8 } },
+    { serving: { auction: { budgets: { periodSeconds: 3600, datasetPeriods: 24 } } } },
   ],
 }

@@ -114,6 +114,7 @@ export const paced = (request: AuctionRequest, { ads, bids }: Participation): Au
   ads: Uint32Array.from(ads, (ad) => request.ads[ad]),
   advertisers: Uint32Array.from(ads, (ad) => request.advertisers[ad]),
   bids,
+  ...(request.creatives === undefined ? {} : { creatives: ads.map((ad) => request.creatives?.[ad]) }),
   ...(request.adReserves === undefined
     ? {}
     : { adReserves: Float64Array.from(ads, (ad) => request.adReserves?.[ad] ?? 0) }),

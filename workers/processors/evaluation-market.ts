@@ -7,6 +7,7 @@ import type { ListConstraints } from '../auction/auction.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
 import type { Market } from '../data/market/market.ts'
 import { championName } from '../evaluation/evaluate.ts'
+import { type BudgetOptions, budgetOutcome } from '../evaluation/market/budgets.ts'
 import { type Judge, modelJudge, truthJudge } from '../evaluation/market/judge.ts'
 import { type StoredMarket, type StoredMarkets, writeMarkets } from '../evaluation/market/market-files.ts'
 import { canGoOn, type MeasureOptions, measureMechanism, progressStart } from '../evaluation/market/measure.ts'
@@ -128,6 +129,7 @@ interface Sample {
   /** The same for a champion: both are compared. */
   readonly bidder: Bidder
   readonly clusters: Uint32Array
+  readonly budgets: BudgetOptions | undefined
   readonly identity: Omit<StoredMarkets, 'systems'>
 }
 
@@ -172,7 +174,8 @@ function takeSample({ payload, dataset, market, judges, evaluator }: Scene, mark
     clusters,
   }
   const bidder = settings.audit.bidder ?? marketplace.bidder ?? 'Ad'
-  return { slots, requests, skipped, bidder, clusters, identity }
+  const budgets = budgetsOf(settings, market, requests.length)
+  return { slots, requests, skipped, bidder, clusters, budgets, identity }
 }
 
 /** @throws JobError where lists are longer than those that somebody learned from */
@@ -205,9 +208,22 @@ function reservesOf({ reserves }: MarketEvaluation, { advertisers }: Market): Re
   }
 }
 
+/** Budgets are over the whole log, of which `held` requests are a part. */
+function budgetsOf({ budgets }: MarketEvaluation, market: Market, held: number): BudgetOptions | undefined {
+  if (budgets === undefined) return undefined
+  const { budget } = market.advertisers
+  if (!budget.some(Number.isFinite)) {
+    const message =
+      'spec.market.budgets is set, but no advertiser of the Dataset has a budget: give spec.advertising.advertisers.columns.budget of the Dataset, or leave budgets out.'
+    throw new JobError('NoBudgets', message, { retryable: false })
+  }
+  const share = held / (market.requests?.count ?? held)
+  return { pacing: budgets.pacing, budget: budget.map((amount) => amount * share) }
+}
+
 function measureOptions(
   { audit, bids, bestResponse, utilityFloor }: MarketEvaluation,
-  bidder: Bidder,
+  { bidder, budgets }: Pick<Sample, 'bidder' | 'budgets'>,
   search: Marketplace['searchRegret'],
 ): MeasureOptions {
   return {
@@ -231,6 +247,7 @@ function measureOptions(
       checkEvery,
     },
     utilityFloor: Number(utilityFloor),
+    budgets,
   }
 }
 
@@ -243,10 +260,11 @@ interface System {
 
 async function measureSystem(
   { payload, context, market, judges }: Scene,
-  { requests, bidder, clusters, identity }: Sample,
+  sample: Sample,
   marketplace: Marketplace,
   { name, title, checkpoints }: System,
 ): Promise<void> {
+  const { requests, clusters, identity } = sample
   const { paymentRule, judgeLists, slots, searchRegret } = marketplace
   const kept = checkpoints.find(name)
   const found = kept && canGoOn(kept.progress, judges) ? kept : undefined
@@ -256,7 +274,7 @@ async function measureSystem(
   if (found?.sampled !== undefined) return
   const logScorer = judgeLists && { judge: judgeLists, slots }
   const subject = { mechanism: marketplace, logScorer, judges, market, requests, clusters }
-  const sampled = await measureMechanism(subject, progress, measureOptions(payload.market, bidder, searchRegret), {
+  const sampled = await measureMechanism(subject, progress, measureOptions(payload.market, sample, searchRegret), {
     report: async (phase, step, totalSteps) => {
       context.signal.throwIfAborted()
       await checkpoints.report({ phase: `${title}${phase}`, step, totalSteps })
@@ -266,7 +284,7 @@ async function measureSystem(
   keep({ progress, paymentRule, sampled })
 }
 
-function partOf({ payload, judges }: Scene, sample: Sample, markets: StoredMarkets): EvaluationPart {
+function partOf({ payload, judges, market: log }: Scene, sample: Sample, markets: StoredMarkets): EvaluationPart {
   const { spec, market } = payload
   const measured = (name: string): MeasuredMarket | undefined => {
     const found = markets.systems.get(name)
@@ -282,13 +300,15 @@ function partOf({ payload, judges }: Scene, sample: Sample, markets: StoredMarke
     utilityFloor: Number(market.utilityFloor),
     searched: market.audit.regretStarts > 0,
   }
+  const { requests, skipped, bidder } = sample
+  const budgets = sample.budgets && budgetOutcome(requests, log, model.progress.outcomes, sample.budgets)
   const report = reportMarket(model, measured('champion'), options)
   const offPolicy = spec.offPolicy && judgeOffPolicy(spec.offPolicy, model, sample.clusters, resampling)
   return {
     metrics: [...report.metrics, ...(offPolicy?.metrics ?? [])],
     comparisons: report.comparisons,
     summary: {
-      market: summarizeMarket(model, report, options, sample),
+      market: summarizeMarket(model, report, options, { skipped, bidder, budgets }),
       ...(offPolicy && { offPolicy: offPolicy.summary }),
     },
     described: {},

@@ -214,6 +214,7 @@ describe('an Evaluation of a marketplace', () => {
     ['bids', {}, logged(['Bids']), /no bids/],
     ['requests of the part', { split: 'Validation' }, logged([], { validationRequests: 0 }), /validation part/],
     ['a truth', { market: { truth: true } as never }, logged(), /no hidden truth, but market\.truth is true/],
+    ['budgets', { market: { budgets: {} } as never }, logged(['Budgets']), /no budgets.*advertisers\.columns\.budget/],
     ['propensities', { offPolicy: {} as never }, logged(['Propensities']), /no propensities, but spec\.offPolicy/],
   ])('is refused before anything is launched where the Dataset lacks %s', (_, spec, dataset, message) => {
     const evaluation = evaluationOf({ market: {} as never, split: 'Test', ...spec })
@@ -254,6 +255,7 @@ describe('an Evaluation of a marketplace', () => {
         audited: 180,
         auditEnded: 'Precise',
         auditHalfWidth: 0.0049,
+        budgets: { advertisers: 5, ranOut: 2, spentShare: 0.75, refusedShare: 0.1 },
         unmeasured: ['Model/ConversionValue'],
       },
       offPolicy: {
@@ -269,7 +271,11 @@ describe('an Evaluation of a marketplace', () => {
     const artifact = { digest: digestOf('e'), sizeBytes: 1, summary }
     expect(evaluationRun.describe(artifact, { observedGeneration: 1 }, 0)).toMatchObject({
       summary: 'Truth/RPM 12.50 [12.00, 13.00]',
-      market: { audited: 180, auditHalfWidth: '0.004900' },
+      market: {
+        audited: 180,
+        auditHalfWidth: '0.004900',
+        budgets: { advertisers: 5, ranOut: 2, spentShare: '0.7500', refusedShare: '0.1000' },
+      },
       offPolicy: { supported: false, effectivePositives: '46.00' },
     })
   })

@@ -40,7 +40,7 @@ export const advertisingOf = (lacking: readonly string[] = [], more: object = {}
   trainingRequests: 8,
   validationRequests: 1,
   testRequests: 1,
-  has: ['Bids', 'Creatives', 'Requests', 'EligibleAds', 'Exposures', 'Propensities'].filter(
+  has: ['Bids', 'Budgets', 'Creatives', 'Requests', 'EligibleAds', 'Exposures', 'Propensities'].filter(
     (each) => !lacking.includes(each),
   ),
   ...more,

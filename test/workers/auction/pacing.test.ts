@@ -98,6 +98,7 @@ test('a paced request keeps what belongs to an ad beside it', () => {
     ...requestOf([1, 2, 4], 2),
     ads: Uint32Array.of(7, 8, 9),
     adReserves: Float64Array.of(0.1, 0.2, 0.3),
+    creatives: [Uint32Array.of(4), Uint32Array.of(5), undefined],
   }
   const state = charge({ ...startPacing(Float64Array.of(5, 5, 5)), factor: Float64Array.of(1, 1, 0.5) }, [
     { advertiser: 1, amount: 5 },
@@ -107,6 +108,7 @@ test('a paced request keeps what belongs to an ad beside it', () => {
   expect([...smaller.advertisers]).toEqual([0, 2])
   expect([...smaller.bids]).toEqual([1, 2])
   expect([...(smaller.adReserves ?? [])]).toEqual([0.1, 0.3])
+  expect(smaller.creatives).toEqual([Uint32Array.of(4), undefined])
 })
 
 test('no budget is exceeded by more than the last page view, whatever comes', () => {

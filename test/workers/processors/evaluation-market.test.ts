@@ -201,6 +201,27 @@ describe('an Evaluation of a marketplace', () => {
     expect(seen.length).toBeGreaterThanOrEqual(40)
   })
 
+  const budgetedMarket = (...budget: number[]) => {
+    const all = smallMarket(60)
+    return { ...all, advertisers: { ...all.advertisers, budget: Float64Array.from(budget) } }
+  }
+
+  test('heeds the budgets of the Dataset, in proportion to the requests that it holds', async () => {
+    const none = Number.POSITIVE_INFINITY
+    const ports = { openMarket: async () => budgetedMarket(600, none, 1.5) }
+    const { summary, values } = await evaluate(await contextOf(), { market: { budgets: { pacing: 'None' } }, ports })
+    const { values: unbounded, summary: ignoring } = await evaluate(await contextOf(), { ports })
+    expect(ignoring.market).not.toHaveProperty('budgets')
+    expect(values['Truth/Welfare']).toBeLessThan(unbounded['Truth/Welfare'])
+    const { budgets } = summary.market ?? {}
+    expect(budgets).toMatchObject({ advertisers: 2, ranOut: 1 })
+    expect(budgets?.refusedShare).toBeGreaterThan(0)
+    // 40 of 60 requests are held: 1 of the last budget, 400 of the first.
+    const revenue = ((values['Model/RPM'] * 3) / 1000) * 40
+    expect((budgets?.spentShare ?? 0) * 401).toBeGreaterThan(1)
+    expect((budgets?.spentShare ?? 0) * 401).toBeLessThan(revenue)
+  })
+
   test('publishes every row, from which bench compares evaluations in pairs', async () => {
     const context = await contextOf()
     const { outcome } = await evaluate(context)
@@ -284,6 +305,7 @@ describe('an Evaluation of a marketplace', () => {
       'UnknownAdvertiser',
       { market: { reserves: { advertiserReserves: [{ advertiser: 'z', price: '1' }] } } },
     ],
+    ['budgets that no advertiser has', 'NoBudgets', { market: { budgets: { pacing: 'None' } } }],
     ['a part without requests', 'NoRequests', { ports: { openMarket: async () => smallMarket(1) } }],
   ])('refuses %s for good', async (_, reason, changed) => {
     const { noAuction } = await import('../../../workers/processors/market-ports.ts')
@@ -324,6 +346,24 @@ describe('an Evaluation of a marketplace that is interrupted', () => {
       await expect(evaluate(await contextStoppingAt(context, pieces), changed)).rejects.toThrow('stopped')
       const { outcome, world } = await evaluate(context, changed)
       expect(outcome.artifact.digest).toBe(expected.artifact.digest)
+      expect(world.asked).toBeLessThan(alone.asked)
+    }
+  })
+
+  test('goes on so under budgets too', async () => {
+    const all = smallMarket(60)
+    const bounded = { ...all, advertisers: { ...all.advertisers, budget: Float64Array.of(600, 3, 6) } }
+    const ports = { openMarket: async () => bounded }
+    const inputs = { champion: inputOf('champion') }
+    const changed = { inputs, ports, market: { budgets: { pacing: 'Throttling' as const } } }
+    const { outcome: expected, world: alone } = await evaluate(await contextOf(), changed)
+    for (const pieces of [1, 9, 30]) {
+      const context = await contextOf()
+      await store.checkpoints('ads', inputOf('Evaluation')).remove()
+      await expect(evaluate(await contextStoppingAt(context, pieces), changed)).rejects.toThrow('stopped')
+      const { outcome, world } = await evaluate(context, changed)
+      expect(outcome.artifact.digest).toBe(expected.artifact.digest)
+      expect(outcome.summary).toEqual(expected.summary)
       expect(world.asked).toBeLessThan(alone.asked)
     }
   })

@@ -3,6 +3,7 @@
 
 import type { Market } from '../../data/market/market.ts'
 import { type BestResponseOptions, type BestResponses, noResponses, respond, withMultipliers } from './best-response.ts'
+import { type BudgetOptions, BudgetReplay } from './budgets.ts'
 import { type Judge, modelJudge } from './judge.ts'
 import { appendLogged, type LogScorer, loggedTable } from './logged-lists.ts'
 import type { Mechanism } from './mechanism.ts'
@@ -17,7 +18,7 @@ import type { Table } from './table.ts'
 export interface MarketProgress {
   responses: BestResponses
   readonly outcomes: Table
-  /** Requests in `outcomes` and `logged`. */
+  /** Requests in `outcomes` and `logged`: the first of the sample, or of the log's order where budgets are heeded. */
   shown: number
   readonly logged: Table
   readonly regrets: Table
@@ -48,6 +49,8 @@ export const canGoOn = (progress: MarketProgress, judges: readonly Judge[]): boo
 export interface MeasureOptions extends RegretOptions {
   /** Absent: the bids of the requests. */
   readonly bestResponse?: BestResponseOptions | undefined
+  /** Absent: nobody runs out of budget. */
+  readonly budgets?: BudgetOptions | undefined
   readonly sampling: SamplingRule
   readonly utilityFloor: number
 }
@@ -82,8 +85,13 @@ export async function measureMechanism(
   ports: MeasurePorts,
 ): Promise<Sampled> {
   const requests = await respondToMechanism(subject, progress, options, ports)
-  await showLists({ ...subject, requests }, progress, ports)
-  return auditIncentives({ ...subject, requests }, progress, options, ports)
+  const { budgets } = options
+  if (budgets === undefined) {
+    await showLists({ ...subject, requests }, progress, ports)
+    return auditIncentives({ ...subject, requests }, progress, options, ports)
+  }
+  const held = await showPacedLists({ ...subject, requests }, progress, budgets, ports)
+  return auditIncentives({ ...subject, requests: held }, progress, options, ports)
 }
 
 /** Advertisers count their utility by clicks as they come, or as the model has them where nobody knows better. */
@@ -124,6 +132,35 @@ async function showLists(subject: MeasuredSubject, progress: MarketProgress, por
   }
 }
 
+/**
+ * One request after the other, as each is charged before the next.
+ * @returns the requests with those who took part, and the bids that pacing left them
+ */
+async function showPacedLists(
+  { mechanism, judges, logScorer, market, requests }: MeasuredSubject,
+  progress: MarketProgress,
+  budgets: BudgetOptions,
+  ports: MeasurePorts,
+): Promise<readonly MarketRequest[]> {
+  const replay = new BudgetReplay(requests, market, budgets)
+  const held = requests.slice()
+  for (const [step, place] of replay.order.entries()) {
+    held[place] = replay.admit()
+    if (step >= progress.shown) {
+      const { ads, organic } = held[place].auction
+      if (ads.length + organic.length > 0)
+        await appendOutcomes(progress.outcomes, mechanism, judges, [held[place]], place)
+      // What the log showed is told with all that were eligible then.
+      if (logScorer !== undefined) await appendLogged(progress.logged, logScorer, market, [requests[place]], place)
+      progress.shown++
+      await ports.report('Allocation', progress.shown, requests.length)
+      await ports.settled(progress)
+    }
+    replay.settle(progress.outcomes)
+  }
+  return held
+}
+
 function auditIncentives(
   { mechanism, judges, requests, clusters }: MeasuredSubject,
   progress: MarketProgress,
@@ -138,7 +175,9 @@ function auditIncentives(
     requests.length,
     sampling,
     async (place) => {
-      await appendRegrets(progress.regrets, mechanism, judges, requests[place], place, options)
+      // Where budgets left nobody, nobody can gain.
+      if (requests[place].auction.ads.length > 0)
+        await appendRegrets(progress.regrets, mechanism, judges, requests[place], place, options)
       progress.audited = place + 1
       await ports.report('Audit', progress.audited, most)
       await ports.settled(progress)

@@ -6,6 +6,7 @@ import { type Comparison, championName } from '../evaluate.ts'
 import { compareGroups, type MetricGroup, measureGroup, type ResampleOptions } from '../metric-group.ts'
 import { type Estimator, estimatePolicy } from '../off-policy/estimate-policy.ts'
 import type { SupportRule } from '../off-policy/support.ts'
+import type { BudgetOutcome } from './budgets.ts'
 import type { JudgeName } from './judge.ts'
 import { loggedActions, loggedGroup } from './logged-lists.ts'
 import type { MarketProgress } from './measure.ts'
@@ -68,11 +69,19 @@ export function reportMarket(
   }
 }
 
+/** Of the sample. */
+interface MarketFacts {
+  readonly skipped: number
+  readonly bidder: Bidder
+  /** Undefined where nobody runs out of budget. */
+  readonly budgets: BudgetOutcome | undefined
+}
+
 export function summarizeMarket(
   { progress, sampled, paymentRule }: MeasuredMarket,
   { unmeasured }: MarketReport,
   { clusters, judges }: ReportOptions,
-  { skipped, bidder }: { readonly skipped: number; readonly bidder: Bidder },
+  { skipped, bidder, budgets }: MarketFacts,
 ): MarketSummary {
   const { rounds, moved } = progress.responses
   return {
@@ -85,6 +94,7 @@ export function summarizeMarket(
     auditEnded: sampled.ended,
     ...(Number.isFinite(sampled.halfWidth) ? { auditHalfWidth: sampled.halfWidth } : {}),
     ...(rounds > 0 ? { biddingRounds: rounds, biddersMoved: moved } : {}),
+    ...(budgets === undefined ? {} : { budgets }),
     unmeasured: [...unmeasured],
   }
 }
