@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { RankEntry } from '../../../../crds/rank.ts'
+import type { RankAnswer, RankEntry } from '../../../../crds/rank.ts'
 import type { ServedModel } from '../../../../workers/serving/served-model.ts'
 import { SessionThread } from '../../../../workers/tensor/session-thread.ts'
 import {
@@ -76,6 +76,20 @@ describe('a model of EGA-V2', () => {
     expect(created).not.toHaveBeenCalled()
     expect(scores(await rank({ slots: 4 }))).toEqual(scores(before))
     created.mockRestore()
+  })
+
+  test('lets each advertiser of a call into one list, where a click may cost all of its budget', async () => {
+    const { post, ranker } = modelScene(served)
+    const budgets = { pacing: 'None' as const, periodSeconds: 31_536_000, datasetPeriods: 1_000_000 }
+    ranker.takeAuctionSettings(settingsText({ budgets }))
+    const answers = (await post(Array.from({ length: 12 }, () => ({ slots: 4 })))).json<RankAnswer[]>()
+    const shown = answers.flatMap(({ entries }) => [
+      ...new Set(entries.filter(isAd).map(({ advertiser }) => advertiser)),
+    ])
+    expect(shown.length).toBeGreaterThan(0)
+    expect(new Set(shown).size).toBe(shown.length)
+    expect(answers.map(({ entries }) => entries.length)).toEqual(answers.map(() => 4))
+    ranker.takeAuctionSettings(settingsText({}))
   })
 
   test('answers requests of several sizes in one call, each as alone', () => expectSameAlone(modelScene(served)))
