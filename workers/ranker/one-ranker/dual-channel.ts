@@ -63,6 +63,10 @@ export const taskScores = (users: Value, items: Value): Value =>
 export const valueVector = ({ interestTokens, valueTokens }: OneRankerShape, users: Value): Value =>
   op.reduceMean(op.slice(users, 1, interestTokens, interestTokens + valueTokens), [1])
 
+/** The same of scores [B, tasks, N]: a mean of inner products is the inner product of a mean. */
+export const valueScoresAmong = ({ interestTokens, valueTokens }: OneRankerShape, scores: Value): Value =>
+  op.reduceMean(op.slice(scores, 1, interestTokens, interestTokens + valueTokens), [1])
+
 /** Scores of items by the value tokens, [B, N]; arguments as of `taskScores`. */
 export const valueScores = (shape: OneRankerShape, users: Value, items: Value): Value => {
   const value = valueVector(shape, users)

@@ -43,6 +43,25 @@ export const pairwiseLoss = (scores: Value, labels: Value, mask: Value): Value =
 }
 
 /**
+ * Logarithm of the sum of exponentials over the last axis, [B, M] to [B].
+ * @param logWeight added to each score, [M]: how many of what they were drawn from the columns stand for
+ */
+export const logPartition = (scores: Value, logWeight?: Value): Value => {
+  const weighed = logWeight === undefined ? scores : op.add(scores, logWeight)
+  const most = op.reduceMax(weighed, [1], true)
+  return op.reshape(op.add(op.log(op.reduceSum(op.exp(op.sub(weighed, most)), [1], true)), most), [scores.shape[0]])
+}
+
+/** The mean over requests of -sum p_i log pi_i, p the softmax of the ranker's scores over the temperature. */
+const distilled = (logPi: Value, rankerScores: Value, mask: Value, temperature: number): Value => {
+  const isCandidate = op.greater(mask, 0)
+  const target = op.softmax(op.where(isCandidate, op.scale(op.stopGradient(rankerScores), 1 / temperature), excluded))
+  const requests = op.reduceSum(op.reduceMax(mask, [1]))
+  const products = op.mul(op.mul(target, mask), logPi)
+  return op.neg(op.div(op.reduceSum(products), op.maximum(requests, 1)))
+}
+
+/**
  * L_DC: the mean over requests of -sum p_i log pi_i, p the softmax of the ranker's scores over the temperature, pi that of
  * the generator's, both over the candidates. No gradient flows through p. It is KL(p || pi) up to the entropy of p.
  * @param generatorScores [B, n]
@@ -55,10 +74,21 @@ export const consistencyLoss = (
   mask: Value,
   temperature: number,
 ): Value => {
-  const isCandidate = op.greater(mask, 0)
-  const target = op.softmax(op.where(isCandidate, op.scale(op.stopGradient(rankerScores), 1 / temperature), excluded))
-  const logPi = op.logSoftmax(op.where(isCandidate, generatorScores, excluded))
-  const requests = op.reduceSum(op.reduceMax(mask, [1]))
-  const products = op.mul(op.mul(target, mask), logPi)
-  return op.neg(op.div(op.reduceSum(products), op.maximum(requests, 1)))
+  const logPi = op.logSoftmax(op.where(op.greater(mask, 0), generatorScores, excluded))
+  return distilled(logPi, rankerScores, mask, temperature)
+}
+
+/**
+ * The same with pi over the whole catalogue, of which the candidates are a part: a generator that orders them as the ranker
+ * does, and would rather propose others, is told here.
+ * @param logTotal `logPartition` of the generator's scores of all items, [B]
+ */
+export const catalogueConsistencyLoss = (
+  generatorScores: Value,
+  rankerScores: Value,
+  mask: Value,
+  { temperature, logTotal }: { readonly temperature: number; readonly logTotal: Value },
+): Value => {
+  const logPi = op.sub(generatorScores, op.reshape(logTotal, [generatorScores.shape[0], 1]))
+  return distilled(logPi, rankerScores, mask, temperature)
 }

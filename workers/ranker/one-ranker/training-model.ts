@@ -11,10 +11,17 @@ import { catalogueSpecs } from '../ega/generator-catalogue.ts'
 import { itemLosses, trieTables } from '../ega/pretraining-model.ts'
 import { itemsAt, type TokenTable, tableOf } from '../ega/token-vectors.ts'
 import type { Regularization } from '../training-model.ts'
-import { itemVectors, taskScores, userVectors, valueScores } from './dual-channel.ts'
+import { itemVectors, taskScores, userVectors, valueScores, valueScoresAmong } from './dual-channel.ts'
 import { type Generated, generate } from './hstu.ts'
 import { interestStates } from './interest-heads.ts'
-import { catalogueLosses, consistencyLoss, multiTokenLoss, pairwiseLoss } from './losses.ts'
+import {
+  catalogueConsistencyLoss,
+  catalogueLosses,
+  consistencyLoss,
+  logPartition,
+  multiTokenLoss,
+  pairwiseLoss,
+} from './losses.ts'
 import { oneRankerPlaces } from './places.ts'
 import { rankCandidates, rankingMemory } from './ranking-decoder.ts'
 import { type Refined, refine } from './refinement.ts'
@@ -163,24 +170,44 @@ const itemsToTellFrom = (
   return { index: place.graph.constant('int32', [itemCount], all), logWeight: undefined, place }
 }
 
+/** Scores of all tasks for all items, or for those that were drawn [B, tasks, M]. */
+interface ItemScores {
+  readonly scores: Value
+  /** Absent where the items are all. */
+  readonly logWeight: Value | undefined
+  readonly place: Value
+}
+
+/** Undefined without step 2. */
+const itemScores = (
+  pass: Pass,
+  catalogue: Pick<Catalogue, 'itemCount'>,
+  options: TrainingModelOptions,
+): ItemScores | undefined => {
+  const { parameters, shape, table, users } = pass
+  if (users === undefined) return undefined
+  const { index, logWeight, place } = itemsToTellFrom(pass, catalogue, options)
+  const items = itemVectors(parameters, shape, itemsAt(parameters, shape, table, index))
+  return { scores: taskScores(users, items), logWeight, place }
+}
+
 /** L_MTP: with step 2 of items by their score among all, and of their codes; without it of their codes. */
 const multiToken = (
   pass: Pass,
+  scored: ItemScores | undefined,
   catalogue: Pick<Catalogue, 'itemCount' | 'trie'>,
   options: TrainingModelOptions,
 ): Losses => {
   const { regularization, semanticIdWeight } = options
-  const { parameters, shape, inputs, table, generated, refined, users } = pass
+  const { parameters, shape, inputs, generated, refined } = pass
   const weights = inputs[targetInputs.weights]
   const codes = (states: Value) =>
     multiTokenLoss(codeLosses(pass, states, catalogue, regularization.labelSmoothing), weights)
-  if (refined === undefined || users === undefined) {
+  if (refined === undefined || scored === undefined) {
     const codeLoss = codes(interestStates(parameters, shape, generated.last))
     return { loss: codeLoss, metrics: { codeLoss } }
   }
-  const { index, logWeight, place } = itemsToTellFrom(pass, catalogue, options)
-  const items = itemVectors(parameters, shape, itemsAt(parameters, shape, table, index))
-  const scores = taskScores(users, items)
+  const { scores, logWeight, place } = scored
   const weighed = logWeight === undefined ? scores : op.add(scores, logWeight)
   const itemLoss = multiTokenLoss(catalogueLosses(weighed, place), weights)
   if (semanticIdWeight === 0) return { loss: itemLoss, metrics: { itemLoss } }
@@ -201,7 +228,7 @@ const concordance = (scores: Value, labels: Value, mask: Value) => {
 }
 
 /** L_rank and L_DC, weighted. */
-const rankingLosses = (pass: Pass, options: RankingLosses): Losses => {
+const rankingLosses = (pass: Pass, scored: ItemScores | undefined, options: RankingLosses): Losses => {
   const { parameters, shape, inputs, drop, table, generated, refined, users } = pass
   const items = itemsAt(parameters, shape, table, inputs[candidateInputs.items])
   const memory = rankingMemory(parameters, shape, generated, refined, drop)
@@ -214,19 +241,28 @@ const rankingLosses = (pass: Pass, options: RankingLosses): Losses => {
   const loss = op.scale(rankLoss, options.rankWeight)
   const metrics = { rankLoss, ...concordance(scores, labels, labelled) }
   if (!options.consistency) return { loss, metrics }
-  if (users === undefined) throw new Error('L_DC draws value tokens to the ranker: it needs step 2')
+  if (users === undefined || scored === undefined)
+    throw new Error('L_DC draws value tokens to the ranker: it needs step 2')
   const generator = valueScores(shape, users, itemVectors(parameters, shape, items))
   const present = inputs[candidateInputs.present]
-  const divergence = consistencyLoss(generator, scores, present, options.temperature)
+  const { temperature } = options
+  const divergence = consistencyLoss(generator, scores, present, temperature)
+  const logTotal = logPartition(valueScoresAmong(shape, scored.scores), scored.logWeight)
   return {
     loss: op.add(loss, op.mul(divergence, inputs[candidateInputs.consistencyWeight])),
-    metrics: { ...metrics, consistencyLoss: divergence },
+    metrics: {
+      ...metrics,
+      consistencyLoss: divergence,
+      catalogueConsistencyLoss: catalogueConsistencyLoss(generator, scores, present, { temperature, logTotal }),
+    },
   }
 }
 
 /**
  * The training model of batches of `batch` rows. Metrics in nats: itemLoss and codeLoss, sums over the heads; with ranking
- * rankLoss, consistencyLoss, and of the pairs that rankLoss is a mean over their number and the share in order.
+ * rankLoss, L_DC over the candidates (consistencyLoss) and over all items or what drawn ones tell of them
+ * (catalogueConsistencyLoss, which is not learned), and of the pairs that rankLoss is a mean over their number and the
+ * share in order.
  */
 export const oneRankerTrainingModel = (
   shape: OneRankerShape,
@@ -250,9 +286,10 @@ export const oneRankerTrainingModel = (
     },
     loss(parameters, inputs) {
       const pass = generatorPass(parameters, shape, inputs, maskedDropout(inputs, regularization.dropout))
-      const targets = multiToken(pass, catalogue, options)
+      const scored = itemScores(pass, catalogue, options)
+      const targets = multiToken(pass, scored, catalogue, options)
       if (ranking === undefined) return targets
-      const ranked = rankingLosses(pass, ranking)
+      const ranked = rankingLosses(pass, scored, ranking)
       return {
         loss: op.add(op.scale(targets.loss, ranking.multiTokenWeight), ranked.loss),
         metrics: { ...targets.metrics, ...ranked.metrics },

@@ -29,6 +29,7 @@ describe('a run of OneRanker', () => {
     expect(metrics.ranking).toMatchObject({
       rankLoss: expect.any(Number),
       consistencyLoss: expect.any(Number),
+      catalogueConsistencyLoss: expect.any(Number),
       validationConcordance: expect.any(Number),
     })
     expect(metrics.payment).toMatchObject({ revenue: expect.any(Number), regret: expect.any(Number) })

@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  catalogueConsistencyLoss,
   catalogueLosses,
   consistencyLoss,
+  logPartition,
   multiTokenLoss,
   pairwiseLoss,
 } from '../../../../workers/ranker/one-ranker/losses.ts'
@@ -186,5 +188,36 @@ describe('the consistency loss', () => {
     const build = (values: Record<string, Value>) => consistencyLoss(values.generator, values.ranker, values.mask, 2)
     const { loss } = await lossOf(tensors, build)
     expect(loss).toBeCloseTo((await consistency([0.3, 1, -2, 5], ranker, there, 2)).loss, 5)
+  })
+
+  test('is told over the whole catalogue as well, and greater there, as other items have their share', async () => {
+    const generator = [0.3, 1, -2, 5]
+    const all = [...generator.slice(0, 3), 0.7, 4]
+    const size = [1, 4]
+    const { loss } = await lossOf(
+      {
+        generator: float32(size, generator),
+        ranker: float32(size, ranker),
+        mask: float32(size, there),
+        all: float32([1, 5], all),
+      },
+      (values) =>
+        catalogueConsistencyLoss(values.generator, values.ranker, values.mask, {
+          temperature: 2,
+          logTotal: logPartition(values.all),
+        }),
+    )
+    const p = softmax([1, -0.5, 0.25])
+    const pi = softmax(all)
+    expect(loss).toBeCloseTo(-p.reduce((sum, share, index) => sum + share * Math.log(pi[index]), 0), 5)
+    expect(loss).toBeGreaterThan((await consistency(generator, ranker, there, 2)).loss)
+  })
+
+  test('lets items that were drawn stand for those that were not', async () => {
+    const { loss } = await lossOf(
+      { all: float32([1, 3], [100, 101, 99]), weight: float32([3], [Math.log(2), 0, Math.log(4)]) },
+      (values) => logPartition(values.all, values.weight),
+    )
+    expect(loss).toBeCloseTo(100 + Math.log(2 + Math.E + 4 / Math.E), 4)
   })
 })

@@ -87,6 +87,11 @@ describe('the stage ranking', () => {
     // Next to none: the generator stays where multi-token prediction has it.
     const alone = (await followed(1e-9)).history
     expect(last(history).consistencyLoss).toBeLessThan(last(alone).consistencyLoss - 0.1)
+    // Among all items no share is greater than among the candidates.
+    for (const { consistencyLoss, catalogueConsistencyLoss, ...metrics } of history) {
+      expect(catalogueConsistencyLoss).toBeGreaterThan(consistencyLoss)
+      expect(metrics.validationCatalogueConsistencyLoss).toBeGreaterThan(metrics.validationConsistencyLoss)
+    }
     // What is kept goes by what is learned, not by who follows whom.
     expect(last(history).score).toBe(-last(history).validationRankLoss)
   })
