@@ -41,7 +41,7 @@ export interface RewardScorerOptions {
   readonly threads: number
   /** Slots of the longest list that is asked for, where it is shorter than the model's: work goes by it. */
   readonly slots?: number
-  /** Whether lists are scored in a thread of its own. */
+  /** For callers whose event loop must not stand still. */
   readonly ownThread?: boolean
 }
 
@@ -136,11 +136,11 @@ export class RewardScorer {
   /** Of the longest list. */
   readonly slots: number
   readonly #tables: Tensors
-  readonly #vectors: Session
+  readonly #vectors: Runner
   readonly #scores: Runner
   #weights: Tensors | undefined
 
-  private constructor(shape: RewardShape, slots: number, tables: Tensors, vectors: Session, scores: Runner) {
+  private constructor(shape: RewardShape, slots: number, tables: Tensors, vectors: Runner, scores: Runner) {
     this.#shape = shape
     this.slots = slots
     this.#tables = tables
@@ -155,7 +155,7 @@ export class RewardScorer {
       ...tableTensors('item', items),
       ...(creatives === undefined || shape.creativeCodebooks.length === 0 ? {} : tableTensors('creative', creatives)),
     }
-    const vectors = await Session.create(writeModel(vectorsGraph(shape, tables)), { threads })
+    const vectors = await openRunner(writeModel(vectorsGraph(shape, tables)), { threads, ownThread })
     try {
       const graph = scoresGraph(shape, items.count, creatives?.count ?? 0, most)
       const scores = await openRunner(writeModel(graph), { threads, ownThread })

@@ -97,7 +97,11 @@ async function openPricer(
   if (shape === null || payment === null || weights.generator === undefined || weights.payment === undefined)
     return undefined
   const generator = { shape, layout: generatorLayout(shape), parameters: weights.generator }
-  const vectors = await itemVectorTable(generator, { ...catalogue.items, count: catalogue.items.itemCount }, threads)
+  const vectors = await itemVectorTable(
+    generator,
+    { ...catalogue.items, count: catalogue.items.itemCount },
+    { threads, ownThread },
+  )
   return PaymentPricer.create({ shape: payment, weights: weights.payment, vectors, bidUnit, threads, ownThread })
 }
 

@@ -9,7 +9,8 @@ import { Graph, type Value } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import * as op from '../../tensor/operators.ts'
 import { constantParameters } from '../../tensor/parameters.ts'
-import { float32, Session } from '../../tensor/session.ts'
+import { openRunner, type Runner, type RunnerOptions } from '../../tensor/runner.ts'
+import { float32 } from '../../tensor/session.ts'
 import { type OneRankerParts, userOutputs } from './graphs.ts'
 import type { ItemSide } from './item-side.ts'
 import type { EncodedUser } from './user-cache.ts'
@@ -60,19 +61,19 @@ function scoresGraph(parts: OneRankerParts, side: ItemSide, route: CandidateRout
 
 export class CatalogueScores {
   readonly #parts: OneRankerParts
-  readonly #session: Session
+  readonly #runner: Runner
 
-  private constructor(parts: OneRankerParts, session: Session) {
+  private constructor(parts: OneRankerParts, runner: Runner) {
     this.#parts = parts
-    this.#session = session
+    this.#runner = runner
   }
 
   static async create(
     parts: OneRankerParts,
     side: ItemSide,
-    { route, threads }: { readonly route: CandidateRoute; readonly threads: number },
+    { route, ...where }: RunnerOptions & { readonly route: CandidateRoute },
   ): Promise<CatalogueScores> {
-    return new CatalogueScores(parts, await Session.create(writeModel(scoresGraph(parts, side, route)), { threads }))
+    return new CatalogueScores(parts, await openRunner(writeModel(scoresGraph(parts, side, route)), where))
   }
 
   /** By user and head, [items]. Tells them user by user, so that nobody holds the scores of all. */
@@ -82,7 +83,7 @@ export class CatalogueScores {
     const atOnce = Math.max(1, Math.floor(scoresOfRun / (heads * items.itemCount)))
     for (let from = 0; from < users.length; from += atOnce) {
       const batch = users.slice(from, from + atOnce)
-      const { scores } = await this.#session.run(inputOf(shape, batch))
+      const { scores } = await this.#runner.run(inputOf(shape, batch))
       for (const row of batch.keys())
         yield Array.from({ length: heads }, (_, head) => {
           const at = row * heads + head
@@ -92,7 +93,7 @@ export class CatalogueScores {
   }
 
   release(): Promise<void> {
-    return this.#session.release()
+    return this.#runner.release()
   }
 }
 

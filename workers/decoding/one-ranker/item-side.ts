@@ -7,7 +7,8 @@ import { oneRankerLayout } from '../../ranker/one-ranker/shape.ts'
 import { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import { constantParameters } from '../../tensor/parameters.ts'
-import { int32, Session } from '../../tensor/session.ts'
+import { openRunner, type RunnerOptions } from '../../tensor/runner.ts'
+import { int32 } from '../../tensor/session.ts'
 import type { OneRankerParts } from './graphs.ts'
 
 const itemsOfRun = 8192
@@ -20,14 +21,14 @@ export interface ItemSide {
   readonly width: number
 }
 
-export async function itemSide({ shape, items, weights }: OneRankerParts, threads: number): Promise<ItemSide> {
+export async function itemSide({ shape, items, weights }: OneRankerParts, where: RunnerOptions): Promise<ItemSide> {
   const graph = new Graph()
   const parameters = constantParameters(graph, weights, oneRankerLayout(shape))
   const table = constantTable(graph, 'item', { count: items.itemCount, ...items })
   const vectors = itemsAt(parameters, shape, table, graph.input('index', 'int32', ['N']))
   graph.output('vectors', vectors)
   if (shape.refinement) graph.output('enhanced', itemVectors(parameters, shape, vectors))
-  const session = await Session.create(writeModel(graph), { threads })
+  const runner = await openRunner(writeModel(graph), where)
   try {
     const count = items.itemCount
     const width = shape.refinement ? channelWidth(shape) : shape.hiddenSize
@@ -35,12 +36,12 @@ export async function itemSide({ shape, items, weights }: OneRankerParts, thread
     const enhanced = shape.refinement ? new Float32Array(count * width) : all
     for (let from = 0; from < count; from += itemsOfRun) {
       const rows = Int32Array.from({ length: Math.min(itemsOfRun, count - from) }, (_, row) => from + row)
-      const outputs = await session.run({ index: int32([rows.length], rows) })
+      const outputs = await runner.run({ index: int32([rows.length], rows) })
       all.set(outputs.vectors.data as Float32Array, from * shape.hiddenSize)
       if (shape.refinement) enhanced.set(outputs.enhanced.data as Float32Array, from * width)
     }
     return { vectors: all, enhanced, width }
   } finally {
-    await session.release()
+    await runner.release()
   }
 }

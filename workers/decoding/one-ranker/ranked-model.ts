@@ -20,6 +20,9 @@ export interface Viewer {
   readonly time?: number
 }
 
+/** Of what the model computes once, or seldom. */
+const whereOf = ({ threads, ownThread = false }: CandidateRankerOptions) => ({ threads, ownThread })
+
 export class RankedModel {
   readonly parts: OneRankerParts
   readonly side: ItemSide
@@ -37,7 +40,7 @@ export class RankedModel {
     this.side = side
     this.ranker = new CandidateRanker(parts, options)
     const { candidateRoute: route } = model.auction
-    this.#catalogue = new OpenedOnce(() => CatalogueScores.create(parts, side, { route, threads: options.threads }))
+    this.#catalogue = new OpenedOnce(() => CatalogueScores.create(parts, side, { route, ...whereOf(options) }))
   }
 
   /** @throws IncompleteModelError where the model is a judge alone */
@@ -48,7 +51,7 @@ export class RankedModel {
     const { shapes, weights, catalogue, digest } = model
     if (shapes.ranker === null || weights.ranker === undefined) throw new IncompleteModelError(digest, 'ranker')
     const parts = { shape: shapes.ranker, items: catalogue.items, weights: weights.ranker }
-    return new RankedModel(model, { parts, side: await itemSide(parts, options.threads) }, options)
+    return new RankedModel(model, { parts, side: await itemSide(parts, whereOf(options)) }, options)
   }
 
   /** As the stream of step 1 reads it. */

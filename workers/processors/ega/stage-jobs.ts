@@ -136,7 +136,7 @@ export function paymentJob(
       auction: auctionInputs(inputs),
       before,
       requests: () => drawn(inputs, payment.requests, 'payment'),
-      itemVectors: () => itemVectorTable(itemModel, ofItems(inputs), threads),
+      itemVectors: () => itemVectorTable(itemModel, ofItems(inputs), { threads }),
       openAllocation: () => pricedAllocation(inputs, host, model, generator),
     },
     host,

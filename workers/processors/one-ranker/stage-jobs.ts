@@ -149,11 +149,9 @@ export function paymentJob(
       before,
       requests: () => requestsFor(sources, oneRanker, { count: payment.requests, role: 'payment', seed: spec.seed }),
       itemVectors: () =>
-        itemVectorTable(
-          { shape, layout: oneRankerLayout(shape), parameters: ranker },
-          ofItems(inputs),
-          host.context.threads,
-        ),
+        itemVectorTable({ shape, layout: oneRankerLayout(shape), parameters: ranker }, ofItems(inputs), {
+          threads: host.context.threads,
+        }),
       openAllocation: () => openAllocation(inputs, { ...weights, payment: undefined }, host),
     },
     host,

@@ -3,7 +3,8 @@
 import { Graph } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
 import { constantParameters, type ParameterLayout } from '../../tensor/parameters.ts'
-import { int32, Session } from '../../tensor/session.ts'
+import { openRunner, type RunnerOptions } from '../../tensor/runner.ts'
+import { int32 } from '../../tensor/session.ts'
 import type { RankerShape } from '../architecture.ts'
 import { type CodedThings, constantTable, itemsAt } from './token-vectors.ts'
 
@@ -19,23 +20,23 @@ export interface ItemVectorModel {
 export async function itemVectorTable(
   { shape, layout, parameters }: ItemVectorModel,
   items: CodedThings,
-  threads: number,
+  where: RunnerOptions,
 ): Promise<Float32Array> {
   const graph = new Graph()
   const weights = constantParameters(graph, parameters, layout)
   const index = graph.input('index', 'int32', ['N'])
   graph.output('vectors', itemsAt(weights, shape, constantTable(graph, 'item', items), index))
-  const session = await Session.create(writeModel(graph), { threads })
+  const runner = await openRunner(writeModel(graph), where)
   try {
     const table = new Float32Array(items.count * shape.hiddenSize)
     for (let from = 0; from < items.count; from += itemsOfRun) {
       const count = Math.min(itemsOfRun, items.count - from)
       const rows = Int32Array.from({ length: count }, (_, row) => from + row)
-      const { vectors } = await session.run({ index: int32([count], rows) })
+      const { vectors } = await runner.run({ index: int32([count], rows) })
       table.set(vectors.data as Float32Array, from * shape.hiddenSize)
     }
     return table
   } finally {
-    await session.release()
+    await runner.release()
   }
 }

@@ -21,7 +21,7 @@ export async function initialOneRanker(
   const parameters = initialParameters(layout, seed)
   const centres = unpack(parameters, layout).get(oneRankerNames.centres)
   if (centres === undefined) return parameters
-  const vectors = await itemVectorTable({ shape, layout, parameters }, items, threads)
+  const vectors = await itemVectorTable({ shape, layout, parameters }, items, { threads })
   const nearest = await createNearestCentroids(shape.hiddenSize)
   try {
     const { centroids } = await kMeans(vectors, {
