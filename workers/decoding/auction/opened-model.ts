@@ -9,6 +9,12 @@ import type { KnownThings } from '../../ranker/known-things.ts'
 import type { AllocationSettings, StepTimes } from './auction-decoder.ts'
 import type { Rates } from './lists-under-bids.ts'
 
+/** Since the model was opened; they grow. */
+export interface HistoryCounts {
+  readonly encoded: number
+  readonly kept: number
+}
+
 export interface OpenedAuctionModel {
   readonly digest: string
   readonly datasetDigest: string
@@ -30,6 +36,8 @@ export interface OpenedAuctionModel {
   readonly bidder?: Bidder
   /** Of the payment network, for lists that come without them. */
   readonly rates?: Rates
+  /** Of a model that keeps what it made of users: how many histories it has read, and how many it knew. */
+  readonly histories?: HistoryCounts
   readonly allocator: Allocator
   /**
    * The same under other settings; it costs no new graph. A model without token bids heeds the objective alone.

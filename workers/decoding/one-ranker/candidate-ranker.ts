@@ -57,6 +57,8 @@ const rowOf = (data: Float32Array, rows: number, row: number): Float32Array => {
 export class CandidateRanker {
   /** How often each graph has run. */
   readonly runs = { whole: 0, ranking: 0, encoding: 0 }
+  /** Histories so far: those that steps 1 and 2 read, and those of which was kept what they had made. */
+  readonly histories = { encoded: 0, kept: 0 }
   readonly #parts: OneRankerParts
   readonly #options: CandidateRankerOptions
   readonly #users: UserCache
@@ -155,6 +157,9 @@ export class CandidateRanker {
     const streams = streamTensors(this.#parts.shape, histories)
     const keys = this.#users.keepsAny && histories.length > 0 ? historyKeys(streams) : []
     const found = histories.map((_, place) => (keys.length === 0 ? undefined : this.#users.get(keys[place])))
+    const kept = found.filter((user) => user !== undefined).length
+    this.histories.kept += kept
+    this.histories.encoded += found.length - kept
     return { streams, keys, found }
   }
 

@@ -47,6 +47,7 @@ export async function openedOneRanker(
     ...{ things: model, bidding: 'None', slots: model.listLength, candidateLists: undefined },
     digest: model.digest,
     leastOrganic: leastValue,
+    histories: ranked.ranker.histories,
     datasetDigest: model.datasetDigest,
     allocator: allocatorFor(terms),
     openScorer: (threads) => openScorer(model, threads),

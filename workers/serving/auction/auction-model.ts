@@ -43,6 +43,8 @@ export interface AuctionModel {
   readonly leastOrganic?: number
   /** Between the first and the last logged request, which budgets of the Dataset are for; absent: nobody knows. */
   readonly logSeconds?: number
+  /** Histories since the model was loaded: read anew, and known from before; absent where nothing is kept of users. */
+  readonly histories?: Readonly<Record<'encoded' | 'kept', number>>
   /** Organic items of a request that names none, in their order; may be empty. */
   readonly organic: Uint32Array
   /** The most that its graph takes. */

@@ -5,7 +5,7 @@ import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
 import { type Answered, type BatcherOptions, MicroBatcher, RequestTimeoutError, type Timers } from '../micro-batcher.ts'
 import type { ServedModel } from '../served-model.ts'
 import { auctionEntries, auctionSummary, type PricedAuction } from './answer.ts'
-import type { BudgetHold, ServedAuction } from './auction-model.ts'
+import type { AuctionModel, BudgetHold, ServedAuction } from './auction-model.ts'
 import { type AuctionCatalogue, indexMarket } from './catalogue.ts'
 import { expectedCharges, mostCharges } from './charges.ts'
 import type { ExclusionCounter } from './eligibility.ts'
@@ -74,12 +74,15 @@ export class Auctioneer {
   readonly #batcher: MicroBatcher<Arrival, Run>
   readonly #catalogue: AuctionCatalogue
   #settings: AuctionSettings
+  /** What of the model's histories was told. */
+  #histories: Required<AuctionModel>['histories']
 
   /** Goes by the settings of the model at first. */
   constructor(options: AuctioneerOptions) {
     this.#options = options
     this.#settings = settingsFor(parseSettings(undefined), options.auction.model)
     this.#catalogue = indexMarket(options.auction.model.market)
+    this.#histories = { ...noHistories, ...options.auction.model.histories }
     this.#batcher = new MicroBatcher((batch) => this.#run(batch), options.batching, options.timers, {
       onRun: (size, milliseconds, error) => options.onRun(size, milliseconds, error),
     })
@@ -196,6 +199,7 @@ export class Auctioneer {
       const answers = await this.#allocate(group, settings)
       for (const [index, place] of places.entries()) priced[place] = answers[index]
     }
+    this.#countHistories()
     const known = this.#catalogue.market.advertisers.count
     return admitted.map(({ resolved: one, hold }, index) => {
       const { allocation, payments } = priced[index]
@@ -236,6 +240,15 @@ export class Auctioneer {
     })
   }
 
+  #countHistories(): void {
+    const { auction, metrics } = this.#options
+    const { histories } = auction.model
+    if (histories === undefined) return
+    for (const source of ['encoded', 'kept'] as const)
+      metrics.histories.inc({ source }, histories[source] - this.#histories[source])
+    this.#histories = { ...histories }
+  }
+
   #count({ resolved: { request, settings }, allocation }: Run, revenue: number): void {
     const { metrics } = this.#options
     metrics.expectedRevenue.inc({ rule: settings.paymentRule }, revenue)
@@ -243,6 +256,8 @@ export class Auctioneer {
     metrics.adsPerList.observe(shown.filter(({ candidate }) => candidate < request.ads.length).length)
   }
 }
+
+const noHistories = { encoded: 0, kept: 0 }
 
 const nothingShown: Priced = {
   allocation: undefined,

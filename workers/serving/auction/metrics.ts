@@ -7,6 +7,7 @@ export interface AuctionMetrics {
   readonly adsPerList: Histogram
   readonly excluded: Counter<'reason'>
   readonly paymentDuration: Histogram
+  readonly histories: Counter<'source'>
 }
 
 /** Of a ranker whose model may have an auction. One revision at a time has a series. */
@@ -47,6 +48,12 @@ export function createAuctionMetrics(registry: Registry): AuctionMetrics {
       name: 'adloom_auction_payment_seconds',
       help: 'Duration of the payments of lists that were made together, with what explains them.',
       buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1],
+      registers,
+    }),
+    histories: new Counter({
+      name: 'adloom_auction_histories_total',
+      help: 'Histories of requests: encoded by the model, or kept from a request before; of models that keep users.',
+      labelNames: ['source'],
       registers,
     }),
   }

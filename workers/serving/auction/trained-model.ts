@@ -14,7 +14,7 @@ const mostCandidates = { ads: 4096, organic: 1024 }
  * @param organic items of a request that names none, in their order
  */
 export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, organic: Uint32Array): AuctionModel {
-  const { terms, bidding, hasPaymentNetwork, leastOrganic, expectedBids } = opened
+  const { terms, bidding, hasPaymentNetwork, leastOrganic, expectedBids, histories } = opened
   const { objective, constraints } = terms
   const settingsOf = ({ alpha, beta, lambdaConversion, lambdaOrganic }: AllocationWeights): AllocationSettings => ({
     bidding: bidding === 'None' ? bidding : { ...bidding, alpha, beta },
@@ -45,6 +45,7 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
     hasPaymentNetwork,
     ...(leastOrganic === undefined ? {} : { leastOrganic }),
     ...(logSeconds === undefined ? {} : { logSeconds }),
+    ...(histories === undefined ? {} : { histories }),
     organic: organic.slice(0, mostCandidates.organic),
     limits: { slots: opened.slots, ...mostCandidates },
     prepare: (requests) => opened.prepare(requests),
