@@ -6,6 +6,7 @@ import type { Client } from '../cluster/client.ts'
 import { ApiError, ifThere } from '../cluster/errors.ts'
 import { keyOf, SECRET } from '../cluster/resources.ts'
 import { findCondition } from '../control/conditions.ts'
+import { withLastApplied } from './last-applied.ts'
 import { LiveDisplay } from './live-display.ts'
 import { type LocalCluster, logFile, startLocalCluster } from './local-cluster.ts'
 import { createLog } from './log.ts'
@@ -69,7 +70,8 @@ async function applyManifests(cluster: LocalCluster, manifests: readonly Manifes
     await cluster.prepareNamespace(namespace)
   for (const { resource, object, place } of manifests) {
     try {
-      await cluster.client.apply(resource, object, { fieldManager: cliFieldManager, force: true })
+      const applied = resource === SECRET ? object : withLastApplied(object)
+      await cluster.client.apply(resource, applied, { fieldManager: cliFieldManager, force: true })
     } catch (error) {
       if (!(error instanceof ApiError)) throw error
       throw new UsageError(`${place}: ${object.kind} "${object.metadata.name}" was refused: ${error.message}`)
