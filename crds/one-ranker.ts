@@ -83,6 +83,12 @@ const rankingFields = {
   }),
 }
 
+const candidateRoute = enumeration(['InnerProduct', 'SemanticIds'], {
+  description:
+    'Where candidates of the whole catalogue come from. InnerProduct: the highest scores of each head. SemanticIds: the highest probabilities of their codes. Without step 2 the codes are the only way, and there is nothing to choose.',
+  default: 'InnerProduct',
+})
+
 export const oneRankerModel = object(
   {
     listLength: integer(1, 50, { description: 'Longest list (K).', default: 10 }),
@@ -101,11 +107,7 @@ export const oneRankerModel = object(
     ...refinementFields,
     ranking: boolean({ description: 'Whether a ranking decoder orders the candidates (step 3).', default: true }),
     ...rankingFields,
-    candidateRoute: enumeration(['InnerProduct', 'SemanticIds'], {
-      description:
-        'Where candidates of the whole catalogue come from. InnerProduct: the highest scores of each head. SemanticIds: the highest probabilities of their codes, which is the only way without step 2.',
-      default: 'InnerProduct',
-    }),
+    candidateRoute,
     objective,
     constraints: listConstraints,
     paymentRule: defaultPaymentRule,
@@ -116,11 +118,12 @@ export const oneRankerModel = object(
     description: 'Of OneRanker; only with that architecture.',
     rules: [
       idleUnless('self.refinement', refinementFields, 'refinement false leaves step 2 out'),
+      idleUnless('self.refinement', { candidateRoute }, 'refinement false leaves codes as the only way to candidates'),
       idleUnless('self.ranking', rankingFields, 'ranking false leaves step 3 out'),
       idleUnless('self.fakeItems > 0', { centres, fakeItemsSee }, 'fakeItems 0 leaves no fake items'),
       idleUnless("self.selfMask == 'Heterogeneous'", { fakeItemsSee }, 'selfMask Full lets all tokens see all'),
       {
-        rule: "self.candidateRoute != 'SemanticIds' || !self.refinement || double(self.semanticIdWeight) > 0.0",
+        rule: "self.candidateRoute != 'SemanticIds' || double(self.semanticIdWeight) > 0.0",
         message: 'candidateRoute SemanticIds needs ids that are learned: set semanticIdWeight above 0',
       },
     ],

@@ -122,6 +122,20 @@ const paymentStage = object(
   { description: 'The payment network by augmented Lagrangian (Eq. 33 to 35).' },
 )
 
+/** What L_DC alone reads. */
+const consistencyFields = {
+  consistencyWarmupSteps: integer(0, 10_000_000, {
+    description: 'Steps over which consistencyWeight rises from 0: a ranker that has learned nothing must not teach.',
+    default: 200,
+  }),
+  temperature: decimal({ description: "Temperature of the ranker's distribution in L_DC.", default: '1' }),
+}
+
+const ownCandidates = integer(0, 1000, {
+  description: "Candidates that are the generator's own best ads at the time, instead of drawn ones.",
+  default: 0,
+})
+
 const rankingStage = object(
   {
     ...stageOptimizer('0.001', 64, 10),
@@ -130,35 +144,44 @@ const rankingStage = object(
       default: 3,
     }),
     multiTokenWeight: decimal({ description: 'Weight of the multi-token prediction loss (L_MTP).', default: '1' }),
-    rankWeight: decimal({ description: 'Weight of the pairwise ranking loss on eCPM (L_rank).', default: '1' }),
+    rankWeight: decimal({
+      description: 'Weight of the pairwise ranking loss on eCPM (L_rank), which alone teaches the ranking decoder.',
+      default: '1',
+    }),
     consistencyWeight: decimal({
       description:
         "Weight of the distribution consistency loss (L_DC), which draws the generator to the ranker's order; 0: none.",
       default: '0.1',
     }),
-    consistencyWarmupSteps: integer(0, 10_000_000, {
-      description: 'Steps over which consistencyWeight rises from 0: a ranker that has learned nothing must not teach.',
-      default: 200,
-    }),
-    temperature: decimal({ description: "Temperature of the ranker's distribution in L_DC.", default: '1' }),
+    ...consistencyFields,
     labels: enumeration(['RewardModel', 'Logged'], {
       description:
         'eCPM that candidates are ranked by. RewardModel: by the pCTR of the stage reward, of every candidate. Logged: by clicks and conversions, of entries that were shown alone.',
       default: 'RewardModel',
     }),
-    ownCandidates: integer(0, 1000, {
-      description: "Candidates that are the generator's own best ads at the time, instead of drawn ones.",
-      default: 0,
-    }),
+    ownCandidates,
+    clickedWeight: optional(
+      decimal({
+        description:
+          'Weight of what was clicked in L_MTP, beside what was taken next, which has 1. Of order Joint alone: after a stage pretrain its clickedWeight goes on. Default: 1.',
+      }),
+    ),
   },
   {
     description: 'The ranking decoder, with the generator that it ranks for.',
     rules: [
       { rule: 'double(self.temperature) > 0.0', message: 'temperature must be above 0' },
       {
-        rule: 'double(self.multiTokenWeight) + double(self.rankWeight) > 0.0',
-        message: 'multiTokenWeight and rankWeight must not both be 0',
+        rule: 'double(self.rankWeight) > 0.0',
+        message:
+          'rankWeight must be above 0, as nothing else teaches the ranking decoder: to do without, leave out the stage and set model.oneRanker.ranking to false',
       },
+      idleUnless('double(self.consistencyWeight) > 0.0', consistencyFields, 'consistencyWeight 0 leaves L_DC out'),
+      idleUnless(
+        "self.labels != 'Logged' || double(self.consistencyWeight) > 0.0",
+        { ownCandidates },
+        'labels Logged says nothing of candidates that were not shown, and consistencyWeight 0 leaves out L_DC, which would',
+      ),
     ],
   },
 )
@@ -201,6 +224,14 @@ export const trainingStages = object(
       {
         rule: "!has(self.ranking) || self.ranking.labels == 'Logged' || has(self.reward)",
         message: 'ranking needs reward before it, or labels Logged',
+      },
+      {
+        rule: "!has(self.ranking) || !has(self.ranking.clickedWeight) || self.order == 'Joint'",
+        message: 'ranking.clickedWeight is of order Joint; give pretrain.clickedWeight, which goes on in ranking',
+      },
+      {
+        rule: "!has(self.pretrain) || 'Exposed' in self.pretrain.targets || has(self.ranking) || double(self.pretrain.clickedWeight) == 1.0",
+        message: 'pretrain.clickedWeight weighs clicks of exposed lists; leave it out, or add Exposed to targets',
       },
       {
         rule: '!has(self.payment) || (has(self.reward) && (has(self.pretrain) || has(self.ranking)))',

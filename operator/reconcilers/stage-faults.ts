@@ -22,13 +22,28 @@ export function faultOf({ model, stages, warmStart }: Spec): string | undefined 
   return faultOfEga(stages) ?? faultOfTuning(stages) ?? faultOfSearch(model.ega, stages)
 }
 
-function faultOfEga({ pretrain, reward, allocation, ranking, payment }: Stages): string | undefined {
+function faultOfEga(stages: Stages): string | undefined {
+  const { pretrain, reward, allocation, ranking, payment } = stages
   if (ranking !== undefined) return 'stages.ranking is of architecture OneRanker; leave it out'
   if (pretrain === undefined && reward === undefined)
     return 'stages gives neither pretrain nor reward; give one of them'
   if ((allocation ?? payment) !== undefined && (pretrain === undefined || reward === undefined))
     return `stages.${allocation === undefined ? 'payment' : 'allocation'} needs stages.pretrain and stages.reward before it; give them`
-  return undefined
+  return faultOfClicks(stages)
+}
+
+/** Whether a field has its default, or is left out. */
+const isUsual = (value: string | number | undefined, usual: number): boolean =>
+  value === undefined || Number(value) === usual
+
+/** A weight of clicks that nothing reads. */
+function faultOfClicks({ order, pretrain, ranking }: Stages): string | undefined {
+  if (ranking?.clickedWeight !== undefined && order !== 'Joint')
+    return 'stages.ranking.clickedWeight is of order Joint; give stages.pretrain.clickedWeight, which goes on in stages.ranking'
+  if (pretrain === undefined || ranking !== undefined) return undefined
+  return pretrain.targets.includes('Exposed') || isUsual(pretrain.clickedWeight, 1)
+    ? undefined
+    : 'stages.pretrain.clickedWeight weighs clicks of exposed lists; leave it out, or add Exposed to stages.pretrain.targets'
 }
 
 /** What of the stage allocation would not be read. */
@@ -60,7 +75,9 @@ function faultOfSearch(ega: Ega, { order, pretrain, reward, allocation, payment 
 function faultOfOneRanker(model: OneRanker, stages: Stages): string | undefined {
   if (model.refinement === false && model.sampledItems > 0)
     return 'model.oneRanker.sampledItems are of the loss of step 2; set it to 0 where refinement is false'
-  return faultOfOrder(stages) ?? faultOfRanking(model, stages)
+  if (model.refinement === false && model.candidateRoute === 'SemanticIds')
+    return 'model.oneRanker.refinement false leaves codes as the only way to candidates; leave out model.oneRanker.candidateRoute'
+  return faultOfOrder(stages) ?? faultOfRanking(model, stages) ?? faultOfClicks(stages) ?? faultOfWeights(stages)
 }
 
 /** What a stage lacks before it. */
@@ -94,4 +111,17 @@ function faultOfRanking(model: OneRanker, { pretrain, reward, ranking }: Stages)
   if (ranking.ownCandidates >= model.candidates)
     return 'stages.ranking.ownCandidates must be below model.oneRanker.candidates'
   return undefined
+}
+
+/** What losses that have no weight leave without a use. */
+function faultOfWeights({ ranking }: Stages): string | undefined {
+  if (ranking === undefined) return undefined
+  if (Number(ranking.rankWeight) === 0)
+    return 'stages.ranking.rankWeight must be above 0, as nothing else teaches the ranking decoder; to do without, leave out stages.ranking and set model.oneRanker.ranking to false'
+  if (Number(ranking.consistencyWeight) !== 0) return undefined
+  if (!isUsual(ranking.temperature, 1) || !isUsual(ranking.consistencyWarmupSteps, 200))
+    return 'stages.ranking.consistencyWeight 0 leaves L_DC out; leave out consistencyWarmupSteps and temperature'
+  return ranking.labels === 'Logged' && ranking.ownCandidates > 0
+    ? 'stages.ranking.labels Logged says nothing of candidates that were not shown, and consistencyWeight 0 leaves out L_DC, which would; leave out stages.ranking.ownCandidates'
+    : undefined
 }

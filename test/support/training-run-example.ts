@@ -111,8 +111,30 @@ const refusedOneRankers: KindExample['refused'] = [
   },
   { change: oneRanker({ ...phases, ranking: { temperature: '0.0' } }), message: 'temperature must be above 0' },
   {
-    change: oneRanker({ ...phases, ranking: { multiTokenWeight: '0', rankWeight: '0' } }),
-    message: 'multiTokenWeight and rankWeight must not both be 0',
+    change: oneRanker({ ...phases, ranking: { rankWeight: '0.0' } }),
+    message:
+      'rankWeight must be above 0, as nothing else teaches the ranking decoder: to do without, leave out the stage and set model.oneRanker.ranking to false',
+  },
+  ...[{ temperature: '2' }, { consistencyWarmupSteps: 201 }].map((idle) => ({
+    change: oneRanker({ ...phases, ranking: { consistencyWeight: '0', ...idle } }),
+    message: 'consistencyWeight 0 leaves L_DC out: leave out consistencyWarmupSteps and temperature',
+  })),
+  {
+    change: oneRanker({ ...phases, ranking: { labels: 'Logged', consistencyWeight: '0', ownCandidates: 1 } }),
+    message:
+      'labels Logged says nothing of candidates that were not shown, and consistencyWeight 0 leaves out L_DC, which would: leave out ownCandidates',
+  },
+  {
+    change: oneRanker({ ...phases, ranking: { clickedWeight: '2' } }),
+    message: 'ranking.clickedWeight is of order Joint; give pretrain.clickedWeight, which goes on in ranking',
+  },
+  {
+    change: ega({ pretrain: { targets: ['NextItems'], clickedWeight: '2' } }),
+    message: 'pretrain.clickedWeight weighs clicks of exposed lists; leave it out, or add Exposed to targets',
+  },
+  {
+    change: oneRanker(onGenerator, { refinement: false, candidateRoute: 'SemanticIds' }),
+    message: 'refinement false leaves codes as the only way to candidates: leave out candidateRoute',
   },
   {
     change: oneRanker(phases, { objective: { organic: '0' } }),
@@ -227,7 +249,12 @@ export const trainingRunExample: KindExample = {
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),
     oneRanker({ ...phases, payment: {} }),
     oneRanker({ ...phases, reward: undefined, ranking: { labels: 'Logged', ownCandidates: 29 } }),
-    oneRanker({ order: 'Joint', reward: {}, ranking: {}, payment: {} }, { fakeItems: 0, selfMask: 'Full' }),
+    oneRanker({ ...phases, pretrain: { targets: ['NextItems'], clickedWeight: '2' } }),
+    oneRanker({ ...phases, ranking: { consistencyWeight: '0', temperature: '1.0', ownCandidates: 1 } }),
+    oneRanker(
+      { order: 'Joint', reward: {}, ranking: { clickedWeight: '4' }, payment: {} },
+      { fakeItems: 0, selfMask: 'Full' },
+    ),
     oneRanker({ pretrain: { targets: ['NextItems'] } }, { refinement: false, ranking: false, interestTokens: 1 }),
     oneRanker(onGenerator, {
       refinement: false,

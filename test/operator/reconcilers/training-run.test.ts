@@ -187,6 +187,37 @@ describe('a TrainingRun of OneRanker', () => {
       /ownCandidates.*set it to 0/,
     ],
     ['more own candidates than all', run({ ...all, ranking: { ownCandidates: 6 } }, { candidates: 6 }), /below/],
+    ['a ranker that learns nothing', run({ ...all, ranking: { rankWeight: '0' } }), /rankWeight must be above 0/],
+    [
+      'a temperature of no loss',
+      run({ ...all, ranking: { consistencyWeight: '0', temperature: '2' } }),
+      /leaves L_DC out; leave out consistencyWarmupSteps and temperature/,
+    ],
+    [
+      'a warm-up of no loss',
+      run({ ...all, ranking: { consistencyWeight: '0', consistencyWarmupSteps: 9 } }),
+      /leaves L_DC out; leave out consistencyWarmupSteps/,
+    ],
+    [
+      'candidates that no loss hears of',
+      run({ ...all, ranking: { labels: 'Logged', consistencyWeight: '0', ownCandidates: 1 } }),
+      /leave out stages\.ranking\.ownCandidates/,
+    ],
+    [
+      'a weight of clicks beside that of pretrain',
+      run({ ...all, ranking: { clickedWeight: '2' } }),
+      /give stages\.pretrain\.clickedWeight/,
+    ],
+    [
+      'a weight of clicks that are not learned',
+      run({ pretrain: { targets: ['NextItems'], clickedWeight: '2' } }, { ranking: false }),
+      /add Exposed to stages\.pretrain\.targets/,
+    ],
+    [
+      'a route where there is one way',
+      run({ ...all, ranking: { consistencyWeight: '0' } }, { refinement: false, candidateRoute: 'SemanticIds' }),
+      /leave out model\.oneRanker\.candidateRoute/,
+    ],
     ['nothing to draw to the ranker', run(all, { refinement: false }), /consistencyWeight.*set it to "0"/],
   ])('is refused by the operator too with %s', (_, spec, message) => {
     expect(resolve(spec, [])).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })

@@ -6,7 +6,7 @@ import type { ValueTerms } from '../../ranker/one-ranker/item-values.ts'
 import type { OneRankerShape } from '../../ranker/one-ranker/shape.ts'
 import type { Tokenizer } from '../../tokenizer/tokenizer.ts'
 import { rankerShape } from '../ranker-shape.ts'
-import { auctionTerms, type Spec } from '../staged/settings.ts'
+import { auctionTerms, type Spec, type Stages } from '../staged/settings.ts'
 
 export type OneRankerSpec = NonNullable<Spec['model']['oneRanker']>
 
@@ -42,6 +42,10 @@ export const oneRankerAuction = (
   candidateRoute: spec.candidateRoute,
   ...auctionTerms(spec, bidUnit, hasPaymentNetwork),
 })
+
+/** Of L_MTP in every stage: the ranking stage goes on as the one before it began, or says so itself where there was none. */
+export const clickedWeightOf = ({ pretrain, ranking }: Stages): number =>
+  Number((pretrain ?? ranking)?.clickedWeight ?? 1)
 
 export const valueTerms = ({ objective, bidUnit }: OneRankerAuction): ValueTerms => ({
   bidUnit,

@@ -13,7 +13,7 @@ import { scheduleOf } from '../staged/settings.ts'
 import { requestsFor, rewardData } from '../staged/sources.ts'
 import type { StageHost, StageJob } from '../staged/stages.ts'
 import type { OneRankerInputs } from './inputs.ts'
-import { valueTerms } from './settings.ts'
+import { clickedWeightOf, valueTerms } from './settings.ts'
 import { pretrainingData, rankingData, withLabels } from './training-data.ts'
 
 export interface Before {
@@ -111,7 +111,7 @@ export function rankingJob(inputs: OneRankerInputs, { context }: StageHost, { we
       before,
       options: withoutThreads(options),
       labels: ranking.labels,
-      clickedWeight: Number(stages.pretrain?.clickedWeight ?? 1),
+      clickedWeight: clickedWeightOf(stages),
       values: valueTerms(auction),
     },
     start: async () =>

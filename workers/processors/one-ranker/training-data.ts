@@ -16,7 +16,7 @@ import type { TargetData } from '../../ranker/one-ranker/training.ts'
 import { Random } from '../../tensor/random.ts'
 import { lacks, rewardData } from '../staged/sources.ts'
 import type { OneRankerInputs } from './inputs.ts'
-import { valueTerms } from './settings.ts'
+import { clickedWeightOf, valueTerms } from './settings.ts'
 
 type Part = 'train' | 'validation'
 
@@ -89,7 +89,7 @@ function requestOptions({ sources, auction, shapes, stages }: OneRankerInputs) {
   const terms = valueTerms(auction)
   return {
     length: shapes.ranker.interestTokens,
-    clickedWeight: Number(stages.pretrain?.clickedWeight ?? 1),
+    clickedWeight: clickedWeightOf(stages),
     values: usualValues(market, dataset.itemCount, terms),
     valuesIn: (request) => adValues(market, request, terms),
   } satisfies Partial<RequestTargetOptions>

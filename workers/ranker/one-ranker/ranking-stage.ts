@@ -78,8 +78,6 @@ export async function trainRanking(
       data,
       {
         losses,
-        // The generator's loss over the catalogue is some hundred times that of the ranker, which is learned here.
-        keptBy: options.rankWeight > 0 ? 'rankLoss' : 'loss',
         step: async (context, batch) => {
           const pools = poolsOf(batch)
           const places = drawn(batch, pools, context.epoch, await proposed(context, batch, pools))

@@ -65,8 +65,6 @@ export interface SampleBatch {
 /** What a stage adds to the losses and batches of multi-token prediction. */
 export interface Addition {
   readonly losses: RankingLosses
-  /** Output whose mean over the validation samples decides which epoch is kept: the least. */
-  readonly keptBy: 'loss' | 'rankLoss'
   /** Further tensors of a batch in training, */
   step(context: StepContext, batch: SampleBatch): Promise<Tensors>
   /** and in validation. */
@@ -125,7 +123,8 @@ export async function trainOneRanker(
     return sampledTensors(targets, headCount(shape), modelOptions.sampledItems, items.itemCount, random)
   }
   const { schedule } = options
-  const keptBy = addition?.keptBy ?? 'loss'
+  // The generator's loss over the catalogue is some hundred times that of a ranker, where one is learned.
+  const keptBy = addition === undefined ? 'loss' : 'rankLoss'
   const validated = validationOf(
     data.validation,
     { seed, batchSize, keptBy },

@@ -105,6 +105,21 @@ test('one joint stage learns all losses from random parameters, from logged clic
   expect(lists.count).toBeGreaterThan(0)
 })
 
+test('one joint stage weighs clicks as it says itself', async () => {
+  const joint = (more: object) => ({
+    ...{ order: 'Joint', reward: smallStages.reward },
+    ranking: { ...smallStages.ranking, maxEpochs: 1, labels: 'Logged', ...more },
+  })
+  const rankers = []
+  for (const more of [{}, { clickedWeight: '1' }, { clickedWeight: '8' }]) {
+    const { artifact } = await train(world, smallSpec(joint(more)))
+    rankers.push((await openOneRankerModel(await world.store.open(artifact.digest))).weights.ranker)
+  }
+  const [usual, one, eight] = rankers
+  expect(one).toEqual(usual)
+  expect(eight).not.toEqual(usual)
+})
+
 test('every part can be left out: a ranker on step 1 alone, and parallel prediction without any', async () => {
   const { pretrain, reward } = smallStages
   const ranking = { ...smallStages.ranking, maxEpochs: 1, consistencyWeight: '0', ownCandidates: 0 }
