@@ -9,8 +9,20 @@ const formatRule: Rule = {
   message: 'delimiter goes with format CSV only',
 }
 
-/** Files of one table, and which of their columns mean what. */
-const table = <P extends TProperties>(columns: P, description: string, rules: Rule[] = []) =>
+/**
+ * What a logged propensity is the probability of. `Marginal`: that the entry was shown in its slot, whatever was above.
+ * `GivenBefore`: that it was, given the entries above; those of a list multiply.
+ */
+const propensityMeanings = ['Marginal', 'GivenBefore'] as const
+export type PropensityMeaning = (typeof propensityMeanings)[number]
+
+/** Files of one table, and which of their columns mean what; `more` are fields of this table alone. */
+const table = <P extends TProperties, M extends TProperties = Record<never, never>>(
+  columns: P,
+  description: string,
+  rules: Rule[] = [],
+  more: M = {} as M,
+) =>
   object(
     {
       path: Type.String({
@@ -24,6 +36,7 @@ const table = <P extends TProperties>(columns: P, description: string, rules: Ru
         Type.String({ description: 'Column separator of CSV; default a comma.', minLength: 1, maxLength: 1 }),
       ),
       columns: object(columns, { description: 'Names of the columns.' }),
+      ...more,
     },
     { description, rules: [formatRule, ...rules] },
   )
@@ -105,7 +118,9 @@ const tables = {
         conversion: optional(columnName('Column of 1 or true where the click converted.')),
         conversionValue: optional(columnName('Column of the value of the conversion, in the unit of bids.')),
         propensity: optional(
-          columnName('Column of the probability with which the logging policy showed this entry in this slot.'),
+          columnName(
+            'Column of the probability with which the logging policy showed this entry, its creative included, in this slot; propensities says given what.',
+          ),
         ),
       },
       'What was shown: a row an entry.',
@@ -114,7 +129,20 @@ const tables = {
           rule: '!has(self.columns.conversionValue) || has(self.columns.conversion)',
           message: 'columns.conversionValue needs columns.conversion, which tells who converted',
         },
+        {
+          rule: '!has(self.propensities) || has(self.columns.propensity)',
+          message: 'propensities says what columns.propensity means; give that column too',
+        },
       ],
+      {
+        // Without a default, so that a Dataset from before there was a choice keeps its input digest.
+        propensities: optional(
+          enumeration(propensityMeanings, {
+            description:
+              'What columns.propensity is. Marginal, or absent: the probability of the entry in its slot, whatever the entries above it. GivenBefore: given the entries above it, as serving with exploration writes it.',
+          }),
+        ),
+      },
     ),
   ),
 } as const

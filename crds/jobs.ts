@@ -3,7 +3,7 @@
  * least once and Redis may lose everything at any moment, so every effect behind it is idempotent and fenced.
  */
 
-import type { AdvertisingStatus } from './advertising.ts'
+import type { AdvertisingStatus, PropensityMeaning } from './advertising.ts'
 
 export const jobKinds = ['Dataset', 'TokenizerBuild', 'TrainingRun', 'Evaluation'] as const
 export type JobKind = (typeof jobKinds)[number]
@@ -182,6 +182,7 @@ export interface SampledSummary {
 export interface OffPolicySummary {
   supported: boolean
   message: string
+  propensities: PropensityMeaning
   rows: number
   effectiveSamples: number
   effectivePositives: number

@@ -166,7 +166,7 @@ export const offPolicyEvaluation = object(
   },
   {
     description:
-      'Clicks per impression that the lists of the model would have had, from what the log shows with its propensities. Refused, with a reason in status, where the log says too little.',
+      'Clicks per impression that the lists of the model would have had, from what the log shows with its propensities, as spec.advertising.exposures.propensities of the Dataset says what they are. Refused, with a reason in status, where the log says too little.',
   },
 )
 
@@ -214,8 +214,16 @@ export const marketStatus = object(
 export const offPolicyStatus = object(
   {
     supported: boolean({ description: 'Whether the log says enough for a conclusion.' }),
-    message: text(1024, { description: 'Why not, or what the estimates rest on.' }),
-    rows: integer(0, Number.MAX_SAFE_INTEGER, { description: 'Exposed entries with a propensity.' }),
+    message: text(1024, { description: 'Why not, or what the estimates rest on; then what was left out or assumed.' }),
+    propensities: optional(
+      text(32, {
+        description:
+          'What the propensities of the log are. Marginal: an entry is weighed by itself. GivenBefore: by all entries down to it.',
+      }),
+    ),
+    rows: integer(0, Number.MAX_SAFE_INTEGER, {
+      description: 'Exposed entries that count: with a propensity, in a slot that the list of the model fills.',
+    }),
     effectiveSamples: text(32, { description: 'Effective sample size of the weights.' }),
     effectivePositives: text(32, { description: 'Effective number of clicks.' }),
     meanWeight: text(32, { description: 'Mean weight before clipping: about 1 where the propensities are right.' }),

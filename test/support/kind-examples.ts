@@ -131,6 +131,10 @@ export const kindExamples: Record<string, KindExample> = {
         }),
         message: 'columns.conversionValue needs columns.conversion',
       },
+      {
+        change: tables({ requests, exposures: { ...exposures, propensities: 'GivenBefore' } }),
+        message: 'propensities says what columns.propensity means',
+      },
       { change: market({ bids: { strategy: 'Shaded' } }), message: 'shadePercent is needed with strategy Shaded' },
       { change: market({ bids: { shadePercent: 10 } }), message: 'shadePercent is needed with strategy Shaded' },
       { change: market({ bids: { strategy: 'PriceQuantiles' } }), message: 'prices are needed with strategy' },

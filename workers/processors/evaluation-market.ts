@@ -303,7 +303,8 @@ function partOf({ payload, judges, market: log }: Scene, sample: Sample, markets
   const { requests, skipped, bidder } = sample
   const budgets = sample.budgets && budgetOutcome(requests, log, model.progress.outcomes, sample.budgets)
   const report = reportMarket(model, measured('champion'), options)
-  const offPolicy = spec.offPolicy && judgeOffPolicy(spec.offPolicy, model, sample.clusters, resampling)
+  const offPolicy =
+    spec.offPolicy && judgeOffPolicy(spec.offPolicy, model, { clusters: sample.clusters, market: log }, resampling)
   return {
     metrics: [...report.metrics, ...(offPolicy?.metrics ?? [])],
     comparisons: report.comparisons,
@@ -319,10 +320,15 @@ function partOf({ payload, judges, market: log }: Scene, sample: Sample, markets
 function judgeOffPolicy(
   { estimators, clip, minEffectiveSamples, minPositives }: OffPolicyEvaluation,
   { progress }: MeasuredMarket,
-  clusters: Uint32Array,
+  { clusters, market: { creatives, requests } }: { readonly clusters: Uint32Array; readonly market: Market },
   resampling: { readonly samples: number; readonly seed: number },
 ): OffPolicyReport {
-  return reportOffPolicy(progress, clusters, {
+  const log = {
+    clusters,
+    propensities: requests?.exposed?.propensity?.meaning ?? 'Marginal',
+    creativeOffsets: creatives?.offsets,
+  }
+  return reportOffPolicy(progress, log, {
     ...resampling,
     estimators,
     clip: clip === undefined ? Number.POSITIVE_INFINITY : Number(clip),

@@ -261,6 +261,7 @@ describe('an Evaluation of a marketplace', () => {
       offPolicy: {
         supported: false,
         message: 'it rests on 46 positive rewards, at least 100 are asked for',
+        propensities: 'Marginal',
         rows: 10_000,
         effectiveSamples: 10_000,
         effectivePositives: 46,
@@ -276,7 +277,7 @@ describe('an Evaluation of a marketplace', () => {
         auditHalfWidth: '0.004900',
         budgets: { advertisers: 5, ranOut: 2, spentShare: '0.7500', refusedShare: '0.1000' },
       },
-      offPolicy: { supported: false, effectivePositives: '46.00' },
+      offPolicy: { supported: false, propensities: 'Marginal', effectivePositives: '46.00' },
     })
   })
 })

@@ -49,7 +49,7 @@ export function smallMarket(requestCount: number): Market {
         ad: Int32Array.from(exposedItem, (item) => (item < adCount ? item : -1)),
         creative: new Int32Array(entries).fill(-1),
         click: Uint8Array.from(every(entries, () => Number(random.uniform() < 0.3))),
-        propensity: new Float32Array(entries).fill(1 / logged.length),
+        propensity: { meaning: 'Marginal', values: new Float32Array(entries).fill(1 / logged.length) },
       },
     },
   }

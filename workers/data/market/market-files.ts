@@ -39,6 +39,8 @@ export const MARKET_FILES = {
   conversions: 'exposed.conversions.u8',
   conversionValues: 'exposed.conversion-values.f32',
   propensities: 'exposed.propensities.f32',
+  /** In place of the above where they are given the entries before. */
+  conditionalPropensities: 'exposed.propensities-given-before.f32',
 } as const
 
 export interface AdvertiserLine {

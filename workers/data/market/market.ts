@@ -1,3 +1,5 @@
+import type { PropensityMeaning } from '../../../crds/advertising.ts'
+
 /**
  * The advertising tables of a Dataset, in typed arrays. Items and users are counted by their index in the Dataset. Bids and
  * budgets have 64 bits, as reserves have: a bid of 0.7 that was rounded to 32 bits is less than a reserve of 0.7.
@@ -86,6 +88,11 @@ export interface Exposures {
   readonly conversion?: Uint8Array
   /** Value of the conversion, 0 without one. */
   readonly conversionValue?: Float32Array
-  /** Probability with which the logging policy showed this entry here; NaN where it is not told. */
-  readonly propensity?: Float32Array
+  readonly propensity?: Propensities
+}
+
+export interface Propensities {
+  readonly meaning: PropensityMeaning
+  /** Probability with which the logging policy showed this entry, its creative included, here; NaN where it is not told. */
+  readonly values: Float32Array
 }

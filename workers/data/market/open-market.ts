@@ -3,7 +3,7 @@ import type { Artifact } from '../../artifacts/store.ts'
 import { readFloat32File, readFloat64File, readInt32File, readUint8File, readUint32File } from '../binary-files.ts'
 import { type DatasetFiles, filesOf } from '../dataset-reader.ts'
 import { readJsonLines } from '../json-lines-file.ts'
-import type { Ads, Creatives, Exposures, Market, Requests } from './market.ts'
+import type { Ads, Creatives, Exposures, Market, Propensities, Requests } from './market.ts'
 import { type AdLine, type AdvertiserLine, type CreativeLine, MARKET_FILES } from './market-files.ts'
 
 /**
@@ -99,7 +99,9 @@ async function readExposures(files: DatasetFiles): Promise<Exposures | undefined
   const creativeClick = await ifThere(files, MARKET_FILES.creativeClicks, readUint8File)
   const conversion = await ifThere(files, MARKET_FILES.conversions, readUint8File)
   const conversionValue = await ifThere(files, MARKET_FILES.conversionValues, readFloat32File)
-  const propensity = await ifThere(files, MARKET_FILES.propensities, readFloat32File)
+  const propensity =
+    (await readPropensities(files, MARKET_FILES.propensities, 'Marginal')) ??
+    (await readPropensities(files, MARKET_FILES.conditionalPropensities, 'GivenBefore'))
   return {
     offsets: await readUint32File(files.path(MARKET_FILES.exposedOffsets)),
     item: await readUint32File(files.path(MARKET_FILES.exposedItems)),
@@ -112,6 +114,13 @@ async function readExposures(files: DatasetFiles): Promise<Exposures | undefined
     ...(propensity && { propensity }),
   }
 }
+
+const readPropensities = (
+  files: DatasetFiles,
+  file: string,
+  meaning: Propensities['meaning'],
+): Promise<Propensities | undefined> =>
+  ifThere(files, file, async (path) => ({ meaning, values: await readFloat32File(path) }))
 
 const ifThere = async <T>(
   files: DatasetFiles,

@@ -1,15 +1,12 @@
-// The lists of the log beside those of the mechanism: is its pCTR right about what was shown, and what would its lists
-// have earned?
+// The lists of the log before the reward model of the mechanism: is its pCTR right about what was shown?
 
 import type { Exposures, Market } from '../../data/market/market.ts'
 import type { GroupMetric, MetricGroup } from '../metric-group.ts'
-import type { LoggedActions } from '../off-policy/logged-actions.ts'
 import { calibrationBins, calibrationColumns } from './calibration.ts'
 import type { JudgeLists, RankedList } from './judge.ts'
 import { addCalibrationMetric } from './outcome-metrics.ts'
-import { judgedColumn } from './outcomes.ts'
 import type { MarketRequest } from './requests.ts'
-import { appendRow, columnOf, emptyTable, rowCount, type Table } from './table.ts'
+import { appendRow, columnOf, emptyTable, type Table } from './table.ts'
 
 /**
  * A row an exposed entry. `click`, `conversion`: chances as the model has them (the latter given the click); `clicked`,
@@ -50,7 +47,7 @@ export async function appendLogged(
         slot,
         item: exposed.item[entry],
         creative: exposed.creative[entry],
-        propensity: exposed.propensity?.[entry] ?? Number.NaN,
+        propensity: exposed.propensity?.values[entry] ?? Number.NaN,
         click: click[slot],
         clicked: exposed.click[entry],
         conversion: conversion?.[slot] ?? Number.NaN,
@@ -93,54 +90,4 @@ export function loggedGroup(table: Table, clusters: Uint32Array): MetricGroup {
   add('Logged/ECE', 'click', 'clicked')
   add('Logged/ConversionECE', 'conversion', 'converted')
   return { clusters, columns, metrics }
-}
-
-/**
- * The mechanism as a policy: it shows the list of `outcomes` and no other, so that a logged entry counts where that list
- * has the same item in the same slot, and the same creative where the log tells one: the propensity is then that of the
- * item with its creative. Entries without a propensity are left out. Clicks are the rewards, those that the
- * model expects of the logged and of the own entry are the estimate of DR.
- */
-export function loggedActions(logged: Table, outcomes: Table, clusters: Uint32Array): Required<LoggedActions> {
-  const own = entriesBySlot(outcomes)
-  const [request, slot, item, creative, propensity, click, clicked] = [
-    'request',
-    'slot',
-    'item',
-    'creative',
-    'propensity',
-    'click',
-    'clicked',
-  ].map((name) => columnOf(logged, name))
-  const rows = Array.from({ length: rowCount(logged) }, (_, row) => row).filter((row) => !Number.isNaN(propensity[row]))
-  const ownAt = (row: number) => own.get(`${request[row]}/${slot[row]}`)
-  const isOwn = (row: number): boolean => {
-    const entry = ownAt(row)
-    return entry?.item === item[row] && (creative[row] < 0 || entry.creative === creative[row])
-  }
-  return {
-    user: Uint32Array.from(rows, (row) => clusters[request[row]]),
-    reward: Float64Array.from(rows, (row) => clicked[row]),
-    logging: Float64Array.from(rows, (row) => propensity[row]),
-    target: Float64Array.from(rows, (row) => Number(isOwn(row))),
-    expected: {
-      logged: Float64Array.from(rows, (row) => click[row]),
-      // Where the own list has no entry there is nothing to click.
-      target: Float64Array.from(rows, (row) => ownAt(row)?.click ?? 0),
-    },
-  }
-}
-
-function entriesBySlot(outcomes: Table): Map<string, { item: number; creative: number; click: number }> {
-  const [request, slot, item, creative] = ['request', 'slot', 'item', 'creative'].map((name) =>
-    columnOf(outcomes, name),
-  )
-  const click = columnOf(outcomes, judgedColumn('Model', 'click'))
-  return new Map(
-    Array.from(
-      request,
-      (place, row) =>
-        [`${place}/${slot[row]}`, { item: item[row], creative: creative[row], click: click[row] }] as const,
-    ),
-  )
 }

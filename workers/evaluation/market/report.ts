@@ -8,7 +8,8 @@ import { type Estimator, estimatePolicy } from '../off-policy/estimate-policy.ts
 import type { SupportRule } from '../off-policy/support.ts'
 import type { BudgetOutcome } from './budgets.ts'
 import type { JudgeName } from './judge.ts'
-import { loggedActions, loggedGroup } from './logged-lists.ts'
+import { loggedGroup } from './logged-lists.ts'
+import { type PolicyActions, type PolicyTables, policyActions } from './logged-policy.ts'
 import type { MarketProgress } from './measure.ts'
 import { outcomeGroup } from './outcome-metrics.ts'
 import { regretGroup } from './regret-metrics.ts'
@@ -114,14 +115,16 @@ export interface OffPolicyReport {
 /** Clicks per impression of the mechanism's lists, from the lists of the log. */
 export function reportOffPolicy(
   { logged, outcomes }: MarketProgress,
-  clusters: Uint32Array,
+  log: Pick<PolicyTables, 'clusters' | 'propensities' | 'creativeOffsets'>,
   options: OffPolicyOptions,
 ): OffPolicyReport {
-  const actions = loggedActions(logged, outcomes, clusters)
+  const policy = policyActions({ logged, outcomes, ...log })
+  const { actions } = policy
+  const { propensities } = log
   if (actions.user.length === 0) {
-    const message = 'no exposed entry of the log has a propensity'
+    const message = ['no exposed entry of the log counts', ...caveatsOf(policy, log)].join('; ')
     const nothing = { rows: 0, effectiveSamples: 0, effectivePositives: 0, meanWeight: 0 }
-    return { metrics: [], summary: { supported: false, message, ...nothing } }
+    return { metrics: [], summary: { supported: false, message, propensities, ...nothing } }
   }
   const { estimates, conclusion, rows, meanWeight } = estimatePolicy(actions, options)
   const { supported, refusals, effectiveSamples, effectivePositives } = conclusion
@@ -136,11 +139,27 @@ export function reportOffPolicy(
     metrics: supported ? metrics : [],
     summary: {
       supported,
-      message: supported ? basis : refusals.join('; '),
+      message: [...(supported ? [basis] : refusals), ...caveatsOf(policy, log)].join('; '),
+      propensities,
       rows,
       effectiveSamples,
       effectivePositives,
       meanWeight: meanWeight.mean,
     },
   }
+}
+
+function caveatsOf(
+  { untold, beyondOwn, evenCreatives }: Omit<PolicyActions, 'actions'>,
+  { propensities }: Pick<PolicyTables, 'propensities'>,
+): string[] {
+  const caveats: string[] = []
+  const below = propensities === 'GivenBefore' ? ', or stand below one that has none' : ''
+  if (untold > 0) caveats.push(`${untold} entries have no propensity${below}`)
+  if (beyondOwn > 0) caveats.push(`${beyondOwn} entries stand in slots that the lists of the model leave empty`)
+  if (evenCreatives > 0)
+    caveats.push(
+      `the model chose no creative for ${evenCreatives} entries that it shows too: each creative of their items is taken to be shown equally often`,
+    )
+  return caveats
 }

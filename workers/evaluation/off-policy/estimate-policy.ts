@@ -1,7 +1,7 @@
 // What a policy would have earned, from the log of another one.
 
 import { bootstrap, type Estimate, estimateStatistic, meanOf, ratioOf, type Statistic } from '../bootstrap.ts'
-import { effectiveCount, importanceWeights } from './importance-weights.ts'
+import { effectiveCount, importanceWeights, leastEffectiveCount } from './importance-weights.ts'
 import { checkLoggedActions, type LoggedActions } from './logged-actions.ts'
 import { type Conclusion, conclude, type SupportRule } from './support.ts'
 
@@ -59,7 +59,10 @@ export function estimatePolicy(actions: LoggedActions, options: PolicyEstimateOp
     clippedRows: clipped,
     lostMass,
     conclusion: conclude(
-      { effectiveSamples: effectiveCount(weights), effectivePositives: effectiveCount(positive) },
+      {
+        effectiveSamples: leastEffectiveCount(weights, actions.depth),
+        effectivePositives: effectiveCount(positive),
+      },
       options.rule,
     ),
   }

@@ -39,3 +39,21 @@ export function effectiveCount(terms: Float64Array): number {
   }
   return squares === 0 ? 0 : (sum * sum) / squares
 }
+
+/**
+ * Of all terms, or of the depth that has the least of them if all rows were like it. Where weights multiply down a list,
+ * the first slots may have many and the last ones none, and a mean over slots needs all of them. Depths that less than a
+ * tenth of the rows of an average one reach do not decide: they hardly move that mean.
+ * @param depth of each term, from 0; absent: depths are alike
+ */
+export function leastEffectiveCount(terms: Float64Array, depth: Uint32Array | undefined): number {
+  const all = effectiveCount(terms)
+  if (depth === undefined || terms.length === 0) return all
+  const byDepth = Map.groupBy(terms.keys(), (row) => depth[row])
+  const enough = terms.length / byDepth.size / 10
+  return Array.from(byDepth.values()).reduce((least, rows) => {
+    if (rows.length < enough) return least
+    const share = effectiveCount(Float64Array.from(rows, (row) => terms[row])) / rows.length
+    return Math.min(least, share * terms.length)
+  }, all)
+}

@@ -1,5 +1,5 @@
 // What a logging policy did and what came of it, as the estimators take it: one action a row. Lists become rows by the
-// assumption that one is ready to make about how the slots of a list act on each other.
+// assumption that one is ready to make about how the slots of a list act on each other, and that the propensities allow.
 
 export interface LoggedActions {
   /** [rows], whose rows are drawn together by the bootstrap: a user, or a request where users are not known. */
@@ -10,6 +10,8 @@ export interface LoggedActions {
   readonly logging: Float64Array
   /** [rows], its probability under the policy to be judged: in [0, 1]. */
   readonly target: Float64Array
+  /** [rows], slot of a list down to which the weights of the row were multiplied, from 0; absent: none was. */
+  readonly depth?: Uint32Array
   /** Rewards as a model expects them; needed by DR alone. */
   readonly expected?: {
     /** [rows], of the logged action. */
@@ -59,13 +61,16 @@ export interface LoggedLists {
 }
 
 /**
- * How the reward of a slot depends on the others of its list (McInerney et al., "Counterfactual Evaluation of Slate
+ * How the reward of a slot depends on the others of its list, and what the probabilities of `logging` and `target` are
+ * (McInerney et al., "Counterfactual Evaluation of Slate
  * Recommendations with Sequential Reward Interactions", KDD 2020).
  *
  * - `Independent`: on its own entry alone. A row a slot, weighted by its own ratio: little variance, and a bias where
- *   the neighbours matter.
+ *   the neighbours matter. Probabilities are those of the entry in its slot, whatever the others.
  * - `Sequential`: on its entry and those before it. A row a slot, weighted by the product of the ratios down to it.
+ *   Probabilities are given the entries before.
  * - `WholeList`: on all. A row a list, weighted by the product of all ratios; the reward is the sum over the list.
+ *   Probabilities are given the entries before.
  *
  * The first two estimate the mean reward of an entry, the last that of a list.
  */
@@ -81,15 +86,19 @@ function slotRows(lists: LoggedLists, interaction: 'Independent' | 'Sequential')
   const user = new Uint32Array(reward.length)
   const logging = lists.logging.slice()
   const target = lists.target.slice()
+  const depth = new Uint32Array(reward.length)
   for (let list = 0; list + 1 < offsets.length; list++) {
     user.fill(lists.user[list], offsets[list], offsets[list + 1])
     if (interaction === 'Independent') continue
     for (let row = offsets[list] + 1; row < offsets[list + 1]; row++) {
-      logging[row] *= logging[row - 1]
+      depth[row] = row - offsets[list]
       target[row] *= target[row - 1]
+      // A row of weight 0 keeps a propensity that is a number: the product of a long list may be too small for one.
+      logging[row] *= target[row] === 0 ? 1 : logging[row - 1]
     }
   }
-  return { user, reward, logging, target, ...(expected && { expected }) }
+  const rows = { user, reward, logging, target, ...(expected && { expected }) }
+  return interaction === 'Independent' ? rows : { ...rows, depth }
 }
 
 function wholeLists(lists: LoggedLists): LoggedActions {

@@ -1,6 +1,6 @@
 /** What a log must hold before anything is concluded from it. */
 export interface SupportRule {
-  /** Least effective sample size (Kish) of the weights as they are used. */
+  /** Least effective sample size (Kish) of the weights as they are used, at every depth of a list where they multiply. */
   readonly minEffectiveSamples: number
   /**
    * Least number of positive rewards that the estimate rests on, counted as Kish does: as many as there are where all

@@ -41,7 +41,8 @@ describe('whole tables', () => {
     expect([...(shown?.creativeClick ?? [])]).toEqual([0, 1, 0])
     expect([...(shown?.conversion ?? [])]).toEqual([0, 1, 0])
     expect([...(shown?.conversionValue ?? [])]).toEqual([0, 7, 0])
-    expect([...(shown?.propensity ?? [])]).toEqual([Number.NaN, 0.25, 0.5])
+    expect(shown?.propensity?.meaning).toBe('Marginal')
+    expect([...(shown?.propensity?.values ?? [])]).toEqual([Number.NaN, 0.25, 0.5])
     expect(advertising).toMatchObject({
       origin: 'Tables',
       advertisers: 3,

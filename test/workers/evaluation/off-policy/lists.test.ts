@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { estimatePolicy } from '../../../../workers/evaluation/off-policy/estimate-policy.ts'
 import {
@@ -25,7 +26,18 @@ describe('lists become rows', () => {
     const sequential = rows('Sequential')
     expect([...sequential.logging]).toEqual([0.5, 0.125, 0.5])
     expect([...sequential.target]).toEqual([0.25, 0.25, 0.5])
+    expect([...(sequential.depth ?? [])]).toEqual([0, 1, 0])
+    expect(independent.depth).toBeUndefined()
     expect([...lists.logging]).toEqual([0.5, 0.25, 0.5])
+  })
+
+  test('a long list that the policy does not show has weight 0, however small its probability', () => {
+    const entries = 1000
+    const fill = (value: number) => new Float64Array(entries).fill(value)
+    const long = { offsets: Uint32Array.of(0, entries), user: Uint32Array.of(0), reward: fill(0), logging: fill(0.1) }
+    const { logging, target } = rowsOfLists({ ...long, target: fill(0) }, 'Sequential')
+    expect(Math.min(...logging)).toBe(0.1)
+    expect(Math.max(...target)).toBe(0)
   })
 
   test('a row a list, with the sum of the rewards', () => {
@@ -99,5 +111,56 @@ describe('on lists of two slots', () => {
 
   test('independent slots miss what slots do to each other', () => {
     expect(estimated('Independent').high).toBeLessThan(truth)
+  })
+})
+
+describe('policies that draw each entry given those above it', () => {
+  const items = 3
+  const slots = 3
+  const chance = fc.double({ min: 0.05, max: 1, noNaN: true })
+  /** Any number by what stands in a list down to a slot. */
+  const table = fc.array(chance, { minLength: 40, maxLength: 40 })
+  const place = (prefix: readonly number[]): number => prefix.reduce((sum, item) => sum * items + item + 1, 0)
+  const every = (length: number): number[][] =>
+    length === 0 ? [[]] : every(length - 1).flatMap((list) => [0, 1, 2].map((item) => [...list, item]))
+  const given = (weights: readonly number[], list: readonly number[], slot: number): number => {
+    const before = list.slice(0, slot)
+    const total = [0, 1, 2].reduce((sum, item) => sum + weights[place([...before, item])], 0)
+    return weights[place(list.slice(0, slot + 1))] / total
+  }
+
+  test('have the value that products of ratios give on average over all lists, exactly', () => {
+    fc.assert(
+      fc.property(table, table, table, table, (loggingWeights, targetWeights, rewards, guesses) => {
+        const lists = every(slots)
+        const entries = lists.flatMap((list) => list.map((_, slot) => ({ list, slot })))
+        const column = (of: (list: readonly number[], slot: number) => number) =>
+          Float64Array.from(entries, ({ list, slot }) => of(list, slot))
+        const reached = (list: readonly number[], slot: number) => place(list.slice(0, slot + 1))
+        const guess = column((list, slot) => guesses[reached(list, slot)])
+        const { logging, target } = rowsOfLists(
+          {
+            offsets: Uint32Array.from({ length: lists.length + 1 }, (_, list) => list * slots),
+            user: Uint32Array.from(lists.keys()),
+            reward: column((list, slot) => rewards[reached(list, slot)]),
+            logging: column((list, slot) => given(loggingWeights, list, slot)),
+            target: column((list, slot) => given(targetWeights, list, slot)),
+          },
+          'Sequential',
+        )
+        const listChance = (weights: readonly number[], list: readonly number[]) =>
+          list.reduce((product, _, slot) => product * given(weights, list, slot), 1)
+        const meanOf = (weights: readonly number[], of: (entry: number) => number) =>
+          entries.reduce((sum, { list }, entry) => sum + listChance(weights, list) * of(entry), 0)
+        const reward = (entry: number) => rewards[reached(entries[entry].list, entries[entry].slot)]
+        const truth = meanOf(targetWeights, reward)
+        const weight = (entry: number) => target[entry] / logging[entry]
+        expect(meanOf(loggingWeights, (entry) => weight(entry) * reward(entry))).toBeCloseTo(truth, 9)
+        expect(meanOf(loggingWeights, weight)).toBeCloseTo(slots, 9)
+        const residual = meanOf(loggingWeights, (entry) => weight(entry) * (reward(entry) - guess[entry]))
+        expect(meanOf(targetWeights, (entry) => guess[entry]) + residual).toBeCloseTo(truth, 9)
+      }),
+      { numRuns: 50 },
+    )
   })
 })

@@ -31,6 +31,8 @@ const dot = (a: readonly number[], b: readonly number[]): number =>
 export const targetValue = ({ reward, target }: Bandit): number =>
   reward.reduce((sum, rewards, context) => sum + dot(target[context], rewards), 0) / reward.length
 
+type Log = LoggedActions & Required<Pick<LoggedActions, 'expected'>>
+
 export interface LogOptions {
   readonly rows: number
   readonly seed: number
@@ -52,9 +54,9 @@ function draw(random: Random, probabilities: readonly number[]): number {
 export function logOf(
   { reward, logging, target }: Bandit,
   { rows, seed, model = (truth) => truth, certain = false }: LogOptions,
-): Required<LoggedActions> {
+): Log {
   const random = new Random(seed, 'bandit')
-  const actions: Required<LoggedActions> = {
+  const actions: Log = {
     user: Uint32Array.from({ length: rows }, (_, row) => row),
     reward: new Float64Array(rows),
     logging: new Float64Array(rows),

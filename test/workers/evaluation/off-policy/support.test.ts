@@ -1,6 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { effectiveCount, importanceWeights } from '../../../../workers/evaluation/off-policy/importance-weights.ts'
+import {
+  effectiveCount,
+  importanceWeights,
+  leastEffectiveCount,
+} from '../../../../workers/evaluation/off-policy/importance-weights.ts'
 import { conclude } from '../../../../workers/evaluation/off-policy/support.ts'
 
 describe('the effective count', () => {
@@ -20,6 +24,27 @@ describe('the effective count', () => {
         expect(effectiveCount(Float64Array.from(values, (value) => value * scale))).toBeCloseTo(count, 6)
       }),
     )
+  })
+})
+
+describe('the least effective count', () => {
+  test('is that of the depth which says least, as if all rows were like it', () => {
+    const depth = Uint32Array.of(0, 0, 0, 0, 1, 1, 1, 1)
+    const terms = Float64Array.of(1, 1, 1, 1, 4, 0, 0, 0)
+    expect(leastEffectiveCount(terms, depth)).toBeCloseTo(2, 12)
+    expect(leastEffectiveCount(terms, undefined)).toBeCloseTo(64 / 20, 12)
+    expect(leastEffectiveCount(Float64Array.of(1, 1, 1, 1, 0, 0, 0, 0), depth)).toBe(0)
+    expect(leastEffectiveCount(new Float64Array(8).fill(2), depth)).toBeCloseTo(8, 12)
+  })
+
+  test('does not hang on a depth that few lists reach', () => {
+    const depth = Uint32Array.from({ length: 101 }, (_, row) => Number(row === 100))
+    const terms = Float64Array.from(depth, (each) => 1 - each)
+    expect(leastEffectiveCount(terms, depth)).toBeCloseTo(100, 12)
+  })
+
+  test('of nothing is 0', () => {
+    expect(leastEffectiveCount(new Float64Array(0), new Uint32Array(0))).toBe(0)
   })
 })
 

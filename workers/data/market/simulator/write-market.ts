@@ -36,7 +36,7 @@ export async function writeFeedback(directory: string, log: RequestLog, feedback
   await write(MARKET_FILES.exposedItems, Uint32Array.from(log.item))
   await write(MARKET_FILES.exposedAds, Int32Array.from(log.ad))
   await write(MARKET_FILES.exposedCreatives, Int32Array.from(log.creative))
-  await write(MARKET_FILES.propensities, Float32Array.from(log.propensity))
+  await write(MARKET_FILES.conditionalPropensities, Float32Array.from(log.propensity))
   await write(MARKET_FILES.clicks, feedback.click)
   await write(MARKET_FILES.creativeClicks, feedback.creativeClick)
   await write(MARKET_FILES.conversions, feedback.conversion)

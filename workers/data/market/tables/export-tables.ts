@@ -31,7 +31,7 @@ export async function exportTables(database: Database, directory: string, spec: 
   )
   if (spec.creatives) await exportCreatives(files, spec.creatives.columns.embedding !== undefined)
   if (spec.requests) await exportRequests(files, spec.requests.columns)
-  if (spec.exposures) await exportExposures(files, spec.exposures.columns)
+  if (spec.exposures) await exportExposures(files, spec.exposures)
 }
 
 const amount = <K extends string>(name: K, value: DuckDBValue | undefined): Partial<Record<K, number>> =>
@@ -90,14 +90,17 @@ async function exportRequests(files: Writer, columns: RequestColumns): Promise<v
   )
 }
 
-type ExposureColumns = NonNullable<Advertising['exposures']>['columns']
-
-async function exportExposures(files: Writer, columns: ExposureColumns): Promise<void> {
+async function exportExposures(
+  files: Writer,
+  { columns, propensities }: NonNullable<Advertising['exposures']>,
+): Promise<void> {
+  const { propensities: marginal, conditionalPropensities } = MARKET_FILES
+  const told = propensities === 'GivenBefore' ? conditionalPropensities : marginal
   const optional = [
     ['creativeClick', MARKET_FILES.creativeClicks, uint8, 'CAST(coalesce(creativeClick, false) AS UTINYINT)'],
     ['conversion', MARKET_FILES.conversions, uint8, 'CAST(coalesce(conversion, false) AS UTINYINT)'],
     ['conversionValue', MARKET_FILES.conversionValues, float32, 'coalesce(conversionValue, 0)'],
-    ['propensity', MARKET_FILES.propensities, float32, "coalesce(propensity, 'nan'::DOUBLE)"],
+    ['propensity', told, float32, "coalesce(propensity, 'nan'::DOUBLE)"],
   ] as const
   const there = optional.filter(([name]) => columns[name] !== undefined)
   await files.numbers(
