@@ -84,6 +84,16 @@ describe('whole tables', () => {
     expect(status).toMatchObject({ exposures: 3, clicks: 2, conversions: 1 })
   })
 
+  test('tell what their propensities are, where they say so', async () => {
+    const spec = await specOf(TABLES)
+    if (spec.advertising?.exposures) spec.advertising.exposures.propensities = 'GivenBefore'
+    const { market } = await marketOf(spec)
+    expect(market.requests?.exposed?.propensity).toEqual({
+      meaning: 'GivenBefore',
+      values: Float32Array.of(Number.NaN, 0.25, 0.5),
+    })
+  })
+
   test('ads alone are a market; bids of requests are those of the ads where they tell none', async () => {
     const { market, advertising } = await marketOf(await specOf({ ads: TABLES.ads }))
     expect(market.requests).toBeUndefined()

@@ -9,6 +9,7 @@ import { namingFile, type RowSource, requireColumn } from '../../readers/row-sou
 import type { SourceFile, SourceFiles } from '../../source-files.ts'
 import { definitionOf, reasonOf, selectionOf } from './columns.ts'
 import { rowsOf, tableChecks, tableColumns } from './schema.ts'
+import { dropBrokenLists } from './whole-lists.ts'
 
 export type TableColumns = Record<string, string | undefined>
 
@@ -33,6 +34,7 @@ export async function loadTables(
       await namingFile(file, () => loadFile(database, { spec, table, file, index, badRows }))
     }
   }
+  if (spec.exposures) await dropBrokenLists(database, spec.exposures, files.advertising?.exposures ?? [], badRows)
   await checkDimensions(database)
 }
 
