@@ -65,6 +65,13 @@ export const rankRequest = Type.Object(
               maxItems: 10_000,
             }),
           ),
+          historyCreatives: Type.Optional(
+            Type.Array(Type.Union([id('Creative that the user clicked.'), Type.Null()]), {
+              description:
+                'Of each item of the history, for models with creatives; null where none is known, absent: of no item.',
+              maxItems: 10_000,
+            }),
+          ),
         },
         { additionalProperties: false, description: 'Without id and history the user is anonymous.' },
       ),

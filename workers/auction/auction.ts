@@ -7,6 +7,8 @@ export interface AuctionRequest {
   readonly history: Uint32Array
   /** Milliseconds since 1970 of each item of the history; absent where they are not known. */
   readonly historyTimes?: Float64Array
+  /** Creative through which each item of the history was taken, -1 where it is not known; absent: of none. */
+  readonly historyCreatives?: Int32Array
   /** Milliseconds since 1970 of the page view; absent where it is not known. */
   readonly time?: number
   /** Item of each eligible ad; no item twice. */

@@ -4,6 +4,7 @@ import type { AuctionRequest } from './auction.ts'
 export const sameView = (one: AuctionRequest, other: AuctionRequest): boolean =>
   one.history === other.history &&
   one.historyTimes === other.historyTimes &&
+  one.historyCreatives === other.historyCreatives &&
   one.time === other.time &&
   one.ads === other.ads &&
   one.organic === other.organic &&

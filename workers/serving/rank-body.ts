@@ -39,6 +39,7 @@ export function readRankCall(body: unknown, limits: RankLimits, now: number): Ra
     const at = isList ? `/${index}` : ''
     checkRequest(request, at, limits)
     checkTimes(request, at, now)
+    checkCreatives(request, at)
   }
   return { requests, isList }
 }
@@ -77,8 +78,19 @@ function checkTimes({ time, user }: RankRequest, at: string, now: number): void 
   else if (times[newest] > Date.parse(time)) throw invalid(last, 'is after the time of the request')
 }
 
+function checkCreatives({ user }: RankRequest, at: string): void {
+  const { history, historyCreatives } = user ?? {}
+  if (historyCreatives === undefined) return
+  const field = `${at}/user/historyCreatives`
+  if (history === undefined) throw invalid(field, 'goes with history only')
+  if (historyCreatives.length === history.length) return
+  const lengths = `${history.length}, not ${historyCreatives.length}`
+  throw invalid(field, `must have as many creatives, or nulls, as history has items: ${lengths}`)
+}
+
 const auctionFields: readonly [field: string, isAsked: (request: RankRequest) => boolean][] = [
   ['candidates/ads', ({ candidates }) => candidates?.ads !== undefined],
+  ['user/historyCreatives', ({ user }) => user?.historyCreatives !== undefined],
   ['constraints', ({ constraints }) => constraints !== undefined],
   ['explain', ({ explain }) => explain !== undefined],
 ]

@@ -128,6 +128,18 @@ describe('/v1/rank', () => {
     ['a request that is too far ahead', { time: ahead }, '/time'],
     ['a time of a request that is no time', [{ time: 'now' }], '/0/time'],
     ['too many times', { user: timed(['a'], Array(10_001).fill(at(1))) }, '/user/historyTimes'],
+    ['creatives without a history', { user: { id: 'anna', historyCreatives: ['c'] } }, '/user/historyCreatives'],
+    [
+      'fewer creatives than items',
+      { user: { history: ['a', 'b'], historyCreatives: [null] } },
+      '/user/historyCreatives',
+    ],
+    ['a creative that is empty', { user: { history: ['a'], historyCreatives: [''] } }, '/user/historyCreatives/0'],
+    [
+      'too many creatives',
+      { user: { history: ['a'], historyCreatives: Array(10_001).fill(null) } },
+      '/user/historyCreatives',
+    ],
     ['too many candidates', { candidates: { organic: Array(10_001).fill('a') } }, '/candidates/organic'],
     ['a field that is unknown', { users: {} }, '/users'],
     ['a field that is unknown deeper in a list', [{ user: { age: 4 } }], '/0/user/age'],

@@ -166,7 +166,7 @@ export class AuctionDecoder implements Allocator {
     const { bidUnit } = this.#options
     const { bidding, objective } = settings
     const requests = prepared.map(({ request }) => request)
-    const histories = requests.map(({ history }) => ({ items: history }))
+    const histories = requests.map(({ history, historyCreatives }) => ({ items: history, creatives: historyCreatives }))
     const bids = { bidding, bidUnit }
     const searches = timed(times, 'tokenBids', () => searchesOf(prepared, rows, bids))
     let started = 0

@@ -112,7 +112,7 @@ export class ListProbability {
       )
       const weights = Object.entries(searchTensors(prepared, rows, taken, this.#options, catalogue.items))
       return {
-        ...historyTensors(shape, [{ items: request.history }]),
+        ...historyTensors(shape, [{ items: request.history, creatives: request.historyCreatives }]),
         ...Object.fromEntries(levels),
         ...Object.fromEntries(weights.filter(([name]) => name.startsWith('level.') || name === requestInputs.of)),
         [names.chosen]: int32(

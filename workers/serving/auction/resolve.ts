@@ -54,6 +54,7 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
   return {
     request: {
       history,
+      ...historyCreatives(request.user, scene, skip),
       ...momentOf(request, known, lookup),
       ads: columns.items,
       bids: columns.bids,
@@ -72,6 +73,24 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
     skipped,
     market: scene.catalogue.market,
   }
+}
+
+/** Of the items of a history that is brought and that the model knows. */
+function historyCreatives(
+  user: RankRequest['user'],
+  { lookup, catalogue }: AuctionScene,
+  skip: Skip,
+): Pick<AuctionRequest, 'historyCreatives'> {
+  if (user?.history === undefined || user.historyCreatives === undefined) return {}
+  const creatives: number[] = []
+  for (const [index, id] of user.history.entries()) {
+    const item = lookup.findItem(id)
+    if (item === undefined) continue
+    const named = user.historyCreatives[index] ?? undefined
+    const [creative = -1] = named === undefined ? [] : knownCreatives([named], item, catalogue, skip)
+    creatives.push(creative)
+  }
+  return { historyCreatives: Int32Array.from(creatives) }
 }
 
 /** When the view and what was before it happened, as far as that is known. */

@@ -18,9 +18,10 @@ test('questions of one user are asked together where all but the bid is the same
   const others = [
     { ...request, time: 1 },
     { ...request, historyTimes: Float64Array.of() },
+    { ...request, historyCreatives: Int32Array.of() },
     { ...request, creatives: [Uint32Array.of(0), undefined] },
   ]
   const questions = [request, ...others, { ...request }].map((one) => ({ request: one, ad: 0, bid: 3 }))
-  expect(await askUnderBids(noting, questions)).toHaveLength(5)
+  expect(await askUnderBids(noting, questions)).toHaveLength(6)
   expect(asked).toEqual([[request, 2], ...others.map((other) => [other, 1])])
 })

@@ -49,6 +49,14 @@ describe.each(['MTP', 'NextToken'] as const)('the probability of a list with cre
     const slot = lists.candidate.subarray(chosen * 3, chosen * 3 + 3).indexOf(ad)
     for (let at = 0; at < 3; at++) expect(same[at]).toBeCloseTo(lists.logZ[chosen * 3 + at], 4)
     expect(more[slot]).toBeGreaterThan(same[slot])
+    const clicked = { ...request, historyCreatives: Int32Array.of(-1, catalogue.offsets[9], catalogue.offsets[11]) }
+    const [found] = await decoder.allocate([clicked])
+    const [told] = await probability.underBids(clicked, found, [clicked.bids])
+    for (let at = 0; at < 3; at++) expect(told[at]).toBeCloseTo(found.lists.logZ[found.chosen * 3 + at], 4)
+    const [others] = await probability.underBids(clicked, allocation, [request.bids])
+    expect(Math.max(...others.map((logZ, at) => Math.abs(logZ - same[at])))).toBeGreaterThan(1e-3)
+    const unknown = { ...request, historyCreatives: Int32Array.of(-1, -1, -1) }
+    expect((await decoder.allocate([unknown]))[0]).toEqual(allocation)
     await decoder.release()
     await probability.release()
   })

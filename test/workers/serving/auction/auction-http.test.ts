@@ -169,6 +169,7 @@ describe('a model without an auction', () => {
     [{ constraints: {} }, '/constraints'],
     [{ explain: false }, '/explain'],
     [[{}, { explain: true }] as unknown as object, '/1/explain'],
+    [{ user: { history: ['item-1'], historyCreatives: [null] } }, '/user/historyCreatives'],
   ])('refuses %j', async (body, field) => {
     const answer = await auctionScene(undefined).post(body)
     expect(answer.statusCode).toBe(400)

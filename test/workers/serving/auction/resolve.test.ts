@@ -245,3 +245,28 @@ describe('the moment of a request', () => {
     expect(timed.historyTimes ?? timed.time).toBeUndefined()
   })
 })
+
+describe('the creatives of a history', () => {
+  const creativesOf = (user: RankRequest['user']) => {
+    const { request, skipped } = resolve({ ...(user ? { user } : {}) })
+    return { creatives: request.historyCreatives && [...request.historyCreatives], skipped }
+  }
+
+  it('are those of its items, -1 where none is known, without those of items that nobody knows', () => {
+    const { creatives, skipped } = creativesOf({
+      history: ['item-10', 'what', 'item-10', 'item-1', 'item-10', 'item-10'],
+      historyCreatives: ['green', 'red', null, 'red', 'blue', 'red'],
+    })
+    expect(creatives).toEqual([1, -1, -1, -1, 0])
+    expect(skipped).toEqual([
+      { id: 'what', reason: 'UnknownItem' },
+      { id: 'red', reason: 'UnknownCreative' },
+      { id: 'blue', reason: 'UnknownCreative' },
+    ])
+  })
+
+  it('are not told where the request tells none', () => {
+    expect(creativesOf({ history: ['item-1'] }).creatives).toBeUndefined()
+    expect(creativesOf({ id: 'anna' }).creatives).toBeUndefined()
+  })
+})
