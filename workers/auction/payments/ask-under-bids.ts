@@ -20,7 +20,6 @@ export const differInBids = (a: AuctionRequest, b: AuctionRequest): boolean =>
   a.constraints === b.constraints &&
   a.slotReserves === b.slotReserves &&
   a.adReserves === b.adReserves &&
-  a.historyCreatives === b.historyCreatives &&
   a.advertisers === b.advertisers
 
 interface View {
