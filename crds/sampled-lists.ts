@@ -1,7 +1,7 @@
 import type { Static } from 'typebox'
 import { Type } from 'typebox'
 import { modelReference } from './model-reference.ts'
-import { decimal, enumeration, integer, object, optional, setList, text } from './schema.ts'
+import { boolean, decimal, enumeration, integer, object, optional, setList, text } from './schema.ts'
 
 /** What the eCPM of a candidate counts for. */
 export const gains = ['RankNormalised', 'Quantile'] as const
@@ -62,6 +62,12 @@ export const sampledLists = object(
       enumeration(['Items', 'Ads'], {
         description:
           'What targets and candidates may be. Ads: what is advertised alone, as a ranker of ads is judged; needs a Dataset with ads. Default: Items.',
+      }),
+    ),
+    addBids: optional(
+      boolean({
+        description:
+          'Whether a OneRanker without step 3 orders by its score and the logarithm of the bid, as one with step 3 does and as its own auctions do; other architectures are refused. Default: false, its score alone.',
       }),
     ),
     lists: optional(integer(1, 10_000_000, { description: 'Lists at most, drawn by seed; absent: one a target.' })),

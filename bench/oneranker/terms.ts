@@ -9,6 +9,8 @@ const stepTwo = 'step-2-only'
 const withoutFakeItems = 'step-2-without-fake-items'
 /** Leaves out task decoupling as well, so what that adds is the difference to the row that it goes on from. */
 const withoutDecoupling = 'step-2-without-decoupling'
+/** What the ranker adds beyond the bid of the request and its epochs: rows that have both. */
+const withBids = ['step-2-only-with-bids', 'gpr-like-with-bids', 'hstu-with-bids']
 /** What an order by chance comes to on the same lists. */
 export const chance = 'chance'
 
@@ -28,6 +30,7 @@ function wordsOf(metric: string): { readonly name: 'HR' | 'NDCG'; readonly cutof
 
 function referenceOf(row: string): string {
   if (row === chance) return chance
+  if (withBids.includes(row)) return full
   if (row === withoutDecoupling) return withoutFakeItems
   return row.startsWith('step-2-') && row !== stepTwo ? stepTwo : full
 }
@@ -70,6 +73,13 @@ export const oneRankerTables: readonly TableLayout[] = [
     title: 'Table 2. What each part adds',
     reference: full,
     rows: [full, 'without-consistency', 'without-step-2-memory', 'ranker-on-step-1', stepTwo, 'hstu', 'gpr-like'],
+    columns: atFive('to OneRanker'),
+  },
+  {
+    title:
+      'Beside Table 2. What the ranker adds to rows that have the logarithm of the bid added to their scores, as it has, and as many epochs',
+    reference: full,
+    rows: [full, ...withBids],
     columns: atFive('to OneRanker'),
   },
   {

@@ -84,11 +84,12 @@ function translateHistory({ history, historyTimes, time }: Asked, indices: Int32
   }
 }
 
-function translateList({ candidates, bids, ...asked }: CandidateList, indices: Int32Array): CandidateList {
+function translateList({ candidates, bids, addBids, ...asked }: CandidateList, indices: Int32Array): CandidateList {
   const isCandidate = (_: number, place: number): boolean => indices[candidates[place]] >= 0
   return {
     ...translateHistory(asked, indices),
     candidates: translate(candidates, indices),
     ...(bids && { bids: bids.filter(isCandidate) }),
+    ...(addBids && { addBids }),
   }
 }

@@ -28,5 +28,7 @@ export interface TrainedRecommender extends Recommender, Partial<CandidateScorer
   readonly datasetDigest: string
   /** Id by item index. */
   readonly itemIds: readonly string[]
+  /** Whether it heeds lists that ask for bids to be added. */
+  readonly addsBids?: boolean
   release(): Promise<void>
 }

@@ -70,6 +70,7 @@ export async function evaluateSampled(
 }
 
 const bids = { what: 'ads with bids, by which spec.sampledLists.graded grades candidates', field: 'ads' }
+const addedBids = { what: 'ads with bids, which spec.sampledLists.addBids adds', field: 'ads' }
 const ads = { what: 'ads, among which spec.sampledLists.among takes targets and candidates', field: 'ads' }
 const clicks = { what: 'logged lists, whose clicks are the targets of spec.sampledLists', field: 'exposures' }
 
@@ -81,12 +82,13 @@ function needed<T>(table: T | undefined, { what, field }: { readonly what: strin
 }
 
 function drawLists({ spec, sampled }: Payload, dataset: Dataset, market: Market | undefined): SampledLists {
-  const { targets, negatives, listSize, lists, seed, among } = sampled
+  const { targets, negatives, listSize, lists, seed, among, addBids } = sampled
+  if (addBids) needed(market, addedBids)
   const split = spec.split === 'Validation' ? 'validation' : 'test'
   const cases = targets === 'Click' ? clickCases(dataset, loggedIn(market), split) : nextItemCases(dataset, split)
   const mayStand = among === 'Ads' ? advertised(needed(market, ads), dataset.itemCount) : undefined
   const drawn = sampleLists(mayStand === undefined ? cases : cases.filter(({ target }) => mayStand[target] === 1), {
-    ...{ listSize, lists, seed, market },
+    ...{ listSize, lists, seed, market, addBids },
     negativesOf: negativesFrom(sampled, dataset, market, mayStand),
     skipsHistory: negatives !== 'Request',
   })
@@ -151,7 +153,7 @@ async function scoreAll(payload: Payload, context: ProcessorContext, task: Task)
     systems.push({ name, scores })
   }
   await forEachModel(payload, context, { openModel, cutoff: sampled.listSize }, (model, { name, phase }) =>
-    score(onItemsOf(dataset, model, name), name, phase),
+    score(onItemsOf(dataset, model, name, sampled), name, phase),
   )
   const baselines = { PopRec: popularity, ItemCF: itemCf }
   for (const name of spec.baselines) await score(baselines[name](dataset, spec.seed), name, name)
@@ -159,11 +161,20 @@ async function scoreAll(payload: Payload, context: ProcessorContext, task: Task)
 }
 
 /** @throws JobError where the model cannot score given candidates */
-function onItemsOf(dataset: Dataset, model: TrainedRecommender, name: string): CandidateScorer {
+function onItemsOf(
+  dataset: Dataset,
+  model: TrainedRecommender,
+  name: string,
+  { addBids }: SampledEvaluation,
+): CandidateScorer {
   const { score } = model
   if (score === undefined) {
     const message = `The model ${model.name} cannot score given candidates: leave spec.sampledLists out, or name a model in spec.${name === '' ? 'model' : 'champion'} whose architecture can.`
     throw new JobError('CannotScoreCandidates', message, { retryable: false })
+  }
+  if (addBids && !model.addsBids) {
+    const message = `The model ${model.name} is no OneRanker, whose scores have the scale that bids are added in: leave spec.sampledLists.addBids out, or name a OneRanker in spec.${name === '' ? 'model' : 'champion'}.`
+    throw new JobError('CannotAddBids', message, { retryable: false })
   }
   const scorer = { score: (lists: Parameters<typeof score>[0]) => score(lists) }
   if (model.datasetDigest === dataset.digest) return scorer

@@ -17,7 +17,7 @@ test('every row of the tables is an evaluation, and every evaluation is in a tab
 
 test('all are measured on the same lists of thirty, by the protocol of the paper', () => {
   const asked = [...study.evaluations.values()].map(({ sampledLists }) => sampledLists)
-  for (const lists of asked) expect(lists).toEqual(asked[0])
+  for (const lists of asked) expect({ ...lists, addBids: undefined }).toEqual({ ...asked[0], addBids: undefined })
   expect(asked[0]).toMatchObject({ listSize: 30, cutoffs: [1, 3, 5, 10, 15], graded: { judge: 'Truth' } })
 })
 
@@ -28,10 +28,14 @@ test('each ablation is the whole model but for the parts that it leaves out', ()
   const noRanker = { 'model.oneRanker.ranking': false, 'stages.ranking': undefined }
   const noRefinement = { 'model.oneRanker.refinement': false, 'model.oneRanker.sampledItems': 0 }
   const backbone = { ...noRanker, ...noRefinement }
+  const asManyEpochs = { maxEpochs: 4 }
   const noConsistency = { 'stages.ranking.consistencyWeight': '0' }
   expect(left).toEqual({
     hstu: { ...backbone, 'model.oneRanker.interestTokens': 1 },
     'gpr-like': backbone,
+    'hstu-with-bids': { ...backbone, ...asManyEpochs, 'model.oneRanker.interestTokens': 1 },
+    'gpr-like-with-bids': { ...backbone, ...asManyEpochs },
+    'step-2-only-with-bids': { ...noRanker, ...asManyEpochs },
     'one-ranker': {},
     'without-consistency': noConsistency,
     'without-step-2-memory': { 'model.oneRanker.rankerMemory': 'StepOne' },
@@ -46,6 +50,18 @@ test('each ablation is the whole model but for the parts that it leaves out', ()
     'step-2-self-first': { ...noRanker, 'model.oneRanker.attentionOrder': 'SelfFirst' },
     'step-2-full-mask': { ...noRanker, 'model.oneRanker.selfMask': 'Full' },
   })
+})
+
+test('rows with bids are trained for as many epochs as both stages of OneRanker, and alone have the bid added', () => {
+  const { maxEpochs = 0, stages } = study.trainings.get('one-ranker') ?? {}
+  for (const [name, { sampledLists }] of study.evaluations) {
+    const isWithBids = name.endsWith('-with-bids')
+    expect(sampledLists?.addBids ?? false).toBe(isWithBids)
+    if (!isWithBids) continue
+    expect(study.trainings.get(name)?.maxEpochs).toBe(maxEpochs + (stages?.ranking?.maxEpochs ?? 0))
+    expect(oneRankerTerms.referenceOf(name)).toBe('one-ranker')
+    expect(oneRankerTerms.publishedDifference(name, 'Sampled/HR@5')).toBeUndefined()
+  }
 })
 
 /** What another spec has in place of this one's, by path. */

@@ -37,6 +37,7 @@ export async function oneRankerRecommender(model: OneRankerModel, threads: numbe
     datasetDigest: model.datasetDigest,
     itemIds: model.itemIds,
     scoreCandidates,
+    addsBids: true,
     score: async (lists) => {
       const scores = await scoreCandidates(lists)
       return lists.map((list, index) => orderOf(list, scores[index], model))
@@ -72,19 +73,23 @@ async function scoresOf(lists: readonly CandidateList[], model: RankedModel): Pr
 const adsAmong = ({ candidates, bids }: CandidateList, model: RankedModel): Uint8Array =>
   bids === undefined ? model.areAds(candidates) : Uint8Array.from(bids, (bid) => Number(!Number.isNaN(bid)))
 
-/** Step 3 orders by quality and, where bids are known, by value; the generator by its own scores. */
+/**
+ * Step 3 orders by quality and, where bids are known, by value. The generator orders by its own scores; by value as well,
+ * as auctions without a step 3 do, where the list asks for it.
+ */
 function orderOf(
-  { bids }: CandidateList,
+  { bids, addBids = false }: CandidateList,
   scores: StepScores,
   { auction: { bidUnit, objective } }: Pick<OneRankerModel, 'auction'>,
 ): CandidateScores {
   const generator = generatorScore(scores)
   const { ranker } = scores
-  if (ranker === undefined) return { final: generator }
-  if (bids === undefined) return { final: ranker, generator }
+  const steps = ranker === undefined ? {} : { generator }
+  const quality = ranker ?? generator
+  if (bids === undefined || (ranker === undefined && !addBids)) return { final: quality, ...steps }
   const scale = { bidUnit, organic: objective.organic }
   const worthOf = (bid: number) => logValue(Number.isNaN(bid) ? undefined : bid, scale)
-  return { final: ranker.map((quality, candidate) => quality + worthOf(bids[candidate])), generator }
+  return { final: quality.map((score, candidate) => score + worthOf(bids[candidate])), ...steps }
 }
 
 interface Asked {

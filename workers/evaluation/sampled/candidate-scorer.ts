@@ -12,6 +12,8 @@ export interface CandidateList extends HistoryTimes {
    * where the Dataset has no market. Whoever ranks without bids leaves them aside.
    */
   readonly bids?: Float64Array
+  /** Whether who generates and does not rank adds the logarithm of the bids. Default: false. */
+  readonly addBids?: boolean
 }
 
 /** By candidate, the greatest first; a score is a number or an infinity, and means nothing beyond its list. */

@@ -29,13 +29,15 @@ export interface SampleOptions {
   readonly negativesOf: (sampled: SampledCase) => DrawNegatives
   /** Whether nothing that a user took before stands against a target, as in full ranking. */
   readonly skipsHistory: boolean
+  /** Of all lists. */
+  readonly addBids?: boolean | undefined
   /** Absent: no candidate has a bid. */
   readonly market?: Market | undefined
 }
 
 /** Lists in the order of the cases. What a list holds depends on its case and the seed alone. */
 export function sampleLists(cases: readonly SampledCase[], options: SampleOptions): SampledLists {
-  const { listSize, seed, negativesOf, skipsHistory, market } = options
+  const { listSize, seed, negativesOf, skipsHistory, market, addBids = false } = options
   const chosen = choose(cases.length, options)
   const bidsOf = market === undefined ? undefined : bidsFrom(market)
   const sampled = Array.from(chosen, (index): SampledList => {
@@ -50,6 +52,7 @@ export function sampleLists(cases: readonly SampledCase[], options: SampleOption
       candidates,
       target: candidates.indexOf(target),
       ...(bidsOf && { bids: bidsOf(candidates, request) }),
+      ...(addBids && { addBids }),
     }
   })
   const lists = sampled.filter(({ candidates }) => candidates.length > 1)

@@ -105,6 +105,23 @@ describe('given candidates', () => {
     expect(bare.final[0]).toBeCloseTo(ranker[0], 5)
   })
 
+  test.each([
+    ['step 2 alone', { ranking: false }],
+    ['HSTU alone', { ranking: false, refinement: false }],
+  ])('are ordered by %s with the bids added where the list asks for it, as auctions are', async (_, shape) => {
+    const recommender = await open({ shape })
+    const [{ final: plain }] = await recommender.score([list])
+    const [{ final, generator }] = await recommender.score([{ ...list, addBids: true }])
+    const values = [4 / bidUnit, organicValue, 1 / bidUnit, organicValue]
+    for (const [index, score] of plain.entries()) expect(final[index]).toBeCloseTo(score + Math.log(values[index]), 5)
+    expect(generator).toBeUndefined()
+  })
+
+  test('of a model with step 3 have the bid once, whether the list asks for it or not', async () => {
+    const recommender = await open()
+    expect(await recommender.score([{ ...list, addBids: true }])).toEqual(await recommender.score([list]))
+  })
+
   test('score the same in another order and among other lists', async () => {
     const recommender = await open()
     const [{ final, generator }] = await recommender.score([list])

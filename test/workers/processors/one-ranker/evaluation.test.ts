@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { smallSpec as smallEga, train as trainEga } from '../ega/small-run.ts'
 import { evaluateIn } from '../staged/evaluate.ts'
 import { smallWorld, type World } from '../staged/small-world.ts'
 import { smallSpec, smallStages, train } from './small-run.ts'
@@ -41,6 +42,21 @@ test('a OneRanker without a ranker has one order, and no consistency to tell of'
   const { values } = await evaluateIn(world, alone.artifact.digest, { sampledLists: { listSize: 8, cutoffs: [3] } })
   expect(values).toHaveProperty(['Sampled/HR@3'])
   expect(Object.keys(values).filter((name) => name.includes('Consistency'))).toEqual([])
+})
+
+test('bids are added to what a OneRanker without a ranker orders by where asked, and to no other architecture', async () => {
+  const { pretrain, reward } = smallStages
+  const alone = await train(world, smallSpec({ pretrain, reward }, { refinement: false, ranking: false }))
+  const sampledLists = { listSize: 8, cutoffs: [3], negatives: 'Uniform', graded: { organicValue: '0.5' } }
+  const valuesOf = async (changes: object) =>
+    (await evaluateIn(world, alone.artifact.digest, { sampledLists: { ...sampledLists, ...changes } })).values
+  const graded = 'Sampled/ECPM-RankNormalised-NDCG@3'
+  expect((await valuesOf({ addBids: true }))[graded]).toBeGreaterThan((await valuesOf({}))[graded])
+  const egaV2 = await trainEga(world, smallEga())
+  await expect(evaluateIn(world, egaV2.artifact.digest, { sampledLists: { addBids: true } })).rejects.toMatchObject({
+    reason: expect.stringMatching(/CannotAddBids|CannotScoreCandidates/),
+    retryable: false,
+  })
 })
 
 test('its auctions are searched for better bids under the truth', async () => {
