@@ -10,7 +10,10 @@ export const datasetRun: RunKind<Dataset> = {
   bounded: false,
   referenceFields: ['pollPeriodSeconds'],
   dependencies: () => [],
-  resolve: () => ({ state: 'Ready', digests: {} }),
+  resolve({ spec }) {
+    const fault = faultOf(spec)
+    return fault === undefined ? { state: 'Ready', digests: {} } : { state: 'Invalid', message: fault }
+  },
   inputsAreKnown: ({ spec }) => spec.source.simulation !== undefined,
   pollPeriodSeconds: ({ spec }) => spec.pollPeriodSeconds,
   describe(artifact, status, now) {
@@ -31,4 +34,12 @@ export const datasetRun: RunKind<Dataset> = {
       advertising,
     }
   },
+}
+
+/** What a real API server refuses by a rule; the embedded one leaves it to us. */
+function faultOf({ advertising }: Dataset['spec']): string | undefined {
+  const exposures = advertising?.exposures
+  return exposures?.propensities !== undefined && exposures.columns.propensity === undefined
+    ? 'advertising.exposures.propensities says what columns.propensity means, which is not given; give that column too, or leave propensities out'
+    : undefined
 }

@@ -126,6 +126,8 @@ function faultOf(spec: Evaluation['spec']): string | undefined {
     return 'sampledLists.negatives is Request, but only clicks are of a request; set sampledLists.targets to Click'
   if (market?.alpha !== undefined && market.beta !== undefined && Number(market.alpha) + Number(market.beta) === 0)
     return 'market.alpha and market.beta are both 0, and no bid would weigh anything; set one of them above 0'
+  if (market?.audit?.searchRequests !== undefined && market.audit.regretStarts === 0)
+    return 'market.audit.searchRequests bounds a search, and audit.regretStarts 0 makes none; set regretStarts above 0, or leave searchRequests out'
   if (market !== undefined)
     return market.evaluator !== undefined && sampledLists?.graded?.evaluator !== undefined
       ? 'market.evaluator and sampledLists.graded.evaluator are both set; name it in market alone, where it judges the sampled lists too'

@@ -121,7 +121,7 @@ export async function observe(
     ...toldByOthers(ranker, key, pods, { auction, autoscaler: refusal ? undefined : autoscaler }, options),
     route,
     shadowPercent: spec.rollout.shadow?.percent ?? 0,
-    rollout: rolloutInput(ranker, { route, gateway, stable, canary }, options),
+    rollout: rolloutInput(ranker, { wanted, route, gateway, stable, canary }, options),
   }
 }
 
@@ -168,6 +168,8 @@ function stateOf({ status }: RankerDeployment): RolloutState {
 }
 
 interface Surroundings {
+  /** As the model was resolved. */
+  wanted: string | undefined
   route: TrafficRoute
   gateway: SeenGateway | undefined
   stable: SeenDeployment | undefined
@@ -192,8 +194,9 @@ function rolloutInput(
   const plan = (weight: number) => planCanary(weight, weights)
   const refusal = refusalOf(ranker, around, weights)
   const { pipelineRef } = spec.model
-  const wantedSince =
-    pipelineRef && pipelineOf(options.lookup, metadata.namespace, pipelineRef.name)?.status?.champion?.promotedAt
+  const champion = pipelineRef && pipelineOf(options.lookup, metadata.namespace, pipelineRef.name)?.status?.champion
+  // The pipeline may have gone on since the model was resolved: when another one was promoted says nothing of this one.
+  const wantedSince = champion?.digest === around.wanted ? champion?.promotedAt : undefined
   return {
     now: options.clock.now(),
     ...(wantedSince === undefined ? {} : { wantedSince }),

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import type { DatasetSummary } from '../../../crds/jobs.ts'
+import type { Dataset } from '../../../crds/kinds/dataset.ts'
 import { datasetRun } from '../../../operator/reconcilers/dataset.ts'
-import { digestOf } from './support.ts'
+import { digestOf, lookupIn, objectOf } from './support.ts'
 
 const summary: DatasetSummary = {
   sourceDigest: digestOf('5'),
@@ -52,4 +53,13 @@ test('status tells what there is of a marketplace, and no longer does when a rev
   const first = describe(digestOf('a'), {}, 0, { ...summary, advertising })
   expect(first).toMatchObject({ advertising })
   expect({ ...first, ...describe(digestOf('b'), first, 1) }).toMatchObject({ advertising: undefined })
+})
+
+test('what a propensity means is refused without its column', () => {
+  const resolve = (columns: object) => {
+    const exposures = { paths: ['exposures.csv'], columns, propensities: 'GivenBefore' }
+    return datasetRun.resolve(objectOf<Dataset>('Dataset', 'log', { advertising: { exposures } }), lookupIn([]))
+  }
+  expect(resolve({ propensity: 'p' })).toEqual({ state: 'Ready', digests: {} })
+  expect(resolve({})).toMatchObject({ state: 'Invalid', message: expect.stringContaining('columns.propensity') })
 })

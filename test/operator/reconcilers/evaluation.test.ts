@@ -195,6 +195,11 @@ describe('an Evaluation of a marketplace', () => {
       { market: { alpha: '0.0', beta: '0' } as never },
       /alpha and market\.beta are both 0.*above 0/,
     ],
+    [
+      'a search that is not made is bounded',
+      { market: { audit: { searchRequests: 5, regretStarts: 0 } } as never },
+      /searchRequests bounds a search.*regretStarts above 0/,
+    ],
     ['offPolicy has no marketplace', { offPolicy: {} as never }, /offPolicy needs market/],
     [
       'a gate is on what is not measured',

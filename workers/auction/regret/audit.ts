@@ -31,7 +31,7 @@ export interface SearchBudget extends PatternBudget, GradientBudget {
 
 export interface AuditOptions extends SearchBudget {
   readonly seed: number
-  /** Times the values; the published ten, times the bids, are tried in any case. */
+  /** Times the values, the smallest first; the published ten, times the bids, are tried in any case. */
   readonly multipliers: readonly number[]
   /** Rivals of each ad at whose ties bids are tried. */
   readonly rivals: number
@@ -194,7 +194,7 @@ function rowOf(request: number, { ads, values, truth, trials }: Search, regular:
     bestBid: best.report[0],
     bestValueClicks: best.valueClicks,
     publishedRegret: Math.max(0, published - truth.utility),
-    ...monotonicity(trials.slice(0, regular).concat(truth)),
+    ...monotonicity(trials.slice(0, regular)),
     irViolations: [truth, ...trials].reduce((sum, trial) => sum + overcharges(trial), 0),
     misreports: trials.length,
   }
@@ -206,17 +206,19 @@ const overcharges = ({ report, outcomes }: Trial): number =>
   outcomes.filter(({ price }, place) => price > report[place] * (1 + 1e-9)).length
 
 /** Violations over multiples alone, so that their number does not depend on the budget of the search. */
-function monotonicity(trials: readonly Trial[]): { listingViolation: boolean; clickViolation: boolean } {
-  const byBid = trials.toSorted((a, b) => a.report[0] - b.report[0])
-  const falls = (of: (trial: Trial) => number, slack: number): boolean => {
-    let highest = 0
-    return byBid.some((trial) => {
-      const now = of(trial)
-      const fell = now < highest * (1 - slack)
-      highest = Math.max(highest, now)
-      return fell
+function monotonicity(regular: readonly Trial[]): { listingViolation: boolean; clickViolation: boolean } {
+  // Multiples of bids and of values are families of their own: two reports of several ads need not be one above the other.
+  const families = [regular.slice(0, publishedMultipliers.length), regular.slice(publishedMultipliers.length)]
+  const falls = (of: (trial: Trial) => number, slack: number): boolean =>
+    families.some((family) => {
+      let highest = 0
+      return family.some((trial) => {
+        const now = of(trial)
+        const fell = now < highest * (1 - slack)
+        highest = Math.max(highest, now)
+        return fell
+      })
     })
-  }
   return {
     listingViolation: falls((trial) => Number(isListed(trial)), 0),
     clickViolation: falls(({ valueClicks }) => valueClicks, 1e-6),

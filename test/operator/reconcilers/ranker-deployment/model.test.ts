@@ -51,3 +51,29 @@ test.each([
   expect(readiness).toMatchObject({ state: 'stalled', message: expect.stringMatching(message) })
   expect(children).toBeUndefined()
 })
+
+test('when another champion was promoted, while the store was asked, says nothing of the model that was resolved', async () => {
+  const pipeline = (digest: string, promotedAt: string) => ({
+    ...objectOf<KubernetesObject>('RankerPipeline', 'ads', {}),
+    status: { champion: { digest, promotedAt } },
+  })
+  const first = pipeline(digestOf('a'), '2026-01-01T00:00:00Z')
+  let known = first
+  const following = { ...ranker, spec: { ...ranker.spec, model: { pipelineRef: { name: 'ads' } } } } as RankerDeployment
+  const looked = (meanwhile: KubernetesObject) =>
+    observe(following, { namespace: 'ads', name: 'ads' }, seen, {
+      ...options(runOf({})),
+      lookup: (kind, namespace, name) => lookupIn([known])(kind, namespace, name),
+      store: {
+        stat: async () => {
+          known = meanwhile
+          return {}
+        },
+      } as unknown as ArtifactStore,
+    })
+  const same = await looked(first)
+  expect(same.rollout.wantedSince).toBe('2026-01-01T00:00:00Z')
+  const changed = await looked(pipeline(digestOf('b'), '2026-01-02T00:00:00Z'))
+  expect(changed.model).toEqual({ state: 'Ready', digests: { model: digestOf('a') } })
+  expect(changed.rollout.wantedSince).toBeUndefined()
+})

@@ -162,6 +162,25 @@ describe('what an audit counts', () => {
     expect(rows.every(({ clickViolation }) => clickViolation)).toBe(true)
   })
 
+  test('no falling where bids and values of several ads are not in proportion', async () => {
+    const allocator = rankingAllocator({ quality: () => [1, 1, 1], exposure: [1] })
+    for (const [bids, values] of [
+      [
+        [0, 2, 1],
+        [0, 2, 1],
+      ],
+      [
+        [0.5, 2, 1],
+        [2, 0.5, 1],
+      ],
+    ]) {
+      const request = requestOf(bids, 1)
+      const asked = { request, values: Float64Array.from(values), bidders: [[0, 1]] }
+      const [row] = await audit(mechanismOf('VCG', allocator), [asked], options)
+      expect([row.listingViolation, row.clickViolation]).toEqual([false, false])
+    }
+  })
+
   test('losers who could gain by bidding more than their value', async () => {
     // One slot at half of the own bid: the loser of 1 wins at 2.01 bids by 1.005, above its value, but 1.5 wins nothing.
     const allocator = rankingAllocator({ quality: () => [1, 1], exposure: [1] })
