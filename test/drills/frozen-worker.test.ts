@@ -9,6 +9,7 @@ import {
   eventually,
   type TestCluster,
   TRAINING_RUN,
+  trainingEpochs,
   withLocalCluster,
   workerLog,
   workerProcess,
@@ -39,7 +40,7 @@ const awaitTakeOver = (cluster: TestCluster, namespace: string, from: FrozenWork
     ({ worker, progress }) => worker?.pod !== from.pod && progress?.phase === 'Training',
   )
 
-const long = { maxEpochs: 60 }
+const long = { maxEpochs: 1.5 * trainingEpochs }
 
 const superseded = async (cluster: TestCluster, namespace: string, pod: string) =>
   (await workerLog(cluster, namespace, pod)).some(({ reason }) => reason === 'Superseded')

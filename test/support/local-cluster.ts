@@ -135,7 +135,7 @@ export async function applyTraining(
 }
 
 // As many as a drill needs to act in the middle of a run on a fast machine, too.
-const trainingEpochs = 160
+export const trainingEpochs = 160
 
 async function apply(cluster: DrillCluster, namespace: string, resource: Resource, spec: object): Promise<void> {
   const object = { apiVersion, kind: resource.kind, metadata: { name, namespace }, spec }

@@ -36,6 +36,20 @@ function asError(failure: JobFailure): JobError {
   return new JobError(failure.reason, failure.message, { retryable: failure.retryable })
 }
 
+/**
+ * Far below the time that a hold on a job lasts without being renewed. An answer that took longer may be of before a stop
+ * of this process, and another worker may have the job by now.
+ */
+const freshMilliseconds = 2000
+
+function askWhetherHeld(): Promise<JobFailure | undefined> {
+  const id = ++lastQuestion
+  const { promise, resolve } = Promise.withResolvers<JobFailure | undefined>()
+  questions.set(id, resolve)
+  send({ type: 'mayWrite', id })
+  return promise
+}
+
 async function throwIfStopped(): Promise<void> {
   if (Atomics.load(stopFlag, 0) === 0) return
   // The flag is set before the message that says why is sent.
@@ -67,13 +81,13 @@ const context: ProcessorContext = {
     await throwIfStopped()
   },
   async mayWrite() {
-    await throwIfStopped()
-    const id = ++lastQuestion
-    const { promise, resolve } = Promise.withResolvers<JobFailure | undefined>()
-    questions.set(id, resolve)
-    send({ type: 'mayWrite', id })
-    const failure = await promise
-    if (failure) throw asError(failure)
+    for (;;) {
+      await throwIfStopped()
+      const asked = performance.now()
+      const failure = await askWhetherHeld()
+      if (failure) throw asError(failure)
+      if (performance.now() - asked < freshMilliseconds) return
+    }
   },
   log: {
     info: (message, fields) => send({ type: 'log', level: 'info', message, ...(fields ? { fields } : {}) }),

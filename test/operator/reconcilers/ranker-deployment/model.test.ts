@@ -58,7 +58,7 @@ test('when another champion was promoted, while the store was asked, says nothin
     status: { champion: { digest, promotedAt } },
   })
   const first = pipeline(digestOf('a'), '2026-01-01T00:00:00Z')
-  let known = first
+  let known: KubernetesObject = first
   const following = { ...ranker, spec: { ...ranker.spec, model: { pipelineRef: { name: 'ads' } } } } as RankerDeployment
   const looked = (meanwhile: KubernetesObject) =>
     observe(following, { namespace: 'ads', name: 'ads' }, seen, {
