@@ -136,6 +136,9 @@ export class Draft {
     this.#finished = artifact
     this.set({ artifact: { digest: artifact.digest, sizeBytes: artifact.sizeBytes, reused } })
     this.clear('failure', 'failures')
+    // Work that is over before anyone saw it go on is done all the same.
+    if (!reused && !this.#status.progress)
+      this.set({ progress: { phase: 'Done', step: 1, totalSteps: 1, percent: 100 } })
     this.act({ do: 'record', inputDigest: this.#status.inputDigest ?? '', artifact })
     this.end()
     const reason = reused ? reasons.reused : reasons.succeeded
