@@ -335,29 +335,9 @@ describe('an Evaluation of a marketplace that is interrupted', () => {
     }
   }
 
-  test('goes on from its checkpoint, and ends with the same bytes', async () => {
-    const inputs = { champion: inputOf('champion') }
-    const changed = { inputs, market: { bids: 'BestResponse' as const } }
-    const whole = await contextOf()
-    const { outcome: expected, world: alone } = await evaluate(whole, changed)
-    for (const pieces of [1, 3, 9]) {
-      const context = await contextOf()
-      await store.checkpoints('ads', inputOf('Evaluation')).remove()
-      await expect(evaluate(await contextStoppingAt(context, pieces), changed)).rejects.toThrow('stopped')
-      const { outcome, world } = await evaluate(context, changed)
-      expect(outcome.artifact.digest).toBe(expected.artifact.digest)
-      expect(world.asked).toBeLessThan(alone.asked)
-    }
-  })
-
-  test('goes on so under budgets too', async () => {
-    const all = smallMarket(60)
-    const bounded = { ...all, advertisers: { ...all.advertisers, budget: Float64Array.of(600, 3, 6) } }
-    const ports = { openMarket: async () => bounded }
-    const inputs = { champion: inputOf('champion') }
-    const changed = { inputs, ports, market: { budgets: { pacing: 'Throttling' as const } } }
+  async function expectGoesOn(changed: Changed, stops: readonly number[]): Promise<void> {
     const { outcome: expected, world: alone } = await evaluate(await contextOf(), changed)
-    for (const pieces of [1, 9, 30]) {
+    for (const pieces of stops) {
       const context = await contextOf()
       await store.checkpoints('ads', inputOf('Evaluation')).remove()
       await expect(evaluate(await contextStoppingAt(context, pieces), changed)).rejects.toThrow('stopped')
@@ -366,6 +346,17 @@ describe('an Evaluation of a marketplace that is interrupted', () => {
       expect(outcome.summary).toEqual(expected.summary)
       expect(world.asked).toBeLessThan(alone.asked)
     }
+  }
+
+  test('goes on from its checkpoint, and ends with the same bytes', () =>
+    expectGoesOn({ inputs: { champion: inputOf('champion') }, market: { bids: 'BestResponse' } }, [1, 3, 9]))
+
+  test('goes on so under budgets too', () => {
+    const all = smallMarket(60)
+    const bounded = { ...all, advertisers: { ...all.advertisers, budget: Float64Array.of(600, 3, 6) } }
+    const inputs = { champion: inputOf('champion') }
+    const ports = { openMarket: async () => bounded }
+    return expectGoesOn({ inputs, ports, market: { budgets: { pacing: 'Throttling' } } }, [1, 9, 30])
   })
 
   test('publishes nothing and releases everything once another worker holds the job', async () => {
