@@ -60,6 +60,11 @@ const clicks = object(
       default: 85,
     }),
     externalityPercent: percent('What each neighbour of the same top category takes off the odds of a click.', 10, 90),
+    repetitionPercent: percent(
+      'What each earlier entry of the list of the same top category, neighbours aside, takes off the odds of a click: users tire of more of the same.',
+      2,
+      90,
+    ),
     creativeTastePercent: percent(
       'How far the style of a creative moves the odds of a click, up or down by the taste of the group of users.',
       20,
@@ -75,8 +80,16 @@ const clicks = object(
 
 const conversions = object(
   {
-    minPercent: percent('Probability that a click of the lowest affinity converts.', 2),
-    maxPercent: percent('Probability that a click of the highest affinity converts.', 10),
+    minPercent: percent(
+      'Probability that a click of the lowest affinity converts, where nothing of its kind is beside it.',
+      2,
+    ),
+    maxPercent: percent('Probability that a click of the highest affinity converts, likewise.', 10),
+    alternativesPercent: percent(
+      'What each other entry of the list of the same top category takes off the probability that a click converts: users compare.',
+      5,
+      90,
+    ),
     meanValue: Type.String({
       description: 'Mean value of a conversion over the items, in the unit of bids.',
       maxLength: 24,

@@ -97,10 +97,10 @@ const paymentStage = object(
         "How the allocation answers a misreport: by the ratio of probabilities z(b')/z(b), by z(b'), or by decoding anew.",
       default: 'ProbabilityRatio',
     }),
-    misreports: enumeration(['Random', 'Published'], {
+    misreports: enumeration(['Published', 'Random'], {
       description:
         'Bids that prices are to make useless, nine of each bidder. Random: multiples of its bids between 0.05 and 3, others for each, every second time another multiple for each ad of an advertiser. Published: the multiples of Psi, 0.2 to 2; what lies between them is not looked at.',
-      default: 'Random',
+      default: 'Published',
     }),
     multiplier: decimal({ description: 'Lagrange multipliers at the start.', default: '5' }),
     penalty: decimal({ description: 'Weight of squared regret at the start (rho).', default: '1' }),

@@ -45,7 +45,7 @@ export const tokenizerBuild = defineKind({
           ],
         },
       ),
-      ...quantizer('item', { levels: 4, codebookSize: 256 }),
+      ...quantizer('item', { levels: 3, codebookSize: 256 }),
       iterations: integer(1, 1000, {
         description: 'Iterations of k-means at most, also of that which RQVAE and RQKMeansPlus start from.',
         default: 30,
@@ -53,7 +53,7 @@ export const tokenizerBuild = defineKind({
       collisions: enumeration(['Reassign', 'AppendLevel'], {
         description:
           'What is done about items with equal codes. Reassign: the later ones take the nearest free codes. AppendLevel: one more code tells them apart.',
-        default: 'Reassign',
+        default: 'AppendLevel',
       }),
       creatives: optional(
         object(

@@ -33,12 +33,17 @@ export interface TruthParameters {
   exposureDecay: number
   /** Factor on the odds for each neighbour with the same root. */
   externality: number
+  /** Factor on the odds for each earlier entry with the same root that is no neighbour. */
+  repetition: number
   /** [groups][styles], factors on the odds. */
   tastes: number[][]
   /** Share of clicks that go to the creative, at a taste of 1. */
   creativeClick: number
-  /** Probability that a click converts, at the lowest and the highest rank of affinity. */
-  conversion: { min: number; max: number }
+  /**
+   * Probability that a click converts, at the lowest and the highest rank of affinity, and a factor on it for each other
+   * entry with the same root.
+   */
+  conversion: { min: number; max: number; alternatives: number }
 }
 
 export interface TruthTables {
@@ -104,7 +109,9 @@ export async function openTruth(artifact: Artifact): Promise<MarketTruth | undef
 
 /**
  * Odds of a click = exp(intercept + scale * normal score of the affinity's rank) x exposure of the slot x taste of the
- * user's group for the creative's style x externality for each neighbour with the same root.
+ * user's group for the creative's style x externality for each neighbour with the same root x repetition for each other
+ * earlier entry with it. A click converts with a probability that rises with the rank, x alternatives for each other entry
+ * with the same root: both depend on the whole list.
  */
 export function truthOf(tables: TruthTables): MarketTruth {
   const { parameters } = tables
@@ -118,11 +125,17 @@ export function truthOf(tables: TruthTables): MarketTruth {
         const item = items[slot]
         const { rank, score } = place(affinity(user, item), parameters)
         const taste = tasteOf(tables, user, creatives[slot])
-        const context = exposureOf(slot, parameters.exposureDecay) * taste * neighbours(tables, items, slot)
+        const kin = kinOf(tables.roots, items, slot)
+        const context =
+          exposureOf(slot, parameters.exposureDecay) *
+          taste *
+          parameters.externality ** kin.neighbours *
+          parameters.repetition ** (kin.earlier - kin.before)
         const odds = context * Math.exp(intercept + affinityScale * score)
         truth.click[slot] = odds / (1 + odds)
         truth.creativeClick[slot] = truth.click[slot] * Math.min(1, creativeClick * taste)
-        truth.conversion[slot] = conversion.min + (conversion.max - conversion.min) * rank
+        const alone = conversion.min + (conversion.max - conversion.min) * rank
+        truth.conversion[slot] = alone * conversion.alternatives ** kin.others
         truth.conversionValue[slot] = tables.conversionValues[item]
       }
       return truth
@@ -166,13 +179,29 @@ function tasteOf({ parameters, groups, styles }: TruthTables, user: number, crea
   return group < 0 || creative < 0 ? 1 : parameters.tastes[group][styles[creative]]
 }
 
-function neighbours({ parameters, roots }: TruthTables, items: ArrayLike<number>, slot: number): number {
+interface Kin {
+  /** Entries of the list with the same root. */
+  readonly others: number
+  /** Those above. */
+  readonly earlier: number
+  /** Those next to it, 0 to 2. */
+  readonly neighbours: number
+  /** 1 where the entry right above is one of them. */
+  readonly before: number
+}
+
+function kinOf(roots: Int32Array, items: ArrayLike<number>, slot: number): Kin {
   const root = roots[items[slot]]
-  let factor = 1
-  if (root < 0) return factor
-  if (slot > 0 && roots[items[slot - 1]] === root) factor *= parameters.externality
-  if (slot + 1 < items.length && roots[items[slot + 1]] === root) factor *= parameters.externality
-  return factor
+  const kin = { others: 0, earlier: 0, neighbours: 0, before: 0 }
+  if (root < 0) return kin
+  for (let other = 0; other < items.length; other++) {
+    if (other === slot || roots[items[other]] !== root) continue
+    kin.others++
+    if (other < slot) kin.earlier++
+    if (Math.abs(other - slot) === 1) kin.neighbours++
+    if (other === slot - 1) kin.before = 1
+  }
+  return kin
 }
 
 /** Rank among candidates in (0, 1) and its normal score, by straight lines between the quantiles. */

@@ -115,7 +115,7 @@ describe('a simulated market', () => {
         slots[slot].clicks += exposed.click[from + slot]
         expectedTotal += probability
         expect(likely.creativeClick[slot]).toBeLessThanOrEqual(probability)
-        expect(likely.conversion[slot]).toBeGreaterThanOrEqual(0.02)
+        expect(likely.conversion[slot]).toBeGreaterThanOrEqual(0.02 * 0.95 ** 9)
         expect(likely.conversion[slot]).toBeLessThanOrEqual(0.1)
       })
     }
@@ -152,7 +152,7 @@ describe('a simulated market', () => {
     expect(wins / pairs).toBeGreaterThan(0.8)
   })
 
-  test('moves clicks by slot, style and neighbours, and by nothing else of a list', async () => {
+  test('moves clicks by slot, style, neighbours and earlier entries of a kind, conversions by all of a kind', async () => {
     const { requests, exposed, truth, creatives, dataset, market } = await whole()
     const user = requests.user[0]
     const items = [...exposed.item.subarray(0, 10)]
@@ -161,14 +161,20 @@ describe('a simulated market', () => {
     const none = items.map(() => -1)
     const neutral = truth.clicks({ user, items, creatives: none })
     const root = (item: number) => dataset.itemAttributes(item)[1]
-    const alone = (item: number) => odds(truth.clicks({ user, items: [item], creatives: [-1] }).click[0])
+    const single = (item: number) => truth.clicks({ user, items: [item], creatives: [-1] })
+    const alone = (item: number) => odds(single(item).click[0])
+    const kinds = new Set<number>()
     items.forEach((item, slot) => {
-      const neighbours = [items[slot - 1], items[slot + 1]].filter(
-        (other) => other !== undefined && root(other) === root(item),
-      )
-      const factor = exposureOf(slot, 0.85) * 0.9 ** neighbours.length
+      const alike = (others: number[]) => others.filter((other) => root(other) === root(item)).length
+      const neighbours = alike(items.slice(Math.max(0, slot - 1), slot)) + alike(items.slice(slot + 1, slot + 2))
+      const earlier = alike(items.slice(0, Math.max(0, slot - 1)))
+      kinds.add(earlier)
+      const factor = exposureOf(slot, 0.85) * 0.9 ** neighbours * 0.98 ** earlier
       expect(odds(neutral.click[slot])).toBeCloseTo(alone(item) * factor, 10)
+      const converts = single(item).conversion[0] * 0.95 ** (alike(items) - 1)
+      expect(neutral.conversion[slot]).toBeCloseTo(converts, 10)
     })
+    expect(kinds.size).toBeGreaterThan(1)
     const tastes = [0, 1, 2].map((index) => {
       const { click, creativeClick } = truth.clicks({
         user,

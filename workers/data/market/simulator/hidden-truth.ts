@@ -35,9 +35,14 @@ export function uncalibratedTruth(
     affinityScale: clicks.affinityPercent / 100,
     exposureDecay: clicks.exposureDecayPercent / 100,
     externality: 1 - clicks.externalityPercent / 100,
+    repetition: 1 - clicks.repetitionPercent / 100,
     tastes: drawTastes(categories.roots.length, creativesPerItem, clicks.creativeTastePercent / 100, seed),
     creativeClick: clicks.creativeClickPercent / 100,
-    conversion: { min: conversions.minPercent / 100, max: conversions.maxPercent / 100 },
+    conversion: {
+      min: conversions.minPercent / 100,
+      max: conversions.maxPercent / 100,
+      alternatives: 1 - conversions.alternativesPercent / 100,
+    },
   }
   const { items, users } = factors
   const { rootOf } = categories
