@@ -1,7 +1,7 @@
 // What a policy would have earned, from the log of another one.
 
 import { bootstrap, type Estimate, estimateStatistic, meanOf, ratioOf, type Statistic } from '../bootstrap.ts'
-import { effectiveCount, importanceWeights, leastEffectiveCount } from './importance-weights.ts'
+import { clipWeights, effectiveCount, leastEffectiveCount } from './importance-weights.ts'
 import { checkLoggedActions, type LoggedActions } from './logged-actions.ts'
 import { type Conclusion, conclude, type SupportRule } from './support.ts'
 
@@ -39,9 +39,8 @@ export interface PolicyEstimate {
 /** @throws LoggedActionsError; TypeError where DR is asked for without expected rewards */
 export function estimatePolicy(actions: LoggedActions, options: PolicyEstimateOptions): PolicyEstimate {
   checkLoggedActions(actions)
-  const { user, reward, expected } = actions
-  const { values: weights, clipped, lostMass } = importanceWeights(actions, options.clip)
-  const unclipped = importanceWeights(actions, Number.POSITIVE_INFINITY).values
+  const { user, reward, weight: unclipped, expected } = actions
+  const { values: weights, clipped, lostMass } = clipWeights(unclipped, options.clip)
   const weighted = reward.map((value, row) => weights[row] * value)
   const positive = weighted.map((value) => Math.max(0, value))
   // Column by column, as the statistics below count them.

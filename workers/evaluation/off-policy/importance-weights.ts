@@ -1,5 +1,8 @@
+/** The largest weight that is told apart from larger ones, e^300: sums of such weights and of their squares are numbers. */
+export const mostWeight = Math.exp(300)
+
 export interface ImportanceWeights {
-  /** [rows], target / logging, at most the clip. */
+  /** [rows], at most the clip. */
   readonly values: Float64Array
   /** Rows whose weight was cut. */
   readonly clipped: number
@@ -8,19 +11,14 @@ export interface ImportanceWeights {
 }
 
 /** @param clip largest weight; Infinity cuts none */
-export function importanceWeights(
-  { logging, target }: { readonly logging: Float64Array; readonly target: Float64Array },
-  clip: number,
-): ImportanceWeights {
-  const values = new Float64Array(logging.length)
+export function clipWeights(weights: Float64Array, clip: number): ImportanceWeights {
+  const values = weights.map((weight) => Math.min(weight, clip))
   let clipped = 0
   let whole = 0
   let kept = 0
   for (let row = 0; row < values.length; row++) {
-    const weight = target[row] / logging[row]
-    values[row] = Math.min(weight, clip)
-    if (weight > clip) clipped++
-    whole += weight
+    if (weights[row] > clip) clipped++
+    whole += weights[row]
     kept += values[row]
   }
   return { values, clipped, lostMass: whole === 0 ? 0 : 1 - kept / whole }
@@ -28,12 +26,14 @@ export function importanceWeights(
 
 /**
  * How many equal ones a sum of unequal terms is worth: (Σ x)² / Σ x² (Kish 1965); 0 where all are 0. Of weights it is
- * the effective sample size; of weighted rewards, how many rewards the estimate truly rests on.
+ * the effective sample size; of weighted rewards, how many rewards the estimate truly rests on. 1 where a weight was too
+ * large to be told from larger ones: it may outweigh whatever stands beside it.
  */
 export function effectiveCount(terms: Float64Array): number {
   let sum = 0
   let squares = 0
   for (const term of terms) {
+    if (term >= mostWeight) return 1
     sum += term
     squares += term * term
   }

@@ -64,8 +64,7 @@ describe('a mechanism as a policy', () => {
     const { actions, untold } = policyActions({ logged, outcomes, clusters, propensities: 'Marginal' })
     expect([...actions.user]).toEqual([5, 5, 5, 6])
     expect([...actions.reward]).toEqual([1, 0, 0, 1])
-    expect([...actions.logging]).toEqual([0.5, 0.25, 0.5, 0.125])
-    expect([...actions.target]).toEqual([1, 0, 1, 1])
+    expect([...actions.weight]).toEqual([2, 0, 2, 8])
     expect([...actions.expected.logged]).toEqual([0.5, 0.5, 0.3, 0.4])
     expect([...actions.expected.target]).toEqual([0.4, 0.2, 0.1, 0.2])
     expect(untold).toBe(1)
@@ -75,14 +74,14 @@ describe('a mechanism as a policy', () => {
     const { actions, untold } = policyActions({ logged, outcomes, clusters, propensities: 'GivenBefore' })
     // Below an entry without a propensity no product is known.
     expect([...actions.user]).toEqual([5, 5, 5])
-    expect([...actions.target]).toEqual([1, 0, 0])
+    expect([...actions.weight]).toEqual([2, 0, 0])
     expect(untold).toBe(2)
     const whole = [
       { item: 5, propensity: 0.5 },
       { item: 4, propensity: 0.25 },
     ]
     const same = policyActions({ logged: logOf([whole]), outcomes, clusters, propensities: 'GivenBefore' })
-    expect(Array.from(same.actions.logging, (p, row) => same.actions.target[row] / p)).toEqual([2, 8])
+    expect(Array.from(same.actions.weight)).toEqual([2, 8].map((weight) => expect.closeTo(weight, 9)))
   })
 
   test('has no impression where its list has ended: the log does not dilute it there', () => {

@@ -5,8 +5,7 @@ import {
   estimatePolicy,
   type PolicyEstimateOptions,
 } from '../../../../workers/evaluation/off-policy/estimate-policy.ts'
-import type { LoggedActions } from '../../../../workers/evaluation/off-policy/logged-actions.ts'
-import { bandit, logOf, targetValue } from './simulated-bandit.ts'
+import { actionsOf, type BanditLog, bandit, logOf, targetValue } from './simulated-bandit.ts'
 
 const all: Estimator[] = ['IPS', 'SNIPS', 'DR']
 const options: PolicyEstimateOptions = {
@@ -17,8 +16,8 @@ const options: PolicyEstimateOptions = {
   seed: 1,
 }
 
-const estimateOf = (actions: LoggedActions, estimator: Estimator, changed: Partial<PolicyEstimateOptions> = {}) => {
-  const { estimates } = estimatePolicy(actions, { ...options, ...changed, estimators: [estimator] })
+const estimateOf = (log: BanditLog, estimator: Estimator, changed: Partial<PolicyEstimateOptions> = {}) => {
+  const { estimates } = estimatePolicy(actionsOf(log), { ...options, ...changed, estimators: [estimator] })
   const found = estimates.get(estimator)
   if (found === undefined) throw new Error(`${estimator} was not estimated`)
   return found
@@ -60,7 +59,7 @@ describe('on logs of a policy of known value', () => {
     const same = { ...log, target: log.logging }
     for (const estimator of ['IPS', 'SNIPS'] as const)
       expect(estimateOf(same, estimator).mean).toBeCloseTo(mean(log.reward), 12)
-    expect(estimatePolicy(same, options).logged.mean).toBeCloseTo(mean(log.reward), 12)
+    expect(estimatePolicy(actionsOf(same), options).logged.mean).toBeCloseTo(mean(log.reward), 12)
   })
 
   test('DR needs no weights where the model is the truth: wrong propensities change nothing', () => {
@@ -72,17 +71,17 @@ describe('on logs of a policy of known value', () => {
 
   test('the mean weight is 1 where the log covers the policy, and tells where it does not', () => {
     const log = logOf(bandit, { rows: 4000, seed: 7 })
-    const { low, high } = estimatePolicy(log, options).meanWeight
+    const { low, high } = estimatePolicy(actionsOf(log), options).meanWeight
     expect(low).toBeLessThan(1)
     expect(high).toBeGreaterThan(1)
     const uncovered = { ...log, target: log.target.map((probability) => probability / 2) }
-    expect(estimatePolicy(uncovered, options).meanWeight.high).toBeLessThan(0.6)
+    expect(estimatePolicy(actionsOf(uncovered), options).meanWeight.high).toBeLessThan(0.6)
   })
 
   test('rows of one user are drawn together', () => {
     const log = logOf(bandit, { rows: 300, seed: 8 })
     const tenTimes = (values: Float64Array) => Float64Array.from({ length: 3000 }, (_, row) => values[row % 300])
-    const repeated: LoggedActions = {
+    const repeated: BanditLog = {
       user: Uint32Array.from({ length: 3000 }, (_, row) => row % 300),
       reward: tenTimes(log.reward),
       logging: tenTimes(log.logging),
@@ -105,7 +104,7 @@ const row = fc.record({
   expected: fc.double({ min: 0, max: 5, noNaN: true }),
 })
 const rows = fc.array(row, { minLength: 1, maxLength: 30 })
-const actionsOf = (values: readonly { [K in 'reward' | 'logging' | 'target' | 'logged' | 'expected']: number }[]) => {
+const logFrom = (values: readonly { [K in 'reward' | 'logging' | 'target' | 'logged' | 'expected']: number }[]) => {
   const column = (name: 'reward' | 'logging' | 'target' | 'logged' | 'expected') =>
     Float64Array.from(values, (value) => value[name])
   return {
@@ -126,8 +125,8 @@ describe('properties', () => {
         fc.double({ min: 0.1, max: 50, noNaN: true }),
         fc.double({ min: 1, max: 3, noNaN: true }),
         (values, clip, by) => {
-          const actions = actionsOf(values)
-          const at = (limit: number) => estimateOf(actions, 'IPS', { ...brief, clip: limit }).mean
+          const log = logFrom(values)
+          const at = (limit: number) => estimateOf(log, 'IPS', { ...brief, clip: limit }).mean
           expect(at(clip)).toBeLessThanOrEqual(at(clip * by) + 1e-12)
           expect(at(clip * by)).toBeLessThanOrEqual(at(Number.POSITIVE_INFINITY) + 1e-12)
         },
@@ -138,12 +137,12 @@ describe('properties', () => {
   test('SNIPS stays in the range of the rewards, and moves with them', () => {
     fc.assert(
       fc.property(rows, fc.double({ min: -5, max: 5, noNaN: true }), (values, shift) => {
-        const actions = actionsOf(values)
-        const { mean: value } = estimateOf(actions, 'SNIPS', brief)
+        const log = logFrom(values)
+        const { mean: value } = estimateOf(log, 'SNIPS', brief)
         fc.pre(!Number.isNaN(value))
-        expect(value).toBeGreaterThanOrEqual(Math.min(...actions.reward) - 1e-9)
-        expect(value).toBeLessThanOrEqual(Math.max(...actions.reward) + 1e-9)
-        const moved = { ...actions, reward: actions.reward.map((reward) => reward + shift) }
+        expect(value).toBeGreaterThanOrEqual(Math.min(...log.reward) - 1e-9)
+        expect(value).toBeLessThanOrEqual(Math.max(...log.reward) + 1e-9)
+        const moved = { ...log, reward: log.reward.map((reward) => reward + shift) }
         expect(estimateOf(moved, 'SNIPS', brief).mean).toBeCloseTo(value + shift, 9)
       }),
     )
@@ -152,10 +151,10 @@ describe('properties', () => {
   test('SNIPS does not care for the scale of the propensities', () => {
     fc.assert(
       fc.property(rows, fc.double({ min: 0.1, max: 1, noNaN: true }), (values, scale) => {
-        const actions = actionsOf(values)
-        const { mean: value } = estimateOf(actions, 'SNIPS', brief)
+        const log = logFrom(values)
+        const { mean: value } = estimateOf(log, 'SNIPS', brief)
         fc.pre(!Number.isNaN(value))
-        const scaled = { ...actions, logging: actions.logging.map((probability) => probability * scale) }
+        const scaled = { ...log, logging: log.logging.map((probability) => probability * scale) }
         expect(estimateOf(scaled, 'SNIPS', brief).mean).toBeCloseTo(value, 9)
       }),
     )
@@ -164,31 +163,31 @@ describe('properties', () => {
   test('DR with a model that knows nothing is IPS, and with the rewards themselves is the model', () => {
     fc.assert(
       fc.property(rows, (values) => {
-        const actions = actionsOf(values)
+        const log = logFrom(values)
         const nothing = new Float64Array(values.length)
-        const blind = { ...actions, expected: { logged: nothing, target: nothing } }
-        expect(estimateOf(blind, 'DR', brief).mean).toBeCloseTo(estimateOf(actions, 'IPS', brief).mean, 9)
-        const knowing = { ...actions, expected: { logged: actions.reward, target: actions.expected.target } }
-        expect(estimateOf(knowing, 'DR', brief).mean).toBeCloseTo(mean(actions.expected.target), 9)
+        const blind = { ...log, expected: { logged: nothing, target: nothing } }
+        expect(estimateOf(blind, 'DR', brief).mean).toBeCloseTo(estimateOf(log, 'IPS', brief).mean, 9)
+        const knowing = { ...log, expected: { logged: log.reward, target: log.expected.target } }
+        expect(estimateOf(knowing, 'DR', brief).mean).toBeCloseTo(mean(log.expected.target), 9)
       }),
     )
   })
 })
 
 describe('what is no log is refused', () => {
-  const log = actionsOf([{ reward: 1, logging: 0.5, target: 0.5, logged: 0, expected: 0 }])
-  test.each<[string, Partial<LoggedActions>, string]>([
-    ['a propensity of 0', { logging: Float64Array.of(0) }, 'logging propensity of row 0 is 0'],
-    ['a propensity that is not told', { logging: Float64Array.of(Number.NaN) }, 'logging propensity of row 0 is NaN'],
-    ['a probability above 1', { target: Float64Array.of(1.5) }, 'target probability of row 0 is 1.5'],
+  const log = logFrom([{ reward: 1, logging: 0.5, target: 0.5, logged: 0, expected: 0 }])
+  test.each<[string, Partial<BanditLog>, string]>([
+    ['a propensity of 0', { logging: Float64Array.of(0) }, 'logging propensity of entry 0 is 0'],
+    ['a propensity that is not told', { logging: Float64Array.of(Number.NaN) }, 'logging propensity of entry 0 is NaN'],
+    ['a probability above 1', { target: Float64Array.of(1.5) }, 'target probability of entry 0 is 1.5'],
     ['a reward that is no number', { reward: Float64Array.of(Number.NaN) }, 'reward of row 0 is NaN'],
-    ['columns of other lengths', { reward: Float64Array.of(1, 2) }, 'reward has 2 rows, user has 1'],
+    ['columns of other lengths', { reward: Float64Array.of(1, 2) }, 'reward has 2 rows, there are 1'],
   ])('%s', (_, changed, message) => {
-    expect(() => estimatePolicy({ ...log, ...changed }, options)).toThrow(message)
+    expect(() => estimatePolicy(actionsOf({ ...log, ...changed }), options)).toThrow(message)
   })
 
   test('DR without a model', () => {
     const { expected: _, ...bare } = log
-    expect(() => estimatePolicy(bare, options)).toThrow('DR needs the expected rewards of a model')
+    expect(() => estimatePolicy(actionsOf(bare), options)).toThrow('DR needs the expected rewards of a model')
   })
 })

@@ -16,37 +16,82 @@ const lists: LoggedLists = {
   target: Float64Array.of(0.25, 1, 0.5),
   expected: { logged: Float64Array.of(0.5, 0.25, 0.125), target: Float64Array.of(0.75, 0.5, 0.25) },
 }
+const near = (values: ArrayLike<number>) => Array.from(values, (value) => expect.closeTo(value, 12))
 const rows = (interaction: ListInteraction) => rowsOfLists(lists, interaction)
 
 describe('lists become rows', () => {
   test('a row a slot, weighted by itself or by all down to it', () => {
     const independent = rows('Independent')
     expect([...independent.user]).toEqual([7, 7, 9])
-    expect([...independent.logging]).toEqual([0.5, 0.25, 0.5])
+    expect([...independent.weight]).toEqual([0.5, 4, 1])
     const sequential = rows('Sequential')
-    expect([...sequential.logging]).toEqual([0.5, 0.125, 0.5])
-    expect([...sequential.target]).toEqual([0.25, 0.25, 0.5])
+    expect([...sequential.user]).toEqual([7, 7, 9])
+    expect([...sequential.weight]).toEqual(near([0.5, 2, 1]))
     expect([...(sequential.depth ?? [])]).toEqual([0, 1, 0])
     expect(independent.depth).toBeUndefined()
     expect([...lists.logging]).toEqual([0.5, 0.25, 0.5])
-  })
-
-  test('a long list that the policy does not show has weight 0, however small its probability', () => {
-    const entries = 1000
-    const fill = (value: number) => new Float64Array(entries).fill(value)
-    const long = { offsets: Uint32Array.of(0, entries), user: Uint32Array.of(0), reward: fill(0), logging: fill(0.1) }
-    const { logging, target } = rowsOfLists({ ...long, target: fill(0) }, 'Sequential')
-    expect(Math.min(...logging)).toBe(0.1)
-    expect(Math.max(...target)).toBe(0)
   })
 
   test('a row a list, with the sum of the rewards', () => {
     const whole = rows('WholeList')
     expect([...whole.user]).toEqual([7, 9])
     expect([...whole.reward]).toEqual([1, 1])
-    expect([...whole.logging]).toEqual([0.125, 0.5])
-    expect([...whole.target]).toEqual([0.25, 0.5])
+    expect([...whole.weight]).toEqual(near([2, 1]))
     expect([...(whole.expected?.target ?? [])]).toEqual([1.25, 0.25])
+  })
+})
+
+describe('on lists so long that the product of their propensities is too small for a number', () => {
+  const entries = 500
+  const listCount = 40
+  const fill = (value: number) => new Float64Array(entries * listCount).fill(value)
+  const long = {
+    offsets: Uint32Array.from({ length: listCount + 1 }, (_, list) => entries * list),
+    user: Uint32Array.from({ length: listCount }, (_, list) => list),
+    reward: fill(0).map((_, entry) => Number(entry % 4 === 0)),
+    logging: fill(0.1),
+  }
+  const options = {
+    estimators: ['IPS', 'SNIPS'] as const,
+    clip: Number.POSITIVE_INFINITY,
+    rule: { minEffectiveSamples: 1, minPositives: 1 },
+    samples: 20,
+    seed: 1,
+  }
+  const interactions = ['Sequential', 'WholeList'] as const
+
+  test.each(interactions)('%s: the policy that filled the log earns what it earned', (interaction) => {
+    expect(0.1 ** entries).toBe(0)
+    const actions = rowsOfLists({ ...long, target: long.logging }, interaction)
+    expect([...actions.weight]).toEqual(actions.reward.length === listCount ? Array(listCount).fill(1) : [...fill(1)])
+    const { estimates, conclusion, meanWeight } = estimatePolicy(actions, options)
+    const earned = interaction === 'WholeList' ? entries / 4 : 1 / 4
+    for (const name of options.estimators) expect(estimates.get(name)?.mean).toBeCloseTo(earned, 9)
+    expect(meanWeight.mean).toBeCloseTo(1, 9)
+    expect(conclusion.supported).toBe(true)
+  })
+
+  test.each(interactions)('%s: one that leans a little another way has its small weight', (interaction) => {
+    const { weight } = rowsOfLists({ ...long, target: fill(0.099) }, interaction)
+    expect(weight[weight.length - 1] / 0.99 ** entries).toBeCloseTo(1, 9)
+    expect(weight[weight.length - 1]).toBeGreaterThan(0)
+  })
+
+  test.each(interactions)('%s: one that shows none of the lists has weight 0', (interaction) => {
+    const { weight } = rowsOfLists({ ...long, target: fill(0) }, interaction)
+    expect(Math.max(...weight)).toBe(0)
+  })
+
+  test.each(interactions)('%s: one that surely shows a single one is refused, in numbers', (interaction) => {
+    const target = fill(0).map((_, entry) => Number(entry < entries))
+    const actions = rowsOfLists({ ...long, target }, interaction)
+    const { estimates, conclusion, meanWeight } = estimatePolicy(actions, {
+      ...options,
+      rule: { minEffectiveSamples: 10, minPositives: 1 },
+    })
+    expect(conclusion.supported).toBe(false)
+    expect(conclusion.refusals[0]).toBe('the effective sample size is 1, at least 10 is asked for')
+    for (const { mean } of [...estimates.values(), meanWeight]) expect(Number.isFinite(mean)).toBe(true)
   })
 })
 
@@ -138,7 +183,7 @@ describe('policies that draw each entry given those above it', () => {
           Float64Array.from(entries, ({ list, slot }) => of(list, slot))
         const reached = (list: readonly number[], slot: number) => place(list.slice(0, slot + 1))
         const guess = column((list, slot) => guesses[reached(list, slot)])
-        const { logging, target } = rowsOfLists(
+        const { weight: weights } = rowsOfLists(
           {
             offsets: Uint32Array.from({ length: lists.length + 1 }, (_, list) => list * slots),
             user: Uint32Array.from(lists.keys()),
@@ -154,7 +199,7 @@ describe('policies that draw each entry given those above it', () => {
           entries.reduce((sum, { list }, entry) => sum + listChance(weights, list) * of(entry), 0)
         const reward = (entry: number) => rewards[reached(entries[entry].list, entries[entry].slot)]
         const truth = meanOf(targetWeights, reward)
-        const weight = (entry: number) => target[entry] / logging[entry]
+        const weight = (entry: number) => weights[entry]
         expect(meanOf(loggingWeights, (entry) => weight(entry) * reward(entry))).toBeCloseTo(truth, 9)
         expect(meanOf(loggingWeights, weight)).toBeCloseTo(slots, 9)
         const residual = meanOf(loggingWeights, (entry) => weight(entry) * (reward(entry) - guess[entry]))

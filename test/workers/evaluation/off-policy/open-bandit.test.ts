@@ -2,14 +2,14 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { estimatePolicy } from '../../../../workers/evaluation/off-policy/estimate-policy.ts'
-import type { LoggedActions } from '../../../../workers/evaluation/off-policy/logged-actions.ts'
 import { publicData, publicDataFolder } from '../../../support/public-data.ts'
+import { actionsOf, type BanditLog } from './simulated-bandit.ts'
 
 const folder = publicDataFolder('open-bandit')
 const items = 46
 
 /** Rows of a log of the Open Bandit Dataset (women's campaign), judged under the uniform policy. */
-async function readLog(name: string): Promise<LoggedActions> {
+async function readLog(name: string): Promise<BanditLog> {
   const [head, ...lines] = (await readFile(join(folder, `${name}.women.csv`), 'utf8')).trimEnd().split('\n')
   const names = head.split(',')
   const at = (column: string) => names.indexOf(column)
@@ -38,7 +38,7 @@ describe('the Open Bandit sample', () => {
   }
 
   test('of the uniform policy, judged as itself, earns its click rate, and is refused for its 46 clicks', async () => {
-    const { estimates, conclusion, rows } = estimatePolicy(await readLog('random'), options)
+    const { estimates, conclusion, rows } = estimatePolicy(actionsOf(await readLog('random')), options)
     expect(rows).toBe(10_000)
     expect(estimates.get('IPS')?.mean).toBeCloseTo(0.0046, 10)
     expect(conclusion.effectiveSamples).toBeCloseTo(10_000, 3)
@@ -47,7 +47,7 @@ describe('the Open Bandit sample', () => {
   })
 
   test('of Thompson sampling, judged as uniform, is refused for its effective sample too', async () => {
-    const log = await readLog('bts')
+    const log = actionsOf(await readLog('bts'))
     const { conclusion, clippedRows } = estimatePolicy(log, options)
     expect(clippedRows).toBe(0)
     expect(conclusion.supported).toBe(false)

@@ -1,4 +1,8 @@
-import type { LoggedActions } from '../../../../workers/evaluation/off-policy/logged-actions.ts'
+import {
+  type LoggedActions,
+  type LoggedLists,
+  rowsOfLists,
+} from '../../../../workers/evaluation/off-policy/logged-actions.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 
 /** Contexts, actions, and two policies over them whose values are known. */
@@ -31,7 +35,12 @@ const dot = (a: readonly number[], b: readonly number[]): number =>
 export const targetValue = ({ reward, target }: Bandit): number =>
   reward.reduce((sum, rewards, context) => sum + dot(target[context], rewards), 0) / reward.length
 
-type Log = LoggedActions & Required<Pick<LoggedActions, 'expected'>>
+/** An action a row. */
+export type BanditLog = Omit<LoggedLists, 'offsets'>
+
+/** As the estimators take it: each action a list of one. */
+export const actionsOf = (log: BanditLog): LoggedActions =>
+  rowsOfLists({ ...log, offsets: Uint32Array.from({ length: log.user.length + 1 }, (_, row) => row) }, 'Independent')
 
 export interface LogOptions {
   readonly rows: number
@@ -54,9 +63,9 @@ function draw(random: Random, probabilities: readonly number[]): number {
 export function logOf(
   { reward, logging, target }: Bandit,
   { rows, seed, model = (truth) => truth, certain = false }: LogOptions,
-): Log {
+): BanditLog & Required<Pick<LoggedActions, 'expected'>> {
   const random = new Random(seed, 'bandit')
-  const actions: Log = {
+  const actions = {
     user: Uint32Array.from({ length: rows }, (_, row) => row),
     reward: new Float64Array(rows),
     logging: new Float64Array(rows),

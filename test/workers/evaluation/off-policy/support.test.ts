@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  clipWeights,
   effectiveCount,
-  importanceWeights,
   leastEffectiveCount,
 } from '../../../../workers/evaluation/off-policy/importance-weights.ts'
 import { conclude } from '../../../../workers/evaluation/off-policy/support.ts'
@@ -49,13 +49,13 @@ describe('the least effective count', () => {
 })
 
 test('weights are cut at the clip, and what that took is told', () => {
-  const actions = { logging: Float64Array.of(0.5, 0.1, 0.25), target: Float64Array.of(0.5, 1, 0) }
-  expect(importanceWeights(actions, Number.POSITIVE_INFINITY)).toEqual({
+  const weights = Float64Array.of(1, 10, 0)
+  expect(clipWeights(weights, Number.POSITIVE_INFINITY)).toEqual({
     values: Float64Array.of(1, 10, 0),
     clipped: 0,
     lostMass: 0,
   })
-  const { values, clipped, lostMass } = importanceWeights(actions, 4)
+  const { values, clipped, lostMass } = clipWeights(weights, 4)
   expect([...values]).toEqual([1, 4, 0])
   expect(clipped).toBe(1)
   expect(lostMass).toBeCloseTo(6 / 11, 12)
