@@ -16,6 +16,12 @@ const formatRule: Rule = {
 const propensityMeanings = ['Marginal', 'GivenBefore'] as const
 export type PropensityMeaning = (typeof propensityMeanings)[number]
 
+/**
+ * What the exposures of a request are. `Whole`: all that its list showed. `Entries`: entries of it, whose neighbours the
+ * log does not tell.
+ */
+const loggedLists = ['Whole', 'Entries'] as const
+
 /** Files of one table, and which of their columns mean what; `more` are fields of this table alone. */
 const table = <P extends TProperties, M extends TProperties = Record<never, never>>(
   columns: P,
@@ -133,6 +139,11 @@ const tables = {
           rule: '!has(self.propensities) || has(self.columns.propensity)',
           message: 'propensities says what columns.propensity means; give that column too',
         },
+        {
+          rule: "!has(self.lists) || self.lists != 'Entries' || !has(self.propensities) || self.propensities != 'GivenBefore'",
+          message:
+            'propensities GivenBefore multiply down a list, and lists Entries says that its other entries are not logged; set propensities to Marginal if they are, or log whole lists',
+        },
       ],
       {
         // Without a default, so that a Dataset from before there was a choice keeps its input digest.
@@ -140,6 +151,13 @@ const tables = {
           enumeration(propensityMeanings, {
             description:
               'What columns.propensity is. Marginal, or absent: the probability of the entry in its slot, whatever the entries above it. GivenBefore: given the entries above it, as serving with exploration writes it.',
+          }),
+        ),
+        // Without a default, for the same reason.
+        lists: optional(
+          enumeration(loggedLists, {
+            description:
+              'What the rows of a request are. Whole, or absent: its list from position 1 on; a list with a gap is dropped. Entries: entries of a list whose others are not logged, each at its position; what learns from whole lists is refused.',
           }),
         ),
       },
@@ -219,6 +237,11 @@ export const advertisingStatus = object(
       maxItems: 16,
       'x-kubernetes-list-type': 'set',
     }),
+    lists: optional(
+      enumeration(loggedLists, {
+        description: 'Entries: exposures are entries of lists whose others are not logged. Whole, or absent: lists.',
+      }),
+    ),
   },
   { description: 'The marketplace, where spec.advertising asks for one.' },
 )

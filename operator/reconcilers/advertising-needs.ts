@@ -9,6 +9,8 @@ export interface Need {
   readonly told: AdvertisingFact
   /** Subject and verb, such as `stages.reward learns from`. */
   readonly by: string
+  /** Of exposures: why entries of lists do not do, and what to change; absent where they do. */
+  readonly whole?: string
 }
 
 /** What each fact is, and the field of the Dataset that gives it. */
@@ -33,8 +35,11 @@ export function unmetNeed(name: string, advertising: AdvertisingStatus | undefin
   if (advertising === undefined)
     return `Dataset "${name}" has no advertising tables, but ${first.by} ${wordsOf(first)}; give spec.advertising of the Dataset`
   const unmet = needs.find(({ told }) => !advertising.has.includes(told))
+  if (unmet !== undefined)
+    return `Dataset "${name}" has no ${wordsOf(unmet)}, but ${unmet.by} them; give ${fieldOf(unmet)} of the Dataset`
+  const cut = advertising.lists === 'Entries' ? needs.find(({ whole }) => whole !== undefined) : undefined
   return (
-    unmet && `Dataset "${name}" has no ${wordsOf(unmet)}, but ${unmet.by} them; give ${fieldOf(unmet)} of the Dataset`
+    cut && `Dataset "${name}" has entries of lists whose others are not logged, but ${cut.by} whole lists; ${cut.whole}`
   )
 }
 

@@ -38,8 +38,10 @@ export const datasetRun: RunKind<Dataset> = {
 
 /** What a real API server refuses by a rule; the embedded one leaves it to us. */
 function faultOf({ advertising }: Dataset['spec']): string | undefined {
-  const exposures = advertising?.exposures
-  return exposures?.propensities !== undefined && exposures.columns.propensity === undefined
-    ? 'advertising.exposures.propensities says what columns.propensity means, which is not given; give that column too, or leave propensities out'
-    : undefined
+  const { propensities, lists, columns } = advertising?.exposures ?? {}
+  if (propensities !== undefined && columns?.propensity === undefined)
+    return 'advertising.exposures.propensities says what columns.propensity means, which is not given; give that column too, or leave propensities out'
+  if (lists === 'Entries' && propensities === 'GivenBefore')
+    return 'advertising.exposures.propensities GivenBefore multiply down a list, and lists Entries says that its other entries are not logged; set propensities to Marginal if they are, or log whole lists'
+  return undefined
 }

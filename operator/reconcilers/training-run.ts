@@ -88,7 +88,7 @@ function resolve(run: TrainingRun, lookup: Lookup): InputState {
 function unmetOf({ datasetRef, model, stages }: TrainingRun['spec'], revision: string, dataset: Dataset | undefined) {
   if (stages === undefined || !tellsOf(dataset, revision)) return undefined
   const { advertising } = dataset.status ?? {}
-  const unmet = unmetNeed(datasetRef.name, advertising, [...needsOf(stages), ...needsOfObjective(model, stages)])
+  const unmet = unmetNeed(datasetRef.name, advertising, [...needsOf(model, stages), ...needsOfObjective(model, stages)])
   if (unmet !== undefined) return unmet
   const { reward, allocation, ranking, payment } = stages
   const first = Object.entries({ reward, allocation, ranking, payment }).find(([, stage]) => stage !== undefined)
@@ -104,21 +104,43 @@ function needsOfObjective(model: TrainingRun['spec']['model'], { reward, ranking
   return [{ told: 'Conversions', by: `model.${part}.objective.conversion counts` }]
 }
 
-function needsOf({ pretrain, reward, allocation, ranking, payment }: NonNullable<Stages>): Need[] {
+function needsOf(
+  model: TrainingRun['spec']['model'],
+  { pretrain, reward, allocation, ranking, payment }: NonNullable<Stages>,
+): Need[] {
   const auction = (stage: string): Need[] => [
     { told: 'EligibleAds', by: `stages.${stage} holds auctions over` },
     { told: 'Bids', by: `stages.${stage} holds auctions by` },
   ]
   return [
     ...(pretrain?.targets.includes('Exposed')
-      ? [{ told: 'Exposures' as const, by: 'stages.pretrain with target Exposed learns from' }]
+      ? [{ told: 'Exposures' as const, by: 'stages.pretrain with target Exposed learns from', ...wholeFor(model) }]
       : []),
-    ...(reward === undefined ? [] : [{ told: 'Exposures' as const, by: 'stages.reward learns from' }]),
+    ...(reward === undefined
+      ? []
+      : [{ told: 'Exposures' as const, by: 'stages.reward learns from', ...wholeForReward(model) }]),
     ...(allocation === undefined ? [] : auction('allocation')),
     ...(ranking === undefined ? [] : auction('ranking')),
     ...(ranking?.labels === 'Logged'
-      ? [{ told: 'Exposures' as const, by: 'stages.ranking with labels Logged learns from' }]
+      ? [
+          {
+            told: 'Exposures' as const,
+            by: 'stages.ranking with labels Logged learns from',
+            whole: 'set stages.ranking.labels to RewardModel',
+          },
+        ]
       : []),
     ...(payment === undefined ? [] : auction('payment')),
   ]
+}
+
+/** EGA-V2 learns to write the lists that were shown, OneRanker what was clicked of them. */
+const wholeFor = ({ ega }: TrainingRun['spec']['model']): Pick<Need, 'whole'> =>
+  ega === undefined ? {} : { whole: 'set stages.pretrain.targets to [NextItems]' }
+
+/** A model without context judges each entry by itself, at its position. */
+function wholeForReward({ ega, oneRanker }: TrainingRun['spec']['model']): Pick<Need, 'whole'> {
+  const part = ega === undefined ? 'oneRanker' : 'ega'
+  const { context = 'Permutation' } = (ega ?? oneRanker)?.reward ?? {}
+  return context === 'Pointwise' ? {} : { whole: `set model.${part}.reward.context to Pointwise` }
 }

@@ -15,6 +15,7 @@ const exposures = {
   format: 'Parquet',
   columns: { request: 'request', position: 'slot', item: 'item', click: 'click' },
 }
+const weighed = { ...exposures, columns: { ...exposures.columns, propensity: 'p' } }
 /** Tables of ads with these beside the ads themselves. */
 const tables = (more: object) => ({ advertising: { ads: csvAds, ...more } })
 const market = (simulation: object) => ({ advertising: { simulation } })
@@ -135,6 +136,10 @@ export const kindExamples: Record<string, KindExample> = {
         change: tables({ requests, exposures: { ...exposures, propensities: 'GivenBefore' } }),
         message: 'propensities says what columns.propensity means',
       },
+      {
+        change: tables({ requests, exposures: { ...weighed, propensities: 'GivenBefore', lists: 'Entries' } }),
+        message: 'propensities GivenBefore multiply down a list',
+      },
       { change: market({ bids: { strategy: 'Shaded' } }), message: 'shadePercent is needed with strategy Shaded' },
       { change: market({ bids: { shadePercent: 10 } }), message: 'shadePercent is needed with strategy Shaded' },
       { change: market({ bids: { strategy: 'PriceQuantiles' } }), message: 'prices are needed with strategy' },
@@ -154,6 +159,9 @@ export const kindExamples: Record<string, KindExample> = {
       temporal(50, 30),
       tables({}),
       tables({ advertisers: { ...csvItems, columns: { id: 'id', budget: 'budget' } }, requests, exposures }),
+      tables({ requests, exposures: { ...weighed, propensities: 'Marginal', lists: 'Entries' } }),
+      tables({ requests, exposures: { ...weighed, propensities: 'GivenBefore', lists: 'Whole' } }),
+      tables({ requests, exposures: { ...weighed, lists: 'Entries' } }),
       { ...temporal(10, 10), ...tables({ requests }) },
       market({}),
       {

@@ -155,11 +155,12 @@ function checkDataset(
   throw new JobError('ModelOfOtherItems', message, { retryable: false })
 }
 
-const toRewardList = ({ request, items, ads, creatives }: RankedList): RewardList => ({
+const toRewardList = ({ request, items, ads, creatives, slots }: RankedList): RewardList => ({
   history: request.history,
   items,
   creatives,
   isAd: Uint8Array.from(ads, (ad) => Number(ad >= 0)),
+  ...(slots && { slots }),
 })
 
 const judge =

@@ -63,3 +63,17 @@ test('what a propensity means is refused without its column', () => {
   expect(resolve({ propensity: 'p' })).toEqual({ state: 'Ready', digests: {} })
   expect(resolve({})).toMatchObject({ state: 'Invalid', message: expect.stringContaining('columns.propensity') })
 })
+
+test('propensities given the entries above are refused where those are not logged', () => {
+  const resolve = (fields: object) => {
+    const exposures = { paths: ['exposures.csv'], columns: { propensity: 'p' }, lists: 'Entries', ...fields }
+    return datasetRun.resolve(objectOf<Dataset>('Dataset', 'log', { advertising: { exposures } }), lookupIn([]))
+  }
+  expect(resolve({})).toEqual({ state: 'Ready', digests: {} })
+  expect(resolve({ propensities: 'Marginal' })).toEqual({ state: 'Ready', digests: {} })
+  expect(resolve({ propensities: 'GivenBefore', lists: 'Whole' })).toEqual({ state: 'Ready', digests: {} })
+  expect(resolve({ propensities: 'GivenBefore' })).toEqual({
+    state: 'Invalid',
+    message: expect.stringMatching(/propensities GivenBefore.*set propensities to Marginal/),
+  })
+})

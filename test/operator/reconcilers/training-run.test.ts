@@ -103,6 +103,44 @@ describe('a TrainingRun in stages', () => {
     expect(found).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
   })
 
+  const entries = datasetOf(digestOf('a'), advertisingOf([], { lists: 'Entries' }))
+  const modelOf = (part: 'ega' | 'oneRanker', context: string) => ({
+    model: { architecture: part === 'ega' ? 'EGAV2' : 'OneRanker', [part]: { reward: { context }, ...weighing } },
+  })
+  const weighing = { bidding: { alpha: '1.2', beta: '2' }, sampledItems: 0 }
+  const nextItems = { pretrain: { targets: ['NextItems'] }, reward: {} }
+  const ordered = { ...nextItems, ranking: { labels: 'Logged', rankWeight: '1', consistencyWeight: '1' } }
+
+  test.each<[string, 'ega' | 'oneRanker', object, string, RegExp]>([
+    ['a generator of them', 'ega', all, 'Pointwise', /pretrain with target Exposed learns from whole lists.*NextItems/],
+    [
+      'a reward model of them',
+      'ega',
+      nextItems,
+      'Permutation',
+      /"logs" has entries.*stages\.reward learns from whole lists; set model\.ega\.reward\.context to Pointwise/,
+    ],
+    [
+      'the same of OneRanker',
+      'oneRanker',
+      { ...ordered, ranking: undefined },
+      'Permutation',
+      /model\.oneRanker\.reward/,
+    ],
+    ['labels of them', 'oneRanker', ordered, 'Pointwise', /labels Logged learns from whole lists.*RewardModel/],
+  ])('is refused where lists are not whole, for %s', (_, part, stages, context, message) => {
+    const found = refusal(staged({ order: 'Phases', ...stages }, modelOf(part, context)), entries)
+    expect(found).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
+  })
+
+  test('starts on entries of lists where each is judged by itself', () => {
+    const auctions = { ...nextItems, allocation, payment: {} }
+    expect(refusal(staged(auctions, modelOf('ega', 'Pointwise')), entries)).toMatchObject({ state: 'Ready' })
+    const clicked = { pretrain: { targets: ['Exposed'] } }
+    const oneRanker = { architecture: 'OneRanker', oneRanker: { ranking: false, sampledItems: 0 } }
+    expect(refusal(staged(clicked, { model: oneRanker }), entries)).toMatchObject({ state: 'Ready' })
+  })
+
   test('leaves it to the worker where the status of the Dataset is of another revision', () => {
     expect(refusal(staged(all), datasetOf(digestOf('f')))).toMatchObject({ state: 'Ready' })
     expect(refusal(staged(all))).toMatchObject({ state: 'Ready' })

@@ -1,5 +1,6 @@
 // Batches of exposed lists as the inputs of a step graph.
 
+import { entriesBelow, slotOf } from '../../data/market/exposed-entries.ts'
 import type { TensorData } from '../../tensor/graph.ts'
 import { Random } from '../../tensor/random.ts'
 import { float32, int32 } from '../../tensor/session.ts'
@@ -39,15 +40,14 @@ export const batchTensors = (
     const recent = historyOf(sequences, log, request, historyLength)
     history.set(recent, row * historyLength)
     length[row] = recent.length
-    const start = exposed.offsets[request]
-    const shown = Math.min(listLength, exposed.offsets[request + 1] - start)
-    for (let slot = 0; slot < shown; slot++) {
-      const place = row * listLength + slot
-      items[place] = exposed.item[start + slot]
-      creatives[place] = exposed.creative[start + slot]
-      isAd[place] = Number(exposed.ad[start + slot] >= 0)
+    const { start, end } = entriesBelow(exposed, request, listLength)
+    for (let entry = start; entry < end; entry++) {
+      const place = row * listLength + slotOf(exposed, request, entry)
+      items[place] = exposed.item[entry]
+      creatives[place] = exposed.creative[entry]
+      isAd[place] = Number(exposed.ad[entry] >= 0)
       for (const [tower, reward] of rewards.entries()) {
-        const label = labelOf(exposed, reward, start + slot)
+        const label = labelOf(exposed, reward, entry)
         if (label === undefined) continue
         labels[tower * entries + place] = label
         weights[tower * entries + place] = 1 / requests.length

@@ -1,6 +1,7 @@
 // What a reward model learns from: exposed lists of a log with their clicks and conversions.
 
 import type { Dataset } from '../../data/dataset-reader.ts'
+import { entriesBelow } from '../../data/market/exposed-entries.ts'
 import { type Exposures, noUser, type Requests, requestParts } from '../../data/market/market.ts'
 import { RewardDataError } from './errors.ts'
 import { type FoldChoice, isOfFold } from './fold.ts'
@@ -119,8 +120,8 @@ export const baseRate = (
   let ones = 0
   let labels = 0
   for (const request of requests) {
-    const end = Math.min(exposed.offsets[request + 1], exposed.offsets[request] + listLength)
-    for (let entry = exposed.offsets[request]; entry < end; entry++) {
+    const { start, end } = entriesBelow(exposed, request, listLength)
+    for (let entry = start; entry < end; entry++) {
       const label = labelOf(exposed, reward, entry)
       if (label === undefined) continue
       ones += label

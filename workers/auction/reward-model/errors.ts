@@ -1,11 +1,13 @@
 type Reason =
   | 'NoExposedLists'
+  | 'NoWholeLists'
   | 'NoTrainingRequests'
   | 'NoValidationRequests'
   | 'NoClicks'
   | 'NoConversions'
   | 'NoCreatives'
   | 'WrongCodes'
+  | 'WrongParameters'
 
 /** A log that lacks what a reward model learns from; trying again does not help. */
 export class RewardDataError extends Error {

@@ -8,6 +8,7 @@ import { openRunner, type Runner, sharedFloats } from '../../tensor/runner.ts'
 import { float32, int32, Session, type Tensors } from '../../tensor/session.ts'
 import { sigmoid } from './calibration.ts'
 import type { CodedTable } from './data.ts'
+import { RewardDataError } from './errors.ts'
 import { listValues, lookUp, specsOf, tableTensors, tableVectors } from './graph-inputs.ts'
 import { rewardScores } from './scores.ts'
 import { type Reward, type RewardShape, rewardLayout } from './shape.ts'
@@ -23,9 +24,14 @@ export interface RewardList {
   readonly creatives?: Int32Array
   /** By slot, 1 for ads. */
   readonly isAd: Uint8Array
+  /**
+   * Where each item stands, from 0, rising: the arrays then are of entries of a list whose others are not known, and only
+   * a model of context Pointwise scores them. Absent: the list is whole.
+   */
+  readonly slots?: Uint32Array
 }
 
-/** By slot of a list. */
+/** By item of a list. */
 export interface ListRewards {
   readonly pCtr: Float32Array
   /** Absent where the model scores no creatives. */
@@ -85,6 +91,16 @@ const scoresGraph = (shape: RewardShape, itemCount: number, creativeCount: numbe
   return graph
 }
 
+const checkFits = ({ items, slots: places }: RewardList, { context }: RewardShape, slots: number): void => {
+  if (places !== undefined && context !== 'Pointwise')
+    throw new RewardDataError(
+      'NoWholeLists',
+      'Entries of lists whose others are not logged cannot be scored by a reward model of context Permutation, which reads whole lists: take a model whose reward.context is Pointwise, or a Dataset of whole lists',
+    )
+  const used = places === undefined ? items.length : (places.at(-1) ?? -1) + 1
+  if (used > slots) throw new Error(`A list of ${used} items, where there are ${slots} slots`)
+}
+
 const listTensors = (shape: RewardShape, lists: readonly RewardList[], slots: number): Tensors => {
   const { historyLength } = shape
   const users = new Map<Uint32Array, number>()
@@ -100,11 +116,13 @@ const listTensors = (shape: RewardShape, lists: readonly RewardList[], slots: nu
   const creatives = new Int32Array(lists.length * slots).fill(-1)
   const isAd = new Float32Array(lists.length * slots)
   for (const [row, list] of lists.entries()) {
-    if (list.items.length > slots)
-      throw new Error(`A list of ${list.items.length} items, where there are ${slots} slots`)
-    items.set(list.items, row * slots)
-    if (list.creatives !== undefined) creatives.set(list.creatives, row * slots)
-    isAd.set(list.isAd, row * slots)
+    checkFits(list, shape, slots)
+    for (let index = 0; index < list.items.length; index++) {
+      const place = row * slots + (list.slots?.[index] ?? index)
+      items[place] = list.items[index]
+      creatives[place] = list.creatives?.[index] ?? -1
+      isAd[place] = list.isAd[index]
+    }
   }
   const shown = [lists.length, slots]
   return {
@@ -128,6 +146,11 @@ const shared = (weights: Tensors): Tensors =>
       { ...tensor, data: sharedFloats(tensor.data as Float32Array) },
     ]),
   )
+
+const ofItems = (logits: Float32Array | undefined, start: number, { items, slots }: RewardList) =>
+  slots === undefined
+    ? logits?.slice(start, start + items.length)
+    : logits && Float32Array.from(slots, (slot) => logits[start + slot])
 
 const probabilities = (logits: Float32Array): Float32Array => logits.map(sigmoid)
 
@@ -166,14 +189,23 @@ export class RewardScorer {
     }
   }
 
-  /** Before the first list; again whenever the parameters change. They are copied only for a thread of its own. */
+  /**
+   * Before the first list; again whenever the parameters change. They are copied only for a thread of its own.
+   * @throws RewardDataError where they are those of another shape; those that are set stay
+   */
   async setParameters(flat: Float32Array): Promise<void> {
+    const { size } = rewardLayout(this.#shape)
+    if (flat.length !== size)
+      throw new RewardDataError(
+        'WrongParameters',
+        `The reward model has ${size} parameters by its shape, and was given ${flat.length}: weights and shape are not of one training. Give the weights of the TrainingRun whose reward model this is, or train its stage reward again`,
+      )
     const parameters = { parameters: float32([flat.length], flat) }
     const weights = { ...parameters, ...(await this.#vectors.run({ ...parameters, ...this.#tables })) }
     this.#weights = this.#scores instanceof Session ? weights : shared(weights)
   }
 
-  /** Calibrated logits by list and reward, as long as the list. */
+  /** Calibrated logits by list and reward, as long as the list. @throws RewardDataError of entries that need a whole list */
   async logits(lists: readonly RewardList[]): Promise<Record<Reward, Float32Array | undefined>[]> {
     if (this.#weights === undefined) throw new Error('setParameters comes before the first list')
     const { slots } = this
@@ -181,10 +213,9 @@ export class RewardScorer {
     for (let from = 0; from < lists.length; from += listsOfRun) {
       const batch = lists.slice(from, from + listsOfRun)
       const outputs = await this.#scores.run({ ...this.#weights, ...listTensors(this.#shape, batch, slots) })
-      for (const [row, { items }] of batch.entries()) {
+      for (const [row, list] of batch.entries()) {
         const start = row * slots
-        const of = (reward: Reward) =>
-          (outputs[reward]?.data as Float32Array | undefined)?.slice(start, start + items.length)
+        const of = (reward: Reward) => ofItems(outputs[reward]?.data as Float32Array | undefined, start, list)
         results.push({ ctr: of('ctr'), ctrCreative: of('ctrCreative'), cvr: of('cvr') })
       }
     }

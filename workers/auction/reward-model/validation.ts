@@ -1,5 +1,6 @@
 // What a reward model makes of lists whose outcome is known: loss, order, calibration.
 
+import { entriesBelow } from '../../data/market/exposed-entries.ts'
 import {
   areaUnderCurve,
   calibrated,
@@ -14,21 +15,21 @@ import { type ExposedRequests, historyOf, labelOf, type RewardData } from './dat
 import type { RewardList, RewardScorer } from './scorer.ts'
 import { type Reward, type RewardShape, rewardsOf } from './shape.ts'
 
-/** The list that a request showed, as far as the model's slots go. */
+/** The list that a request showed, or what is known of it, as far as the model's slots go. */
 export const exposedList = (
   { historyLength, listLength }: RewardShape,
   { sequences }: RewardData,
   log: ExposedRequests,
   request: number,
 ): RewardList => {
-  const { offsets, item, creative, ad } = log.exposed
-  const start = offsets[request]
-  const end = Math.min(offsets[request + 1], start + listLength)
+  const { slot, item, creative, ad } = log.exposed
+  const { start, end } = entriesBelow(log.exposed, request, listLength)
   return {
     history: historyOf(sequences, log, request, historyLength),
     items: item.subarray(start, end),
     creatives: creative.subarray(start, end),
     isAd: Uint8Array.from(ad.subarray(start, end), (index) => Number(index >= 0)),
+    ...(slot && { slots: slot.subarray(start, end) }),
   }
 }
 
@@ -54,9 +55,9 @@ export const outcomesOf = async (
     const rows: [number, number, number][] = []
     for (const [index, request] of requests.entries()) {
       const logits = scored[index][reward]
-      for (let slot = 0; slot < lists[index].items.length; slot++) {
-        const label = labelOf(log.exposed, reward, log.exposed.offsets[request] + slot)
-        if (label !== undefined && logits !== undefined) rows.push([logits[slot], label, index])
+      for (let place = 0; place < lists[index].items.length; place++) {
+        const label = labelOf(log.exposed, reward, log.exposed.offsets[request] + place)
+        if (label !== undefined && logits !== undefined) rows.push([logits[place], label, index])
       }
     }
     const outcomes: RequestOutcomes = {

@@ -31,6 +31,8 @@ export const MARKET_FILES = {
   organicItems: 'organic.items.u32',
   /** [requests + 1] */
   exposedOffsets: 'exposed.offsets.u32',
+  /** Of entries of lists whose others are not logged: slots, counted from 0. Absent: lists are whole. */
+  exposedSlots: 'exposed.slots.u32',
   exposedItems: 'exposed.items.u32',
   exposedAds: 'exposed.ads.i32',
   exposedCreatives: 'exposed.creatives.i32',

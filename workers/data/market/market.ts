@@ -75,6 +75,8 @@ export interface Requests {
 /** Entry e of request r lies at offsets[r] .. offsets[r + 1], in the order of slots. */
 export interface Exposures {
   readonly offsets: Uint32Array
+  /** Slot from 0, where entries are those of lists whose others are not logged; absent: lists are whole. */
+  readonly slot?: Uint32Array
   readonly item: Uint32Array
   /** Index of the ad, -1 for an organic item. */
   readonly ad: Int32Array

@@ -96,6 +96,7 @@ async function readEligible(files: DatasetFiles, ads: Ads): Promise<Requests['ad
 
 async function readExposures(files: DatasetFiles): Promise<Exposures | undefined> {
   if (!files.has(MARKET_FILES.exposedOffsets)) return undefined
+  const slot = await ifThere(files, MARKET_FILES.exposedSlots, readUint32File)
   const creativeClick = await ifThere(files, MARKET_FILES.creativeClicks, readUint8File)
   const conversion = await ifThere(files, MARKET_FILES.conversions, readUint8File)
   const conversionValue = await ifThere(files, MARKET_FILES.conversionValues, readFloat32File)
@@ -104,6 +105,7 @@ async function readExposures(files: DatasetFiles): Promise<Exposures | undefined
     (await readPropensities(files, MARKET_FILES.conditionalPropensities, 'GivenBefore'))
   return {
     offsets: await readUint32File(files.path(MARKET_FILES.exposedOffsets)),
+    ...(slot && { slot }),
     item: await readUint32File(files.path(MARKET_FILES.exposedItems)),
     ad: await readInt32File(files.path(MARKET_FILES.exposedAds)),
     creative: await readInt32File(files.path(MARKET_FILES.exposedCreatives)),

@@ -22,6 +22,8 @@ export interface RankedList {
   readonly ads: Int32Array
   /** -1 where the item has none. */
   readonly creatives: Int32Array
+  /** Of the items, from 0, where the other entries of the list are not logged; absent: the list is whole. */
+  readonly slots?: Uint32Array
 }
 
 /** A list that a mechanism shows. */

@@ -1,5 +1,6 @@
 // The lists of the log before the reward model of the mechanism: is its pCTR right about what was shown?
 
+import { entriesBelow, slotOf } from '../../data/market/exposed-entries.ts'
 import type { Exposures, Market } from '../../data/market/market.ts'
 import type { GroupMetric, MetricGroup } from '../metric-group.ts'
 import { calibrationBins, calibrationColumns } from './calibration.ts'
@@ -40,17 +41,17 @@ export async function appendLogged(
   requests.forEach(({ index }, place) => {
     const { click, conversion } = judged[place]
     const start = exposed.offsets[index]
-    for (let slot = 0; slot < lists[place].items.length; slot++) {
-      const entry = start + slot
+    for (let at = 0; at < lists[place].items.length; at++) {
+      const entry = start + at
       appendRow(table, {
         request: first + place,
-        slot,
+        slot: slotOf(exposed, index, entry),
         item: exposed.item[entry],
         creative: exposed.creative[entry],
         propensity: exposed.propensity?.values[entry] ?? Number.NaN,
-        click: click[slot],
+        click: click[at],
         clicked: exposed.click[entry],
-        conversion: conversion?.[slot] ?? Number.NaN,
+        conversion: conversion?.[at] ?? Number.NaN,
         // A conversion is a question only where there was a click.
         converted: exposed.click[entry] === 1 ? (exposed.conversion?.[entry] ?? Number.NaN) : Number.NaN,
       })
@@ -58,13 +59,9 @@ export async function appendLogged(
   })
 }
 
-function exposedList(
-  { offsets, item, ad, creative }: Exposures,
-  { index, user, auction }: MarketRequest,
-  slots: number,
-): RankedList {
-  const start = offsets[index]
-  const end = Math.min(offsets[index + 1], start + slots)
+function exposedList(exposed: Exposures, { index, user, auction }: MarketRequest, slots: number): RankedList {
+  const { slot, item, ad, creative } = exposed
+  const { start, end } = entriesBelow(exposed, index, slots)
   return {
     request: auction,
     user,
@@ -72,6 +69,7 @@ function exposedList(
     // As it was shown: an ad stays one where the eligible ads of the request lack it.
     ads: ad.subarray(start, end),
     creatives: creative.subarray(start, end),
+    ...(slot && { slots: slot.subarray(start, end) }),
   }
 }
 

@@ -46,6 +46,7 @@ export async function openSources(
   checkTokenizer(dataset, tokenizer)
   if (market === undefined) throw lacks('advertising tables', 'spec.advertising')
   checkTables(market, stages)
+  checkWholeLists(market, stages, spec)
   checkConversions(market, stages, spec)
   const pinned = { dataset: inputs.dataset, tokenizer: inputs.tokenizer }
   return { dataset, market, tokenizer, bidUnit: bidUnitOf(market), pinned }
@@ -66,6 +67,21 @@ function checkTables({ requests }: Market, { pretrain, reward, allocation, ranki
       'eligible ads and bids of requests, which the stages allocation, ranking and payment hold auctions over',
       'spec.advertising.requests with the columns ads and bids',
     )
+}
+
+/** What learns from a list as a whole learns nothing true from entries whose neighbours are not logged. */
+function checkWholeLists({ requests }: Market, { pretrain, reward, ranking }: Stages, { model }: Spec): void {
+  if (requests?.exposed?.slot === undefined) return
+  const refuse = (who: string, remedy: string): never => {
+    const message = `The exposures of the Dataset are entries of lists whose others are not logged (spec.advertising.exposures.lists is Entries), and ${who} learns from whole lists; ${remedy}, or log whole lists`
+    throw new JobError('NoWholeLists', message, { retryable: false })
+  }
+  const part = model.ega === undefined ? 'oneRanker' : 'ega'
+  if (model.ega !== undefined && pretrain?.targets.includes('Exposed'))
+    refuse('spec.stages.pretrain with target Exposed', 'set its targets to [NextItems]')
+  if (reward !== undefined && model[part]?.reward.context !== 'Pointwise')
+    refuse('spec.stages.reward', `set spec.model.${part}.reward.context to Pointwise`)
+  if (ranking?.labels === 'Logged') refuse('spec.stages.ranking with labels Logged', 'set its labels to RewardModel')
 }
 
 /** What counts conversions has to learn from some. */

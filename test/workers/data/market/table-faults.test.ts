@@ -135,6 +135,39 @@ describe('bad rows', () => {
     },
   )
 
+  test('of entries of lists whose others are not logged harm nothing but themselves', async () => {
+    const exposures = [
+      entry('r-train', 3),
+      entry('r-test', 7, 'i2'),
+      entry('r-test', 2),
+      entry('r-test', 2, 'i4'),
+      entry('r-nobody', 'top'),
+      entry('r-nobody', 2, 'i4'),
+      entry('r-validation', 1_000_001),
+    ]
+    const spec = await specOf({ ...TABLES, exposures }, { maxBadRows: 3 })
+    if (spec.advertising?.exposures) spec.advertising.exposures.lists = 'Entries'
+    const ingested = await marketOf(spec)
+    expect(itemsOf(ingested)).toEqual({
+      'r-nobody': ['i4'],
+      'r-train': ['i3'],
+      'r-validation': [],
+      'r-test': ['i3', 'i2'],
+    })
+    const { ids = [], exposed } = ingested.market.requests ?? {}
+    const slots = ids.map((id, request) => [
+      id,
+      [...(exposed?.slot?.subarray(exposed.offsets[request], exposed.offsets[request + 1]) ?? [])],
+    ])
+    expect(Object.fromEntries(slots)).toEqual({ 'r-nobody': [1], 'r-train': [2], 'r-validation': [], 'r-test': [1, 6] })
+    expect(ingested.advertising).toMatchObject({ exposures: 4, lists: 'Entries' })
+    expect(ingested.badRowExamples.map(({ line, reason }) => `${line}: ${reason}`)).toEqual([
+      expect.stringMatching(/^5: column "position" holds no whole number/),
+      expect.stringMatching(/^4: an earlier row has item "i3" at position 2/),
+      '7: position 1000001 is beyond any list',
+    ])
+  })
+
   test('are none where the rows of a list lie in several files, in any order', async () => {
     const spec = await specOf({ ...TABLES, exposures: [entry('r-train', 1), entry('r-train', 3, 'i5')] })
     const folder = spec.source.file?.path ?? ''

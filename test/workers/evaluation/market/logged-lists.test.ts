@@ -87,6 +87,30 @@ describe('the lists of the log', () => {
     expect([...columnOf(table, 'propensity')]).toEqual([0.5, 0.5])
   })
 
+  test('keep their slots where they are entries of lists, those beyond the slots of the reward model aside', async () => {
+    const logged = withLog([5, 7, 1, 5], [0, 1, 0, 1], [0.5, 0.25, 0.5, 0.25])
+    const exposed = { ...logged.requests.exposed, slot: Uint32Array.of(1, 2, 0, 3) }
+    const entries = { ...logged, requests: { ...logged.requests, exposed } }
+    const seen: RankedList[] = []
+    const watching: JudgeLists = (lists) => {
+      seen.push(...lists)
+      return judge(lists)
+    }
+    const table = loggedTable()
+    await appendLogged(table, { judge: watching, slots: 3 }, entries, requests, 0)
+    expect(seen.map(({ items, slots }) => [[...items], [...(slots ?? [])]])).toEqual([
+      [
+        [5, 7],
+        [1, 2],
+      ],
+      [[1], [0]],
+    ])
+    expect([...columnOf(table, 'slot')]).toEqual([1, 2, 0])
+    expect([...columnOf(table, 'item')]).toEqual([5, 7, 1])
+    expect([...columnOf(table, 'propensity')]).toEqual([0.5, 0.25, 0.5])
+    expect([...columnOf(table, 'click')]).toEqual([0.5, 0.7, 0.1])
+  })
+
   test('tell how well it is calibrated on what happened, conversions where there was a click', async () => {
     const table = await logOf([5, 7, 1, 5], [0, 1, 0, 1])
     expect([...columnOf(table, 'converted')]).toEqual([Number.NaN, 1, Number.NaN, 0])

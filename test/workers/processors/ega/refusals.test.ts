@@ -2,7 +2,8 @@ import { expect, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { pretrainingData } from '../../../../workers/processors/ega/inputs.ts'
 import { COLUMNS, specOf, TABLES } from '../../data/market/table-support.ts'
-import { lacksTables, refusalIn, tablesOfTestPart } from '../staged/refusals.ts'
+import { lacksTables, needsWholeLists, ofEntries, refusalIn, tablesOfTestPart } from '../staged/refusals.ts'
+import { smallParts } from '../staged/small-run.ts'
 import { smallDataset } from '../staged/small-world.ts'
 import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
@@ -23,6 +24,15 @@ test('one without exposures is refused by the stages that learn from them, and s
   expect(await refusalOf(spec, { reward: smallStages.reward })).toEqual(lacksTables(/no exposed lists/))
   expect(await refusalOf(spec, { pretrain: { targets: ['Exposed'] } })).toEqual(lacksTables(/no exposed lists/))
   expect(await refusalOf(spec, { pretrain: { targets: ['NextItems'] } })).toBe('2 lists')
+})
+
+test('one of entries of lists is refused by what learns from whole lists, and serves what judges entries', async () => {
+  const spec = ofEntries(await specOf(TABLES))
+  const pointwise = { reward: { ...smallParts.reward, context: 'Pointwise' } }
+  const next = { pretrain: { targets: ['NextItems'] }, reward: smallStages.reward }
+  expect(await refusalOf(spec, smallStages, pointwise)).toEqual(needsWholeLists(/target Exposed.*\[NextItems\]/))
+  expect(await refusalOf(spec, next)).toEqual(needsWholeLists(/spec\.model\.ega\.reward\.context to Pointwise/))
+  expect(await refusalOf(spec, next, pointwise)).toBe('2 lists')
 })
 
 test('one without eligible ads is refused by the stages that hold auctions', async () => {

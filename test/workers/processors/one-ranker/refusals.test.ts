@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { pretrainingData } from '../../../../workers/processors/one-ranker/training-data.ts'
 import { specOf, TABLES } from '../../data/market/table-support.ts'
-import { lacksTables, refusalIn, tablesOfTestPart } from '../staged/refusals.ts'
+import { lacksTables, needsWholeLists, ofEntries, refusalIn, tablesOfTestPart } from '../staged/refusals.ts'
 import { smallDataset } from '../staged/small-world.ts'
 import { inputsOf, smallSpec, smallStages } from './small-run.ts'
 
@@ -26,6 +26,15 @@ test('one without exposures is refused by the stages that learn from them, and s
     lacksTables(/no exposed lists, which the stage ranking has its labels from/),
   )
   expect(await refusalOf(spec, next)).toMatch(/^[1-9]\d* samples$/)
+})
+
+test('one of entries of lists is refused by labels that compare them, and serves clicks as targets', async () => {
+  const spec = ofEntries(await specOf(TABLES))
+  const clicked = { pretrain: { targets: ['Exposed'] } }
+  expect(await refusalOf(spec, { ...clicked, ranking: { labels: 'Logged' } })).toEqual(
+    needsWholeLists(/spec\.stages\.ranking with labels Logged.*RewardModel/),
+  )
+  expect(await refusalOf(spec, clicked)).toMatch(/^[1-9]\d* samples$/)
 })
 
 test('more fake items than there are items is refused', async () => {

@@ -19,6 +19,19 @@ export const lacksTables = (message: RegExp) => ({
   retryable: false,
 })
 
+/** The spec with exposures that are entries of lists. */
+export const ofEntries = (spec: DatasetSpec): DatasetSpec => {
+  const { advertising } = spec
+  if (advertising?.exposures === undefined) throw new Error('the Dataset has no exposures')
+  return { ...spec, advertising: { ...advertising, exposures: { ...advertising.exposures, lists: 'Entries' } } }
+}
+
+export const needsWholeLists = (message: RegExp) => ({
+  reason: 'NoWholeLists',
+  message: expect.stringMatching(message),
+  retryable: false,
+})
+
 /** A log of no request in its training part. */
 export const tablesOfTestPart = {
   ...TABLES,

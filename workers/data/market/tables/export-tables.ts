@@ -92,7 +92,7 @@ async function exportRequests(files: Writer, columns: RequestColumns): Promise<v
 
 async function exportExposures(
   files: Writer,
-  { columns, propensities }: NonNullable<Advertising['exposures']>,
+  { columns, propensities, lists }: NonNullable<Advertising['exposures']>,
 ): Promise<void> {
   const { propensities: marginal, conditionalPropensities } = MARKET_FILES
   const told = propensities === 'GivenBefore' ? conditionalPropensities : marginal
@@ -102,7 +102,12 @@ async function exportExposures(
     ['conversionValue', MARKET_FILES.conversionValues, float32, 'coalesce(conversionValue, 0)'],
     ['propensity', told, float32, "coalesce(propensity, 'nan'::DOUBLE)"],
   ] as const
-  const there = optional.filter(([name]) => columns[name] !== undefined)
+  const there = [
+    ...optional.filter(([name]) => columns[name] !== undefined),
+    ...(lists === 'Entries'
+      ? [['position', MARKET_FILES.exposedSlots, uint32, 'CAST(e.position - 1 AS UINTEGER)'] as const]
+      : []),
+  ]
   await files.numbers(
     [
       [MARKET_FILES.exposedItems, uint32],

@@ -80,5 +80,6 @@ async function statusOf(database: Database, spec: Advertising): Promise<Advertis
     creativeClicks: toNumber(exposures.creativeClicks),
     conversions: toNumber(exposures.conversions),
     has: told.filter(([, isTold]) => isTold).map(([name]) => name),
+    ...(spec.exposures?.lists === 'Entries' && { lists: 'Entries' }),
   }
 }

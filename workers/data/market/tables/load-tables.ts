@@ -34,7 +34,8 @@ export async function loadTables(
       await namingFile(file, () => loadFile(database, { spec, table, file, index, badRows }))
     }
   }
-  if (spec.exposures) await dropBrokenLists(database, spec.exposures, files.advertising?.exposures ?? [], badRows)
+  if (spec.exposures && spec.exposures.lists !== 'Entries')
+    await dropBrokenLists(database, spec.exposures, files.advertising?.exposures ?? [], badRows)
   await checkDimensions(database)
 }
 

@@ -135,6 +135,7 @@ export const tableChecks: Record<AdvertisingTable, readonly Check[]> = {
         `(SELECT e.row_number, c.item AS found FROM ${rows} e JOIN ${goodRows('creatives')} c ON c.id = e.creative ` +
         'WHERE c.item <> e.item)',
     },
+    wrong('position > 1000000', `'position ' || position || ' is beyond any list'`),
     wrong('creativeClick AND NOT click', `'a click on the creative, but no click on the item'`),
     wrong('conversion AND NOT click', `'a conversion, but no click'`),
     wrong('conversionValue > 0 AND NOT coalesce(conversion, false)', `'a value of a conversion, but no conversion'`),
