@@ -120,13 +120,7 @@ describe('a TrainingRun in stages', () => {
       'Permutation',
       /"logs" has entries.*stages\.reward learns from whole lists; set model\.ega\.reward\.context to Pointwise/,
     ],
-    [
-      'the same of OneRanker',
-      'oneRanker',
-      { ...ordered, ranking: undefined },
-      'Permutation',
-      /model\.oneRanker\.reward/,
-    ],
+    ['the same of OneRanker', 'oneRanker', { reward: {} }, 'Permutation', /model\.oneRanker\.reward/],
     ['labels of them', 'oneRanker', ordered, 'Pointwise', /labels Logged learns from whole lists.*RewardModel/],
   ])('is refused where lists are not whole, for %s', (_, part, stages, context, message) => {
     const found = refusal(staged({ order: 'Phases', ...stages }, modelOf(part, context)), entries)

@@ -162,8 +162,8 @@ describe('bad rows', () => {
     expect(Object.fromEntries(slots)).toEqual({ 'r-nobody': [1], 'r-train': [2], 'r-validation': [], 'r-test': [1, 6] })
     expect(ingested.advertising).toMatchObject({ exposures: 4, lists: 'Entries' })
     expect(ingested.badRowExamples.map(({ line, reason }) => `${line}: ${reason}`)).toEqual([
-      expect.stringMatching(/^5: column "position" holds no whole number/),
       expect.stringMatching(/^4: an earlier row has item "i3" at position 2/),
+      expect.stringMatching(/^5: column "position" holds no whole number/),
       '7: position 1000001 is beyond any list',
     ])
   })

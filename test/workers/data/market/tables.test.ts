@@ -94,6 +94,20 @@ describe('whole tables', () => {
     })
   })
 
+  test('have no slots of their own where lists are whole, said or not', async () => {
+    const digests: string[] = []
+    for (const lists of [undefined, 'Whole'] as const) {
+      const spec = await specOf(TABLES)
+      if (lists !== undefined && spec.advertising?.exposures) spec.advertising.exposures.lists = lists
+      const { market, artifact, advertising } = await marketOf(spec)
+      expect(market.requests?.exposed).not.toHaveProperty('slot')
+      expect(artifact.manifest.files.map(({ path }) => path)).not.toContain('exposed.slots.u32')
+      expect(advertising).not.toHaveProperty('lists')
+      digests.push(artifact.digest)
+    }
+    expect(digests[1]).toBe(digests[0])
+  })
+
   test('ads alone are a market; bids of requests are those of the ads where they tell none', async () => {
     const { market, advertising } = await marketOf(await specOf({ ads: TABLES.ads }))
     expect(market.requests).toBeUndefined()
