@@ -37,7 +37,9 @@ export class PeriodicPacer<State> implements BudgetPacer {
   readonly #now: () => number
   /** Those of a period that is over count in the next one, in which they will be charged. */
   readonly #holds: BudgetHolds
+  /** The last that was asked for: charges of a period count while budgets are off, too, as they may come back in it. */
   #period: Period<State> | undefined
+  #isOn = false
   /** [advertisers], in this period. */
   #spent = new Float64Array(0)
   /** Share of this period that was over when the process began with it. */
@@ -54,10 +56,8 @@ export class PeriodicPacer<State> implements BudgetPacer {
   }
 
   use(plan: BudgetPlan | undefined): void {
-    if (plan === undefined) {
-      this.#period = undefined
-      return
-    }
+    this.#isOn = plan !== undefined
+    if (plan === undefined) return
     const number = this.#numberNow(plan)
     if (this.#period?.plan.periodSeconds !== plan.periodSeconds) this.#forget(plan, this.#elapsed(plan, number))
     else if (this.#period.number !== number) this.#forget(plan, 0)
@@ -65,7 +65,7 @@ export class PeriodicPacer<State> implements BudgetPacer {
   }
 
   admit(ads: Pick<AuctionRequest, 'advertisers' | 'bids'>, key: string): Admission {
-    const period = this.#present()
+    const period = this.#isOn ? this.#present() : undefined
     if (period === undefined) return { ads: [...ads.advertisers.keys()], bids: Float64Array.from(ads.bids) }
     return this.#rules.admit(period.state, ads, key, period.plan, this.#holds.held)
   }

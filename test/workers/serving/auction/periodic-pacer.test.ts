@@ -67,6 +67,34 @@ it('what was spent stays spent under another plan of the same period', () => {
   expect(takePart()).toEqual([0, 1])
 })
 
+it('what was spent stays spent where budgets are off for a part of the period, and so does what is spent meanwhile', () => {
+  const { clock, pacer, takePart, spend } = scene(1000)
+  pacer.use(plan([10, 10]))
+  spend(6)
+  pacer.use(undefined)
+  spend(3)
+  expect(takePart()).toEqual([0, 1])
+  clock.seconds = 1050
+  pacer.use(plan([10, 10]))
+  expect(takePart()).toEqual([0, 1])
+  spend(1)
+  expect(takePart()).toEqual([1])
+})
+
+it('budgets that come back in a later period have what is not spent of that one', () => {
+  const { clock, pacer, takePart, spend } = scene(1000)
+  pacer.use(plan([10, 10]))
+  spend(10)
+  pacer.use(undefined)
+  clock.seconds = 1150
+  spend(4)
+  pacer.use(plan([10, 10]))
+  spend(5)
+  expect(takePart()).toEqual([0, 1])
+  spend(1)
+  expect(takePart()).toEqual([1])
+})
+
 it('a process that starts in the middle of a period has the rest of its budget, and a whole one afterwards', () => {
   const { clock, pacer, takePart, spend } = scene(1075)
   pacer.use(plan([10, 10]))
