@@ -96,29 +96,39 @@ async function openJudges(
 
 async function measureAll(scene: Scene): Promise<EvaluationPart> {
   const { payload, context } = scene
-  const { inputs } = payload
+  const { model, champion } = payload.inputs
   const checkpoints = await MarketCheckpoints.open(payload, context)
-  const systems = [
-    { name: 'model', digest: inputs.model, title: '' },
-    ...(inputs.champion === undefined
+  // Opened for a moment: what makes it incomparable is said before the model has taken its hours.
+  const comparable =
+    champion === undefined
       ? []
-      : [{ name: 'champion', digest: inputs.champion, title: `${championName} ` }]),
-  ]
-  let sample: Sample | undefined
-  // One after another: two sets of weights in memory at once would need twice as much.
-  for (const system of systems) {
-    const marketplace = await scene.ports.openMarketplace(system.digest, settingsOf(scene))
-    try {
-      // The lists of a champion are as long as those of the model: they are compared.
-      sample ??= takeSample(scene, marketplace)
-      checkSlots(sample.slots, marketplace, `the model ${system.digest}`)
-      await measureSystem(scene, sample, marketplace, { ...system, checkpoints })
-    } finally {
-      await marketplace.release()
-    }
-  }
-  if (sample === undefined) throw new Error('There is no model to measure')
+      : [{ who: `the champion ${champion}`, slots: await withMarketplace(scene, champion, async ({ slots }) => slots) }]
+  const sample = await withMarketplace(scene, model, async (marketplace) => {
+    const taken = takeSample(scene, marketplace)
+    for (const { who, slots } of [{ who: `the model ${model}`, slots: marketplace.slots }, ...comparable])
+      checkSlots(taken.slots, slots, who)
+    await measureSystem(scene, taken, marketplace, { name: 'model', title: '', checkpoints })
+    return taken
+  })
+  if (champion !== undefined)
+    await withMarketplace(scene, champion, (marketplace) =>
+      measureSystem(scene, sample, marketplace, { name: 'champion', title: `${championName} `, checkpoints }),
+    )
   return partOf(scene, sample, checkpoints.markets(sample.identity))
+}
+
+/** One after another: two sets of weights in memory at once would need twice as much. */
+async function withMarketplace<T>(
+  scene: Scene,
+  digest: string,
+  use: (marketplace: Marketplace) => Promise<T>,
+): Promise<T> {
+  const marketplace = await scene.ports.openMarketplace(digest, settingsOf(scene))
+  try {
+    return await use(marketplace)
+  } finally {
+    await marketplace.release()
+  }
 }
 
 interface Sample {
@@ -150,10 +160,11 @@ const settingsOf = ({ payload, context, dataset, market }: Scene): MarketplaceSe
   }
 }
 
+/** The lists of a champion are as long as those of the model: they are compared. */
 function takeSample({ payload, dataset, market, judges, evaluator }: Scene, marketplace: Marketplace): Sample {
   const { spec, market: settings } = payload
   const slots = settings.slots ?? marketplace.slots
-  if (evaluator !== undefined) checkSlots(slots, evaluator, 'the evaluator')
+  if (evaluator !== undefined) checkSlots(slots, evaluator.slots, 'the evaluator')
   const { requests, skipped } = sampleRequests(dataset, market, {
     part: spec.split === 'Validation' ? 'validation' : 'test',
     count: settings.requests,
@@ -179,7 +190,7 @@ function takeSample({ payload, dataset, market, judges, evaluator }: Scene, mark
 }
 
 /** @throws JobError where lists are longer than those that somebody learned from */
-function checkSlots(slots: number, { slots: longest }: Pick<Marketplace, 'slots'>, who: string): void {
+function checkSlots(slots: number, longest: number, who: string): void {
   if (slots <= longest) return
   const message = `Lists of ${slots} are asked for, and ${who} knows lists of ${longest} at most: set spec.market.slots to ${longest} or less, or train with a longer list.`
   throw new JobError('ListsTooLong', message, { retryable: false })

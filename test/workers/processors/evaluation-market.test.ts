@@ -4,7 +4,7 @@ import type { MarketEvaluation } from '../../../crds/market-evaluation.ts'
 import type { AuctionRequest } from '../../../workers/auction/auction.ts'
 import { readMarkets } from '../../../workers/evaluation/market/market-files.ts'
 import { processEvaluation } from '../../../workers/processors/evaluation.ts'
-import type { MarketPorts, Marketplace } from '../../../workers/processors/market-ports.ts'
+import { type MarketPorts, type Marketplace, noAuction } from '../../../workers/processors/market-ports.ts'
 import { inputOf } from '../artifacts/support.ts'
 import { firstPrice, gsp, type Pricing, positionMechanism, vcg } from '../evaluation/market/position-auction.ts'
 import { smallMarket } from './small-market.ts'
@@ -308,13 +308,41 @@ describe('an Evaluation of a marketplace', () => {
     ['budgets that no advertiser has', 'NoBudgets', { market: { budgets: { pacing: 'None' } } }],
     ['a part without requests', 'NoRequests', { ports: { openMarket: async () => smallMarket(1) } }],
   ])('refuses %s for good', async (_, reason, changed) => {
-    const { noAuction } = await import('../../../workers/processors/market-ports.ts')
     const ports = { ...changed.ports }
     if ('openMarketplace' in ports) ports.openMarketplace = (digest) => Promise.reject(noAuction(digest))
     await expect(evaluate(await contextOf(), { ...changed, ports })).rejects.toMatchObject({
       reason,
       retryable: false,
     })
+  })
+})
+
+describe('a champion that the model cannot be compared with is refused before the model is measured', () => {
+  const refusing = async (champion: (world: World) => Promise<Marketplace>, market: Partial<MarketEvaluation> = {}) => {
+    const world: World = { released: [], asked: 0 }
+    const openMarketplace: MarketPorts['openMarketplace'] = (digest, settings) =>
+      digest === inputOf('champion') ? champion(world) : portsOf(world).openMarketplace(digest, settings)
+    const changed = { inputs: { champion: inputOf('champion') }, ports: { openMarketplace }, market }
+    const refusal = await evaluate(await contextOf(), changed, world).catch((error: unknown) => error)
+    return { refusal, world }
+  }
+
+  test('where its lists are shorter', async () => {
+    const short = async (world: World) => ({ ...marketplace(gsp, 'GSP', world), slots: 2 })
+    const { refusal, world } = await refusing(short)
+    expect(refusal).toMatchObject({
+      reason: 'ListsTooLong',
+      retryable: false,
+      message: expect.stringMatching(/champion .* lists of 2 at most: set spec\.market\.slots to 2 or less/),
+    })
+    expect(world).toEqual({ released: ['GSP', 'VCG'], asked: 0 })
+    expect((await refusing(short, { slots: 2 })).refusal).toHaveProperty('summary')
+  })
+
+  test('where it has no auction', async () => {
+    const { refusal, world } = await refusing(() => Promise.reject(noAuction(inputOf('champion'))))
+    expect(refusal).toMatchObject({ reason: 'NoAuction', retryable: false })
+    expect(world).toEqual({ released: [], asked: 0 })
   })
 })
 
