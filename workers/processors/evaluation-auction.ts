@@ -11,7 +11,7 @@ import { hasAuction, openAuctionModel, openJudge } from '../decoding/auction/ope
 import type { OpenedAuctionModel } from '../decoding/auction/opened-model.ts'
 import type { JudgeLists, RankedList } from '../evaluation/market/judge.ts'
 import type { Mechanism } from '../evaluation/market/mechanism.ts'
-import { readFold } from '../ranker/auction-model.ts'
+import { type LearnedUsers, readLearnedUsers } from '../ranker/auction-model.ts'
 import { JobError } from './job-error.ts'
 import {
   type Evaluator,
@@ -106,14 +106,11 @@ async function openEvaluator(
   { store, threads, dataset, judged }: EvaluatorSettings,
 ): Promise<Evaluator> {
   await checkAuction(digest, store)
-  for (const each of judged) await checkHeldOut(digest, each, store)
-  const { scorer, slots, datasetDigest } = await openJudge(digest, { store, threads })
-  try {
-    checkDataset({ digest, datasetDigest }, { dataset })
-  } catch (error) {
-    await scorer.release()
-    throw error
-  }
+  const learned = await readLearnedUsers(await store.open(digest))
+  const evaluator = { digest, ...learned }
+  checkDataset(evaluator, { dataset })
+  for (const each of judged) await checkHeldOut(evaluator, each, store)
+  const { scorer, slots } = await openJudge(digest, { store, threads })
   return { judgeLists: judge(scorer), slots, release: () => scorer.release() }
 }
 
@@ -122,15 +119,25 @@ async function checkAuction(digest: string, store: MarketplaceSettings['store'])
 }
 
 /** A judge that learned from the users of the model it judges shares its mistakes. */
-async function checkHeldOut(digest: string, judged: string, store: MarketplaceSettings['store']): Promise<void> {
+async function checkHeldOut(
+  { digest, fold: ours, datasetDigest }: LearnedUsers & { readonly digest: string },
+  judged: string,
+  store: MarketplaceSettings['store'],
+): Promise<void> {
   const model = await store.open(judged)
   if (!hasAuction(model)) return
-  const [ours, theirs] = [await readFold(await store.open(digest)), await readFold(model)]
-  if (ours === null || theirs === null || areApart(ours, theirs)) return
-  const users = (fold: Fold): string => (fold === 'All' ? 'all users' : `the ${fold.toLowerCase()} half of the users`)
-  const message = `The evaluator ${digest} is not held out: its reward model learned from ${users(ours)}, that of the model ${judged} from ${users(theirs)}; name a TrainingRun that learned from the other half (stages.reward.fold: First and Second).`
+  const { fold: theirs, datasetDigest: learned } = await readLearnedUsers(model)
+  if (ours === null || theirs === null) return
+  // Users are halved by their numbers, which each revision of the data gives anew.
+  const isOneRevision = learned === datasetDigest
+  if (isOneRevision && areApart(ours, theirs)) return
+  const message = isOneRevision
+    ? `The evaluator ${digest} is not held out: its reward model learned from ${usersOf(ours)}, that of the model ${judged} from ${usersOf(theirs)}; name a TrainingRun that learned from the other half (stages.reward.fold: First and Second).`
+    : `Nobody can tell whether the evaluator ${digest} is held out: its reward model learned from ${usersOf(ours)} of Dataset revision ${datasetDigest}, that of the model ${judged} from ${usersOf(theirs)} of revision ${learned}, and each revision divides its users anew; have the model learn the revision of the evaluator, from the other half of its users, or leave the model or the evaluator out.`
   throw new JobError('NotHeldOut', message, { retryable: false })
 }
+
+const usersOf = (fold: Fold): string => (fold === 'All' ? 'all users' : `the ${fold.toLowerCase()} half of the users`)
 
 function checkBidding(
   { digest, bidding }: Pick<OpenedAuctionModel, 'digest' | 'bidding'>,

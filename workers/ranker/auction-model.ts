@@ -96,10 +96,12 @@ export async function readAuctionModel<Description extends ModelDescription>(
   }
 }
 
-/** Users that the reward model of an artifact learned from; null of a model without one. Reads no weights. */
-export async function readFold(artifact: Pick<Artifact, 'path'>): Promise<Fold | null> {
-  const { fold } = JSON.parse(await readFile(artifact.path(descriptionFile), 'utf8')) as Pick<ModelDescription, 'fold'>
-  return fold
+/** What a model learned from: `fold` of the users of a Dataset revision, null of a model without a reward model. */
+export type LearnedUsers = Pick<ModelDescription, 'fold' | 'datasetDigest'>
+
+/** Reads no weights. */
+export async function readLearnedUsers(artifact: Pick<Artifact, 'path'>): Promise<LearnedUsers> {
+  return JSON.parse(await readFile(artifact.path(descriptionFile), 'utf8')) as LearnedUsers
 }
 
 async function readWeights<Shapes extends ModelDescription['shapes']>(

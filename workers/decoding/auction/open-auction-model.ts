@@ -44,9 +44,8 @@ export async function openAuctionRecommender(artifact: Artifact, threads: number
   return architecture === 'EGAV2' ? openEgaRecommender(artifact, threads) : openOneRankerRecommender(artifact, threads)
 }
 
-/** The reward model of a model, which only judges, with the Dataset revision whose items it speaks of. */
+/** The reward model of a model, which only judges. */
 export interface OpenedJudge {
-  readonly datasetDigest: string
   readonly scorer: RewardScorer
   /** Longest list (K). */
   readonly slots: number
@@ -62,5 +61,5 @@ export async function openJudge(
   if (architecture === undefined) throw noAuctionIn(digest)
   const model = architecture === 'EGAV2' ? await openEgaModel(artifact) : await openOneRankerModel(artifact)
   const scorer = await openScorer(model, threads)
-  return { datasetDigest: model.datasetDigest, scorer, slots: scorer.slots }
+  return { scorer, slots: scorer.slots }
 }
