@@ -28,6 +28,9 @@ export interface AllocatedBatch {
   readonly steps?: Readonly<Record<string, number>>
 }
 
+/** `NoSpan`: all requests are of one moment, which is no span to divide by. */
+export type LogSpan = number | 'NoRequests' | 'NoTimes' | 'NoSpan'
+
 /** An allocation rule whose weights come with each call. Equal requests get equal allocations, whatever else is asked. */
 export interface AuctionModel {
   readonly market: Pick<Market, 'advertisers' | 'ads' | 'creatives'>
@@ -41,8 +44,8 @@ export interface AuctionModel {
   readonly hasPaymentNetwork: boolean
   /** Least worth of a click on an organic item that its order tells from less; absent: it tells any. */
   readonly leastOrganic?: number
-  /** Between the first and the last logged request, which budgets of the Dataset are for; absent: nobody knows. */
-  readonly logSeconds?: number
+  /** Seconds from the first logged request to the last, which budgets of the Dataset are for; or why nobody knows. */
+  readonly logSpan: LogSpan
   /** Histories since the model was loaded: read anew, and known from before; absent where nothing is kept of users. */
   readonly histories?: Readonly<Record<'encoded' | 'kept', number>>
   /** Organic items of a request that names none, in their order; may be empty. */

@@ -10,7 +10,7 @@ import {
 import type { PaymentRule } from '../../../crds/auction-terms.ts'
 import { revisionOf } from '../../artifacts/digest.ts'
 import type { ListConstraints } from '../../auction/auction.ts'
-import type { AllocationWeights, AuctionModel, BudgetPlan } from './auction-model.ts'
+import type { AllocationWeights, AuctionModel, BudgetPlan, LogSpan } from './auction-model.ts'
 
 /** What an auction runs by; a change makes a new one. */
 export interface AuctionSettings {
@@ -146,6 +146,13 @@ export function settingsFor({ revision, settings, pods }: SettingsFile, model: A
 const numberOr = (text: string | undefined, otherwise: number): number =>
   text === undefined ? otherwise : Number(text)
 
+/** Why no budget of the Dataset can be divided. */
+const untold: Readonly<Record<Exclude<LogSpan, number>, string>> = {
+  NoRequests: 'it has no logged requests that tell how long that is',
+  NoTimes: 'its requests have no times that tell how long that is',
+  NoSpan: 'its requests are all of one moment, which does not tell how long that is',
+}
+
 /** Amounts of the settings are of a period; budgets of the Dataset are of its log, of which a period is a part. */
 function budgetPlan({ revision, settings, pods }: SettingsFile, model: AuctionModel): BudgetPlan | undefined {
   const { budgets } = settings
@@ -153,11 +160,11 @@ function budgetPlan({ revision, settings, pods }: SettingsFile, model: AuctionMo
   const { pacing, periodSeconds } = budgets
   const { ids, budget } = model.market.advertisers
   const given = new Map((budgets.advertisers ?? []).map(({ advertiser, amount }) => [advertiser, Number(amount)]))
-  const periods =
-    budgets.datasetPeriods ?? (model.logSeconds === undefined ? undefined : model.logSeconds / periodSeconds)
+  const { logSpan } = model
+  const periods = budgets.datasetPeriods ?? (typeof logSpan === 'number' ? logSpan / periodSeconds : undefined)
   const undivided = ids.find((id, index) => !given.has(id) && Number.isFinite(budget[index]))
-  if (periods === undefined && undivided !== undefined) {
-    const message = `/budgets the Dataset has a budget of "${undivided}" for its whole log, and its requests have no times that tell how long that is; say by /budgets/datasetPeriods how many periods it is for, or give amounts of all advertisers that have one`
+  if (periods === undefined && typeof logSpan !== 'number' && undivided !== undefined) {
+    const message = `/budgets the Dataset has a budget of "${undivided}" for its whole log, and ${untold[logSpan]}; say by /budgets/datasetPeriods how many periods it is for, or give amounts of all advertisers that have one`
     throw new SettingsRefusedError('NoBudgetPeriod', revision, message)
   }
   const ofPeriod = (index: number): number => budget[index] / (periods ?? 1)

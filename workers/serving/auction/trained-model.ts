@@ -1,10 +1,10 @@
 // A trained model with an auction behind the port that serving asks.
 
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
-import type { Market } from '../../data/market/market.ts'
+import type { Market, Requests } from '../../data/market/market.ts'
 import type { AllocationSettings, StepTimes } from '../../decoding/auction/auction-decoder.ts'
 import type { OpenedAuctionModel } from '../../decoding/auction/opened-model.ts'
-import type { AllocationWeights, AuctionModel } from './auction-model.ts'
+import type { AllocationWeights, AuctionModel, LogSpan } from './auction-model.ts'
 
 /** Candidates of a request at most; what they cost grows in proportion. */
 const mostCandidates = { ads: 4096, organic: 1024 }
@@ -23,7 +23,6 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
   const allocatorOf = (weights: AllocationWeights, times?: StepTimes): Allocator =>
     opened.allocatorFor(settingsOf(weights), times)
   const { advertisers, ads, creatives, requests } = market
-  const logSeconds = secondsSpanned(requests?.time)
   const bound = (limit: number | null) => limit ?? Number.POSITIVE_INFINITY
   return {
     market: { advertisers, ads, ...(creatives === undefined ? {} : { creatives }) },
@@ -44,7 +43,7 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
     ...(expectedBids === undefined ? {} : { expectedBids }),
     hasPaymentNetwork,
     ...(leastOrganic === undefined ? {} : { leastOrganic }),
-    ...(logSeconds === undefined ? {} : { logSeconds }),
+    logSpan: logSpanOf(requests),
     ...(histories === undefined ? {} : { histories }),
     organic: organic.slice(0, mostCandidates.organic),
     limits: { slots: opened.slots, ...mostCandidates },
@@ -58,14 +57,16 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
   }
 }
 
-/** @param times milliseconds; a single moment is no span to divide by */
-export function secondsSpanned(times: Float64Array | undefined): number | undefined {
+/** Whatever the order of the requests. */
+export function logSpanOf(requests: Pick<Requests, 'count' | 'time'> | undefined): LogSpan {
+  if (requests === undefined || requests.count === 0) return 'NoRequests'
+  if (requests.time === undefined) return 'NoTimes'
   let [first, last] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  for (const time of times ?? []) {
+  for (const time of requests.time) {
     if (time < first) first = time
     if (time > last) last = time
   }
-  return last > first ? (last - first) / 1000 : undefined
+  return last > first ? (last - first) / 1000 : 'NoSpan'
 }
 
 /** A request as most will be: the ads and organic items of the Dataset, for a list of so many slots. */

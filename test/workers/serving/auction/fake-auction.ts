@@ -168,7 +168,7 @@ export function fakeAuction(more: Partial<AuctionModel> = {}): FakeAuction {
     bidUnit: 2,
     hasTokenBids: true,
     hasPaymentNetwork: false,
-    logSeconds: 3600,
+    logSpan: 3600,
     organic: Uint32Array.of(0, 1, 2, 3, 4),
     limits: { slots: 6, ads: 20, organic: 20 },
     prepare: async () => {},

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { LiveAuctionSettings } from '../../../../crds/auction-settings.ts'
-import type { AuctionModel } from '../../../../workers/serving/auction/auction-model.ts'
+import type { AuctionModel, LogSpan } from '../../../../workers/serving/auction/auction-model.ts'
 import { SettingsRefusedError, settingsFor } from '../../../../workers/serving/auction/settings.ts'
 import { fakeAuction } from './fake-auction.ts'
 
@@ -13,10 +13,7 @@ const planOf = (budgets: Budgets, model: AuctionModel = fakeAuction().model) => 
 }
 const none = Number.POSITIVE_INFINITY
 
-const withoutTimes = (): AuctionModel => {
-  const { logSeconds: _, ...model } = fakeAuction().model
-  return model
-}
+const lasting = (logSpan: LogSpan): AuctionModel => fakeAuction({ logSpan }).model
 
 describe('a budget of the Dataset, which is for its whole log', () => {
   it('is divided among the periods that the log lasts, and those of the settings are not', () => {
@@ -27,13 +24,13 @@ describe('a budget of the Dataset, which is for its whole log', () => {
 
   it('is divided among the periods that the settings name', () => {
     expect(planOf({ datasetPeriods: 10 })).toEqual([10, 5, none])
-    expect(planOf({ datasetPeriods: 1 }, withoutTimes())).toEqual([100, 50, none])
+    expect(planOf({ datasetPeriods: 1 }, lasting('NoTimes'))).toEqual([100, 50, none])
   })
 
   it('is refused where nobody can tell how many periods it is for', () => {
-    const refused = (budgets: Budgets) => {
+    const refused = (budgets: Budgets, logSpan: LogSpan = 'NoTimes') => {
       try {
-        return planOf(budgets, withoutTimes())
+        return planOf(budgets, lasting(logSpan))
       } catch (error) {
         return error instanceof SettingsRefusedError ? [error.reason, error.message] : error
       }
@@ -43,6 +40,13 @@ describe('a budget of the Dataset, which is for its whole log', () => {
       'NoBudgetPeriod',
       expect.stringMatching(/"south".*datasetPeriods/),
     ])
+    const causes = {
+      NoRequests: /for its whole log, and it has no logged requests .*; say by/,
+      NoTimes: /for its whole log, and its requests have no times .*; say by/,
+      NoSpan: /for its whole log, and its requests are all of one moment.*; say by/,
+    }
+    for (const [cause, message] of Object.entries(causes))
+      expect(refused({}, cause as keyof typeof causes)).toEqual(['NoBudgetPeriod', expect.stringMatching(message)])
     // Whose budget is replaced, or who has none, needs no period.
     expect(refused({ advertisers: [north, { advertiser: 'south', amount: '8' }] })).toEqual([7, 8, none])
   })
