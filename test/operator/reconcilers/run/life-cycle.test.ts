@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { RunStatus } from '../../../../crds/run.ts'
 import { brokenRules, wrongWhenWatched } from './rules.ts'
 import { calm, firstStep, type JobWord, jobWords, type StatusWord, statuses, type World } from './world.ts'
 
@@ -224,4 +225,27 @@ test('a result is recorded for the inputs that it was made from, though the spec
   const [record] = plan.actions.filter((action) => action.do === 'record')
   expect(record).toMatchObject({ inputDigest: observation.status.inputDigest })
   expect(plan.status.inputDigest).not.toBe(observation.status.inputDigest)
+})
+
+describe('the progress of a run that has its artifact', () => {
+  const progressOf = (world: Partial<World>, status: RunStatus) => firstStep(world, status).plan.status.progress
+  const training = { phase: 'Training', step: 1, totalSteps: 4, percent: 25, estimatedSecondsRemaining: 9 }
+
+  test('is whole where nobody saw it go on', () => {
+    const done = { phase: 'Done', step: 1, totalSteps: 1, percent: 100 }
+    expect(progressOf({ job: 'is complete' }, statuses.active)).toEqual(done)
+  })
+
+  test('is the end of the phase that was seen last, with nothing left to wait for', () => {
+    const ended = { phase: 'Training', step: 4, totalSteps: 4, percent: 100 }
+    expect(progressOf({ job: 'is complete' }, { ...statuses.active, progress: training })).toEqual(ended)
+  })
+
+  test('is none where the artifact was there already, and no work was done', () => {
+    expect(progressOf({ reusable: true }, statuses['never seen'])).toBeUndefined()
+  })
+
+  test('is not whole where another worker holds the run', () => {
+    expect(progressOf({ job: 'is complete by a worker that lost it' }, statuses.active)).toBeUndefined()
+  })
 })
