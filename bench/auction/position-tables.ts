@@ -3,6 +3,7 @@
 import type { PaymentRule } from '../../crds/auction-terms.ts'
 import type { Allocator, AuctionRequest } from '../../workers/auction/auction.ts'
 import { unconstrained } from '../../workers/auction/auction.ts'
+import type { Mechanism } from '../../workers/auction/bid-outcomes.ts'
 import { payments } from '../../workers/auction/payments/payments.ts'
 import {
   firstPricePositions,
@@ -14,7 +15,6 @@ import {
 } from '../../workers/auction/payments/position-auction.ts'
 import { rankingAllocator } from '../../workers/auction/ranking-allocator.ts'
 import { type AuditRow, audit, auditDefaults } from '../../workers/auction/regret/audit.ts'
-import type { Mechanism } from '../../workers/auction/regret/mechanism.ts'
 import { summarize } from '../../workers/auction/regret/summary.ts'
 import { Random } from '../../workers/tensor/random.ts'
 import type { Row } from '../harness/benchmark.ts'

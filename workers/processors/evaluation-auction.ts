@@ -1,5 +1,6 @@
 // A trained model as an evaluation opens it: a marketplace that allocates and prices, and a reward model that only judges.
 
+import type { Mechanism } from '../auction/bid-outcomes.ts'
 import { payments } from '../auction/payments/payments.ts'
 import { audit, auditDefaults } from '../auction/regret/audit.ts'
 import { areApart, type Fold } from '../auction/reward-model/fold.ts'
@@ -10,7 +11,6 @@ import { withRates } from '../decoding/auction/lists-under-bids.ts'
 import { hasAuction, openAuctionModel, openJudge } from '../decoding/auction/open-auction-model.ts'
 import type { OpenedAuctionModel } from '../decoding/auction/opened-model.ts'
 import type { JudgeLists, RankedList } from '../evaluation/market/judge.ts'
-import type { Mechanism } from '../evaluation/market/mechanism.ts'
 import { type LearnedUsers, readLearnedUsers } from '../ranker/auction-model.ts'
 import { JobError } from './job-error.ts'
 import {

@@ -2,10 +2,10 @@
 
 import type { Bidder } from '../../crds/auction-terms.ts'
 import type { Artifact, ArtifactStore } from '../artifacts/store.ts'
+import type { Mechanism } from '../auction/bid-outcomes.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
 import type { Market } from '../data/market/market.ts'
 import type { JudgeLists, MarketTruth } from '../evaluation/market/judge.ts'
-import type { Mechanism } from '../evaluation/market/mechanism.ts'
 import type { RegretSearch } from '../evaluation/market/regret.ts'
 import { JobError } from './job-error.ts'
 

@@ -3,8 +3,15 @@
 
 import { Random } from '../../tensor/random.ts'
 import type { AuctionRequest } from '../auction.ts'
+import {
+  type BidOutcome,
+  type Mechanism,
+  outcomesOf,
+  outcomesUnder,
+  ownClicks,
+  type SlotClicks,
+} from '../bid-outcomes.ts'
 import { climb, type GradientBudget } from './climb.ts'
-import { type Mechanism, type Outcome, outcomesOf, outcomesUnder } from './mechanism.ts'
 import {
   criticalMisreports,
   fineMultipliers,
@@ -13,7 +20,12 @@ import {
   randomMisreports,
 } from './misreports.ts'
 import { type PatternBudget, patternSearch } from './pattern-search.ts'
-import { bestOf, type Search, type Trial, type TryReports } from './search.ts'
+import { bestOf, type Outcome, type Search, type Trial, type TryReports } from './search.ts'
+
+export interface AuditedMechanism extends Mechanism {
+  /** As the judge expects them: a held-out model, or a simulator's truth. Absent: as the mechanism itself does. */
+  readonly clicks?: SlotClicks
+}
 
 export interface AuditCase {
   /** Bids as they are placed; regret is what other bids gain over these. */
@@ -92,7 +104,7 @@ export interface AuditRow {
 
 /** Audits the cases, in their order; rows by case and bidder. */
 export async function audit(
-  mechanism: Mechanism,
+  mechanism: AuditedMechanism,
   cases: readonly AuditCase[],
   options: AuditOptions = auditDefaults,
 ): Promise<AuditRow[]> {
@@ -105,24 +117,17 @@ export async function audit(
 }
 
 async function auditOne(
-  mechanism: Mechanism,
+  mechanism: AuditedMechanism,
   { request, values = request.bids, bidders = Array.from(request.ads.keys(), (ad) => [ad]) }: AuditCase,
   index: number,
   options: AuditOptions,
 ): Promise<AuditRow[]> {
-  const { allocation, outcomes } = await outcomesOf(mechanism, request)
+  const [allocation] = await mechanism.allocator.allocate([request])
+  const [outcome] = await outcomesOf(mechanism, judgesOf(mechanism), [{ request, allocation }])
   const searches = bidders.map((ads): Search => {
     const own = { ads, values: Float64Array.from(ads, (ad) => values[ad]) }
     const report = Float64Array.from(ads, (ad) => request.bids[ad])
-    return {
-      ...own,
-      truth: trialOf(
-        own,
-        report,
-        ads.map((ad) => outcomes[ad]),
-      ),
-      trials: [],
-    }
+    return { ...own, truth: trialOf(own, report, outcome), trials: [] }
   })
   const ask: TryReports = (reportsOf) => tryReports(mechanism, request, searches, reportsOf, options.batch)
 
@@ -138,12 +143,20 @@ async function auditOne(
   return searches.map((search, place) => rowOf(index, search, regular[place]))
 }
 
-const trialOf = ({ values }: Pick<Search, 'values'>, report: Report, outcomes: readonly Outcome[]): Trial => ({
-  report,
-  outcomes,
-  utility: outcomes.reduce((sum, { clicks, price }, place) => sum + (values[place] - price) * clicks, 0),
-  valueClicks: outcomes.reduce((sum, { clicks }, place) => sum + values[place] * clicks, 0),
-})
+const nothing: Outcome = { listed: false, clicks: 0, price: 0 }
+
+function trialOf({ ads, values }: Pick<Search, 'ads' | 'values'>, report: Report, found: BidOutcome): Trial {
+  const outcomes = ads.map((ad): Outcome => {
+    const got = found.get(ad)
+    return got === undefined ? nothing : { listed: true, clicks: got.clicks[0], price: got.price }
+  })
+  return {
+    report,
+    outcomes,
+    utility: outcomes.reduce((sum, { clicks, price }, place) => sum + (values[place] - price) * clicks, 0),
+    valueClicks: outcomes.reduce((sum, { clicks }, place) => sum + values[place] * clicks, 0),
+  }
+}
 
 /** What reports are measured in: the values, or the bid of an ad that is worth nothing and bids all the same. */
 const scaleOf = ({ values, truth: { report } }: Search): Report =>
@@ -155,9 +168,19 @@ const multiplesOf = (bids: Report, values: Report, multipliers: readonly number[
   ...multipliers.map((multiplier) => values.map((value) => multiplier * value)),
 ]
 
+const judgesOf = ({ clicks = ownClicks }: AuditedMechanism): SlotClicks[] => [clicks]
+
+function withReport(bids: Float64Array, ads: readonly number[], report: Report): Float64Array {
+  const changed = bids.slice()
+  ads.forEach((ad, place) => {
+    changed[ad] = report[place]
+  })
+  return changed
+}
+
 /** Asks for all reports of all searches, in batches, and files the outcomes with their search. */
 async function tryReports(
-  mechanism: Mechanism,
+  mechanism: AuditedMechanism,
   request: AuctionRequest,
   searches: readonly Search[],
   reportsOf: (search: Search) => readonly Report[],
@@ -168,7 +191,8 @@ async function tryReports(
   )
   for (let start = 0; start < questions.length; start += batch) {
     const asked = questions.slice(start, start + batch)
-    const found = await outcomesUnder(mechanism, request, asked)
+    const wanted = asked.map(({ ads, report }) => ({ ads, bids: withReport(request.bids, ads, report) }))
+    const found = await outcomesUnder(mechanism, judgesOf(mechanism), request, wanted)
     asked.forEach(({ search, report }, place) => {
       search.trials.push(trialOf(search, report, found[place]))
     })

@@ -1,7 +1,15 @@
 // What the searches for better bids share: reports that were tried, and how to try more.
 
-import type { Outcome } from './mechanism.ts'
 import type { Report } from './misreports.ts'
+
+/** What one ad got. */
+export interface Outcome {
+  readonly listed: boolean
+  /** Expected clicks of the page view; 0 where it is not listed. */
+  readonly clicks: number
+  /** Per click. */
+  readonly price: number
+}
 
 export interface Trial {
   readonly report: Report

@@ -2,10 +2,10 @@
 // advertiser would go on paying. So each advertiser gets a multiplier of its values, chosen from a grid by its utility over
 // the requests while the others keep theirs, one advertiser after the other, round after round.
 
-import { outcomesUnder } from './bid-outcomes.ts'
+import { type Mechanism, outcomesUnder } from '../../auction/bid-outcomes.ts'
 import type { Judge } from './judge.ts'
-import type { Mechanism } from './mechanism.ts'
 import type { MarketRequest } from './requests.ts'
+import { slotClicks } from './shown-list.ts'
 
 export interface BestResponseOptions {
   /** Multipliers of the values to choose from. */
@@ -140,20 +140,14 @@ async function utilitiesByMultiplier(
   for (const request of requests) {
     const { advertisers, bids } = request.auction
     const own = Array.from(advertisers.keys()).filter((ad) => advertisers[ad] === advertiser)
-    const vectors = grid.map((multiplier) => {
+    const questions = grid.map((multiplier) => {
       const changed = bids.slice()
       for (const ad of own) changed[ad] = request.values[ad] * multiplier
-      return changed
+      return { bids: changed, ads: own }
     })
-    const outcomes = await outcomesUnder(
-      mechanism,
-      [judge],
-      request,
-      vectors,
-      grid.map(() => own),
-    )
-    outcomes.forEach(({ ads }, index) => {
-      for (const [ad, { price, clicks }] of ads) utilities[index] += (request.values[ad] - price) * clicks[0]
+    const outcomes = await outcomesUnder(mechanism, [slotClicks(judge, request.user)], request.auction, questions)
+    outcomes.forEach((found, index) => {
+      for (const [ad, { price, clicks }] of found) utilities[index] += (request.values[ad] - price) * clicks[0]
     })
   }
   return utilities

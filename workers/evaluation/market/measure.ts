@@ -1,12 +1,12 @@
 // All that is measured of one mechanism, in pieces of work that can be stopped and taken up again: what is done stands in
 // tables, and what follows depends on them alone.
 
+import type { Mechanism } from '../../auction/bid-outcomes.ts'
 import type { Market } from '../../data/market/market.ts'
 import { type BestResponseOptions, type BestResponses, noResponses, respond, withMultipliers } from './best-response.ts'
 import { type BudgetOptions, BudgetReplay } from './budgets.ts'
 import { type Judge, modelJudge } from './judge.ts'
 import { appendLogged, type LogScorer, loggedTable } from './logged-lists.ts'
-import type { Mechanism } from './mechanism.ts'
 import { appendOutcomes, outcomeTable } from './outcomes.ts'
 import { appendRegrets, type RegretOptions, regretTable } from './regret.ts'
 import { psiHalfWidth } from './regret-metrics.ts'

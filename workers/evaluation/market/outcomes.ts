@@ -1,9 +1,10 @@
 // What a mechanism shows for each request, what it charges, and what the judges make of it: one row a filled slot.
 
+import type { Mechanism } from '../../auction/bid-outcomes.ts'
 import { noUser } from '../../data/market/market.ts'
 import type { Judge, JudgeName, ListChances } from './judge.ts'
-import { type Mechanism, shownList } from './mechanism.ts'
 import type { MarketRequest } from './requests.ts'
+import { shownList } from './shown-list.ts'
 import { appendRow, emptyTable, type Table } from './table.ts'
 
 /** Columns of an entry whoever judges it. `ad` is the index in `Market.ads`, -1 for an organic item. */

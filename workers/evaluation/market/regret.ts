@@ -4,13 +4,13 @@
 // further.
 
 import type { Bidder } from '../../../crds/auction-terms.ts'
+import { type BidOutcome, type Mechanism, outcomesUnder, type SlotClicks } from '../../auction/bid-outcomes.ts'
 import { adsByBidder, withMultiplied } from '../../auction/bidder.ts'
 import { Random } from '../../tensor/random.ts'
-import { type BidOutcome, outcomesUnder } from './bid-outcomes.ts'
 import type { Judge, JudgeName } from './judge.ts'
-import { type Mechanism, type SlotClicks, slotClicks } from './mechanism.ts'
 import { judgedColumn } from './outcomes.ts'
 import type { MarketRequest } from './requests.ts'
+import { slotClicks } from './shown-list.ts'
 import { appendRow, emptyTable, type Table } from './table.ts'
 
 /** γ of EGA-V2 (Sec. 5.1): 0.2, 0.4, ..., 2.0. */
@@ -77,22 +77,17 @@ export async function appendRegrets(
   options: RegretOptions,
 ): Promise<void> {
   const { auction, values, marketAds } = request
-  const [own] = await outcomesUnder(mechanism, judges, request, [auction.bids])
+  const clicks = judges.map((judge) => slotClicks(judge, request.user))
+  const [own] = await outcomesUnder(mechanism, clicks, auction, [{ bids: auction.bids }])
   const probed = chooseBidders(adsByBidder(auction, options.bidder), own, options, request.index)
   const misreports = probed.flatMap(({ ads }) =>
     misreportMultipliers.map((multiplier) => ({ ads, bids: withMultiplied(auction.bids, ads, multiplier) })),
   )
-  const outcomes = await outcomesUnder(
-    mechanism,
-    judges,
-    request,
-    misreports.map(({ bids }) => bids),
-    misreports.map(({ ads }) => ads),
-  )
+  const outcomes = await outcomesUnder(mechanism, clicks, auction, misreports)
   const search = place < (options.searchRequests ?? Number.POSITIVE_INFINITY) ? options.search : undefined
   const bidders = probed.map(({ ads }) => ads)
   const found: ReadonlyMap<number, number>[] = []
-  for (const judge of judges) found.push(await searchRegrets(request, bidders, judge, search))
+  for (const judged of clicks) found.push(await searchRegrets(request, bidders, judged, search))
   probed.forEach(({ ads, weight, listed }, index) => {
     const [ad] = ads
     const steps = misreportMultipliers.length
@@ -123,7 +118,7 @@ interface ProbedBidder {
 
 function chooseBidders(
   bidders: readonly (readonly number[])[],
-  { ads: shown }: BidOutcome,
+  shown: BidOutcome,
   { losers, seed }: RegretOptions,
   index: number,
 ): ProbedBidder[] {
@@ -143,7 +138,7 @@ interface Takings {
   readonly valueClicks: number
 }
 
-function takingsOf({ ads: shown }: BidOutcome, judge: number, ads: readonly number[], values: Float64Array): Takings {
+function takingsOf(shown: BidOutcome, judge: number, ads: readonly number[], values: Float64Array): Takings {
   let [utility, valueClicks] = [0, 0]
   for (const ad of ads) {
     const found = shown.get(ad)
@@ -172,11 +167,11 @@ export function regretOf(own: Takings, under: readonly Takings[]): Record<Judged
 }
 
 async function searchRegrets(
-  { auction, values, user }: MarketRequest,
+  { auction, values }: MarketRequest,
   bidders: readonly (readonly number[])[],
-  judge: Judge,
+  clicks: SlotClicks,
   search: RegretSearch | undefined,
 ): Promise<ReadonlyMap<number, number>> {
-  const rows = (await search?.({ request: auction, values, bidders }, slotClicks(judge, user))) ?? []
+  const rows = (await search?.({ request: auction, values, bidders }, clicks)) ?? []
   return new Map(rows.map(({ ad, regret }) => [ad, regret]))
 }

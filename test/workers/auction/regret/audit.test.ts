@@ -5,19 +5,18 @@ import type { PaymentInput } from '../../../../workers/auction/payments/payment-
 import { payments } from '../../../../workers/auction/payments/payments.ts'
 import { revenueOf } from '../../../../workers/auction/payments/position-auction.ts'
 import { rankingAllocator } from '../../../../workers/auction/ranking-allocator.ts'
-import { audit, auditDefaults } from '../../../../workers/auction/regret/audit.ts'
-import type { Mechanism } from '../../../../workers/auction/regret/mechanism.ts'
+import { type AuditedMechanism, audit, auditDefaults } from '../../../../workers/auction/regret/audit.ts'
 import { summarize } from '../../../../workers/auction/regret/summary.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 import { requestOf, whimsicalAllocator } from '../support.ts'
 
-const mechanismOf = (rule: PaymentRule, allocator: Allocator, exposure?: readonly number[]): Mechanism => ({
+const mechanismOf = (rule: PaymentRule, allocator: Allocator, exposure?: readonly number[]): AuditedMechanism => ({
   allocator,
   payments: (inputs) =>
     payments(rule, inputs, { allocator, ...(exposure ? { exposure: Float64Array.from(exposure) } : {}) }),
 })
 
-const positionMechanism = (rule: PaymentRule, exposure: readonly number[], ads: number): Mechanism =>
+const positionMechanism = (rule: PaymentRule, exposure: readonly number[], ads: number): AuditedMechanism =>
   mechanismOf(rule, rankingAllocator({ quality: () => new Array<number>(ads).fill(1), exposure }), exposure)
 
 const options = { ...auditDefaults, starts: 8, refined: 2, rounds: 6 }
@@ -146,7 +145,7 @@ describe('values U[0,1], truthful bids: the numbers of an independent simulation
 describe('what an audit counts', () => {
   test('prices above bids', async () => {
     const allocator = rankingAllocator({ quality: () => [1], exposure: [1] })
-    const greedy: Mechanism = { allocator, payments: async (inputs) => inputs.map(() => [1.5]) }
+    const greedy: AuditedMechanism = { allocator, payments: async (inputs) => inputs.map(() => [1.5]) }
     const [row] = await audit(greedy, [{ request: requestOf([1], 1) }], options)
     expect(row.irViolations).toBeGreaterThan(10)
     expect(row.utility).toBe(-0.5)
@@ -184,7 +183,7 @@ describe('what an audit counts', () => {
   test('losers who could gain by bidding more than their value', async () => {
     // One slot at half of the own bid: the loser of 1 wins at 2.01 bids by 1.005, above its value, but 1.5 wins nothing.
     const allocator = rankingAllocator({ quality: () => [1, 1], exposure: [1] })
-    const half: Mechanism = {
+    const half: AuditedMechanism = {
       allocator,
       payments: async (inputs) =>
         inputs.map(({ request, allocation }) => [request.bids[allocation.lists.candidate[0]] / 2]),
@@ -197,7 +196,7 @@ describe('what an audit counts', () => {
 
   test('clicks as the judge expects them, not the mechanism', async () => {
     const mechanism = positionMechanism('FirstPrice', [1], 2)
-    const judged: Mechanism = { ...mechanism, clicks: async (inputs) => inputs.map(() => [0.25]) }
+    const judged: AuditedMechanism = { ...mechanism, clicks: async (inputs) => inputs.map(() => [0.25]) }
     const request = { ...requestOf([2, 1], 1) }
     const [row] = await audit(judged, [{ request, values: Float64Array.of(4, 1) }], options)
     expect([row.clicks, row.utility]).toEqual([0.25, 0.5])
@@ -217,7 +216,7 @@ describe('an advertiser that bids for two ads', () => {
   const rivals = [1, 0.05]
   const values = Float64Array.of(1, 1)
   /** Clicks by share of the bids at each ad, paid at the bid: smooth, and best answered by another share for each ad. */
-  const shares: Mechanism = {
+  const shares: AuditedMechanism = {
     allocator: rankingAllocator({ quality: () => [1, 1], exposure: [1, 1] }),
     payments: async (inputs) => inputs.map(bidsBySlot),
     clicks: async (inputs) =>

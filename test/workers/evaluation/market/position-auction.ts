@@ -1,6 +1,7 @@
 import type { Allocation, Allocator, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
-import type { Mechanism, PricedList } from '../../../../workers/evaluation/market/mechanism.ts'
+import type { Mechanism } from '../../../../workers/auction/bid-outcomes.ts'
+import type { PaymentInput } from '../../../../workers/auction/payments/payment-rule.ts'
 import type { MarketRequest } from '../../../../workers/evaluation/market/requests.ts'
 
 /** Ads by b·q in slots of falling exposure, organic items behind them. Everything about it is known in closed form. */
@@ -79,7 +80,7 @@ export const vcg: Pricing = (market, request) => {
 }
 
 export function positionMechanism(market: PositionMarket, pricing: Pricing): Mechanism {
-  const price = ({ request, allocation }: PricedList): Float64Array => {
+  const price = ({ request, allocation }: PaymentInput): Float64Array => {
     const prices = pricing(market, request)
     return Float64Array.from(allocation.lists.candidate, (at, slot) =>
       at >= 0 && at < request.ads.length ? prices[slot] : 0,

@@ -162,7 +162,7 @@ describe('losers', () => {
     const search: RegretSearch = async ({ request, bidders }, clicks) => {
       asked.push(bidders)
       const [allocation] = await mechanism.allocator.allocate([request])
-      judged.push([...(await clicks([{ request, allocation }]))[0]])
+      judged.push(Array.from((await clicks([{ request, allocation }]))[0]))
       return bidders.map(([ad]) => ({ ad, regret: 3 + ad }))
     }
     const options = { losers: 0, seed: 1, search }

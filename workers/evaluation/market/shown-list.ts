@@ -1,22 +1,9 @@
-// An allocation rule and a payment rule (M<A, P>), as evaluations see them.
+// What an allocation shows, as judges are asked about it.
 
-import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
+import type { Allocation, AuctionRequest } from '../../auction/auction.ts'
+import type { SlotClicks } from '../../auction/bid-outcomes.ts'
 import { itemOfCandidate } from '../../auction/chosen-list.ts'
 import type { Judge, ListChances, ShownList } from './judge.ts'
-
-export interface PricedList {
-  /** With the bids under which the list was allocated. */
-  readonly request: AuctionRequest
-  readonly allocation: Allocation
-  /** The price of this ad alone is asked for. */
-  readonly only?: number
-}
-
-export interface Mechanism {
-  readonly allocator: Allocator
-  /** Price per click by slot of each chosen list, 0 for organic items. */
-  payments(lists: readonly PricedList[]): Promise<readonly ArrayLike<number>[]>
-}
 
 /** The list that an allocation shows, its empty slots left out, and the slots of those that are filled. */
 export function shownList(
@@ -42,10 +29,7 @@ export function shownList(
   return { list, slots }
 }
 
-/** Clicks by slot of each list, 0 in empty slots. */
-export type SlotClicks = (lists: readonly PricedList[]) => Promise<readonly Float64Array[]>
-
-/** As a judge expects them of this user. */
+/** Clicks as a judge expects them of this user; 0 in empty slots. */
 export const slotClicks =
   ({ chances }: Judge, user: number): SlotClicks =>
   async (lists) => {
