@@ -8,6 +8,9 @@ export type PaymentRule = (typeof paymentRules)[number]
 export const bidders = ['Ad', 'Advertiser'] as const
 export type Bidder = (typeof bidders)[number]
 
+export const organicOrders = ['Fixed', 'Free'] as const
+export type OrganicOrder = (typeof organicOrders)[number]
+
 export const paymentRule = (description: string) => enumeration(paymentRules, { description })
 
 /** Of an object whose alpha and beta go before those of a model, where they are there. */

@@ -1,5 +1,5 @@
 import { Type } from 'typebox'
-import { bidders, listBounds, paymentRules, someWeight } from './auction-terms.ts'
+import { bidders, listBounds, organicOrders, paymentRules, someWeight } from './auction-terms.ts'
 import { idleUnless } from './idle-fields.ts'
 import { boolean, decimal, enumeration, integer, object, optional } from './schema.ts'
 
@@ -131,6 +131,14 @@ const bidder = optional(
   }),
 )
 
+// Without a default, so that a run from before there was a choice keeps its input digest.
+const organicOrder = optional(
+  enumeration(organicOrders, {
+    description:
+      'Which organic items may come next while a list is decoded. Fixed, or absent: only the first that is not in the list yet, so that they keep the order that the request gives them. Free: any that is not in the list yet.',
+  }),
+)
+
 export const egaModel = object(
   {
     listLength: integer(1, 50, { description: 'Longest list (K).', default: 10 }),
@@ -151,6 +159,7 @@ export const egaModel = object(
     candidateLists,
     alternatives,
     bidder,
+    organicOrder,
     bidding,
     objective,
     constraints: listConstraints,
@@ -176,7 +185,7 @@ export const egaModel = object(
       },
       idleUnless(
         "self.allocation != 'Cascade'",
-        { candidateLists, alternatives, bidder },
+        { candidateLists, alternatives, bidder, organicOrder },
         'allocation Cascade searches no lists',
       ),
     ],

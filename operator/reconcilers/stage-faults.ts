@@ -66,6 +66,8 @@ function faultOfSearch(ega: Ega, { order, pretrain, reward, allocation, payment 
   if (Number(ega.bidding.alpha) + Number(ega.bidding.beta) === 0)
     return 'model.ega.bidding.alpha and beta are both 0, and no bid would weigh anything; set one of them above 0'
   if (ega.allocation !== 'Cascade') return undefined
+  if (ega.organicOrder !== undefined)
+    return 'model.ega.allocation Cascade takes organic items in their order; leave out model.ega.organicOrder'
   const stage = allocation === undefined ? payment && 'payment' : 'allocation'
   return (
     stage && `stages.${stage} is of lists that are searched, and model.ega.allocation Cascade has none; leave it out`

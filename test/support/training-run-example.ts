@@ -206,10 +206,10 @@ export const trainingRunExample: KindExample = {
       change: ega({ reward: {} }, { allocation: 'Cascade' }),
       message: 'allocation Cascade weighs no codes by bids: set bidding.weights to None',
     },
-    {
-      change: ega({ reward: {} }, { ...cascade, candidateLists: 63 }),
-      message: 'allocation Cascade searches no lists: leave out candidateLists, alternatives and bidder',
-    },
+    ...[{ candidateLists: 63 }, { organicOrder: 'Free' }].map((idle) => ({
+      change: ega({ reward: {} }, { ...cascade, ...idle }),
+      message: 'allocation Cascade searches no lists: leave out candidateLists, alternatives, bidder and organicOrder',
+    })),
     ...[{}, { bidding: { bids: 'Request' } }, { bidding: { weights: 'None' } }].map((bidding) => ({
       change: ega({ reward: {} }, { alternatives: 'Swaps', ...bidding }),
       message: 'alternatives Swaps goes by expected bids: set bidding.bids to Expected',
@@ -244,6 +244,7 @@ export const trainingRunExample: KindExample = {
     ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
     ega({ reward: {} }, { alternatives: 'Together', bidder: 'Advertiser' }),
     ega({ reward: {} }, { alternatives: 'Swaps', bidding: { bids: 'Expected' } }),
+    ega({ reward: {} }, { organicOrder: 'Free' }),
     ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full', klWeight: '0.2' }, payment: {} }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint', allocation: { klWeight: '0.10' } }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),

@@ -19,7 +19,7 @@ export interface AuctionRequest {
   readonly advertisers: Uint32Array
   /** Creatives that may be shown with each ad; undefined, for an ad or as a whole: all of its item. */
   readonly creatives?: readonly (Uint32Array | undefined)[]
-  /** Organic items in their fixed upstream order; none of them is among the ads. */
+  /** Organic items in their upstream order; none of them is among the ads. */
   readonly organic: Uint32Array
   /** Length of the list (K). */
   readonly slots: number

@@ -165,6 +165,12 @@ describe('a TrainingRun in stages', () => {
       { model: { architecture: 'EGAV2', ega: { bidding: { alpha: '0', beta: '0.0' } } } },
       /alpha and beta are both 0.*above 0/,
     ],
+    [
+      'an order that nothing searches by',
+      { reward: {} },
+      { model: { architecture: 'EGAV2', ega: { allocation: 'Cascade', bidding: {}, organicOrder: 'Free' } } },
+      /leave out model\.ega\.organicOrder/,
+    ],
   ])('is refused by the operator too with %s: the embedded server knows no rules', (_, stages, more, message) => {
     expect(refusal(staged(stages, more))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })
   })

@@ -1,5 +1,6 @@
 // The allocation rule of EGA-V2 over real sessions: a graph for each size of request, requests and bids in batches.
 
+import type { OrganicOrder } from '../../../crds/auction-terms.ts'
 import type { Allocation, Allocator, AuctionRequest } from '../../auction/auction.ts'
 import type { TokenBidding } from '../../auction/token-bids.ts'
 import { historyTensors } from '../../ranker/ega/history-tensors.ts'
@@ -30,6 +31,8 @@ export interface AuctionDecoderOptions {
   readonly maxBatch: number
   /** Money that counts as a bid of 1. */
   readonly bidUnit: number
+  /** Absent: Fixed. */
+  readonly organicOrder?: OrganicOrder | undefined
   readonly ownThread?: boolean
   readonly provider?: ExecutionProvider
   readonly sessions?: SessionCacheOptions
@@ -194,8 +197,8 @@ export class AuctionDecoder implements Allocator {
   }
 
   #createSession(capacity: Capacity): Promise<Runner> {
-    const { candidateLists, threads, ownThread = false, provider = 'CPU' } = this.#options
-    const graph = auctionGraph(this.#parts, { ...this.#weights, capacity, beams: candidateLists })
+    const { candidateLists, organicOrder, threads, ownThread = false, provider = 'CPU' } = this.#options
+    const graph = auctionGraph(this.#parts, { ...this.#weights, capacity, beams: candidateLists, organicOrder })
     const model = writeModel(graph)
     return openRunner(model, { threads, provider, ownThread })
   }

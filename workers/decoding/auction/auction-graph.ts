@@ -1,5 +1,6 @@
 // The allocation of EGA-V2 as one graph: encode the history, search lists under the bids, choose creatives, judge lists.
 
+import type { OrganicOrder } from '../../../crds/auction-terms.ts'
 import { decoderMemory, memoryRows } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import type { GeneratorCatalogue } from '../../ranker/ega/generator-catalogue.ts'
@@ -70,6 +71,8 @@ export interface AuctionGraphOptions {
   readonly capacity: Capacity
   /** N_S. */
   readonly beams: number
+  /** Absent: Fixed. */
+  readonly organicOrder?: OrganicOrder | undefined
   readonly parameters: (graph: Graph) => Parameters
   readonly judge?: ListJudge
 }
@@ -101,7 +104,12 @@ export const requestHead = (
   of: Value,
 ): ItemHead => itemHead(parameters, shape, entryTables(graph, items), candidateLevels(graph, capacity, of))
 
-const candidateColumns = (graph: Graph, { columns, slots }: Capacity, of: Value): CandidateColumns => {
+const candidateColumns = (
+  graph: Graph,
+  { columns, slots }: Capacity,
+  of: Value,
+  organicOrder: OrganicOrder,
+): CandidateColumns => {
   const byRequest = (name: string, type: 'float32' | 'int32', width: number) =>
     op.gather(graph.input(name, type, ['H', width]), of)
   return {
@@ -113,6 +121,7 @@ const candidateColumns = (graph: Graph, { columns, slots }: Capacity, of: Value)
     maxAds: byRequest(requestInputs.maxAds, 'float32', 1),
     minGap: byRequest(requestInputs.minGap, 'float32', 1),
     maxPerAdvertiser: byRequest(requestInputs.maxPerAdvertiser, 'float32', 1),
+    organicOrder,
     columns,
   }
 }
@@ -157,7 +166,7 @@ const toJudge = (
  */
 export const auctionGraph = (
   { shape, catalogue, creativesByItem: creatives }: AuctionModelParts,
-  { capacity, beams, parameters: weights, judge }: AuctionGraphOptions,
+  { capacity, beams, organicOrder = 'Fixed', parameters: weights, judge }: AuctionGraphOptions,
 ): Graph => {
   const graph = new Graph()
   const parameters = weights(graph)
@@ -182,7 +191,7 @@ export const auctionGraph = (
   const keep = (_place: string, value: Value) => value
   const read = { items: itemsAt(parameters, shape, itemTable, history), ...shown, length }
   const memory = memoryRows(decoderMemory(parameters, shape, encodeHistory(parameters, shape, read, keep)), of)
-  const candidates = candidateColumns(graph, capacity, of)
+  const candidates = candidateColumns(graph, capacity, of, organicOrder)
   const item = graph.input(requestInputs.item, 'int32', ['H', candidates.columns])
   const offered =
     creatives === undefined

@@ -1,6 +1,7 @@
-// What a beam has placed so far, and which candidates may come next: no item twice, organic items in their fixed order,
-// and the constraints on ads. All arrays are by candidate, with one more column for "nothing more".
+// What a beam has placed so far, and which candidates may come next: no item twice, organic items in their order unless
+// they are free of it, and the constraints on ads. All arrays are by candidate, with one more column for "nothing more".
 
+import type { OrganicOrder } from '../../../crds/auction-terms.ts'
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 
@@ -20,6 +21,7 @@ export interface CandidateColumns {
   readonly maxAds: Value
   readonly minGap: Value
   readonly maxPerAdvertiser: Value
+  readonly organicOrder: OrganicOrder
   readonly columns: number
 }
 
@@ -51,7 +53,7 @@ const across = (value: Value): Value => op.reshape(value, ['B', 1, value.shape[1
 
 /** Whether each candidate may come at this slot, bool [B, beams, columns]; never so for the last column. */
 export const mayFollow = (candidates: CandidateColumns, placed: Placed, slot: number): Value => {
-  const { isAd, organicRank, bid, reserve, maxAds, minGap, maxPerAdvertiser } = candidates
+  const { isAd, organicRank, organicOrder, bid, reserve, maxAds, minGap, maxPerAdvertiser } = candidates
   const fewAds = op.less(placed.ads, maxAds)
   const farEnough = op.greater(op.sub(slot, placed.newestAd), minGap)
   const goesOn = op.less(placed.ended, 1)
@@ -59,7 +61,10 @@ export const mayFollow = (candidates: CandidateColumns, placed: Placed, slot: nu
   const adsMay = wide(op.and(op.and(fewAds, farEnough), goesOn))
   const fewOfAdvertiser = op.less(placed.ofAdvertiser, op.reshape(maxPerAdvertiser, ['B', 1, 1]))
   const ad = op.and(op.and(across(paysEnough), adsMay), fewOfAdvertiser)
-  const next = op.equal(across(organicRank), wide(placed.organic))
+  const next =
+    organicOrder === 'Free'
+      ? op.greaterOrEqual(across(organicRank), 0)
+      : op.equal(across(organicRank), wide(placed.organic))
   const organic = op.and(next, wide(goesOn))
   return op.and(op.or(ad, organic), op.less(placed.taken, 1))
 }

@@ -58,7 +58,8 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
   if (auction.allocation === 'Cascade') return openCascade(model, auction, sizes, keepsLists)
   // What is open when a later one fails is released.
   await using opened = new AsyncDisposableStack()
-  const decoder = egaDecoder(model, auction, { ...sizes, candidateLists: auction.candidateLists })
+  const { candidateLists, organicOrder } = auction
+  const decoder = egaDecoder(model, auction, { ...sizes, candidateLists, organicOrder })
   opened.defer(() => decoder.release())
   const { alternatives, bidder, bidUnit } = auction
   const scorer = alternatives === 'Swaps' ? await openScorer(model, threads, ownThread) : undefined
@@ -78,7 +79,7 @@ export async function openedEga(model: EgaModel, options: Omit<OpenEgaOptions, '
     return keepsLists && findsListsWithoutBids(bidding) ? new KnownLists({ search: found, bidding, ...worth }) : found
   }
   return {
-    ...{ ...described(model), terms: auction, candidateLists: auction.candidateLists, bidding: auction.bidding },
+    ...{ ...described(model), terms: auction, candidateLists, bidding: auction.bidding },
     ...{ decoder, allocatorFor, allocator: allocatorFor(auction) },
     hasPaymentNetwork: model.weights.payment !== undefined,
     ...(bidder && { bidder }),

@@ -251,7 +251,7 @@ class SwappedView {
 
   /**
    * The list with the first ads of the pool that may stand there in place of the own ones; where none may, what follows
-   * moves up, and the next organic item comes last. Nothing where reserves do not let it.
+   * moves up, and the first organic item that is not in the list comes last. Nothing where reserves do not let it.
    */
   #replaced(row: Row, isOwn: (candidate: number) => boolean, pool: readonly number[]): Proposal[] {
     let entries = row.entries
@@ -268,8 +268,10 @@ class SwappedView {
   /** The list without the entry at the slot: gaps between ads only grow by it. */
   #closedUp(entries: readonly ListEntry[], slot: number): ListEntry[] {
     const left = entries.toSpliced(slot, 1)
-    const next = left.filter(({ candidate }) => !this.#isAd(candidate)).length
-    return next < this.request.organic.length ? [...left, this.#entryOf(this.request.ads.length + next)] : left
+    const { ads, organic } = this.request
+    const listed = new Set(left.map(({ candidate }) => candidate))
+    const next = Array.from(organic, (_, rank) => ads.length + rank).find((candidate) => !listed.has(candidate))
+    return next === undefined ? left : [...left, this.#entryOf(next)]
   }
 }
 

@@ -23,7 +23,7 @@ export function generatorShape(run: Spec, ega: EgaSpec, tokenizer: Tokenizer): G
 }
 
 export function auctionDefaults(ega: EgaSpec, bidUnit: number, hasPaymentNetwork: boolean): AuctionDefaults {
-  const { bidding, candidateLists, allocation, alternatives = 'None', bidder } = ega
+  const { bidding, candidateLists, allocation, alternatives = 'None', bidder, organicOrder } = ega
   const { weights, alpha, beta, aggregate, scope, bids } = bidding
   return {
     allocation,
@@ -33,6 +33,7 @@ export function auctionDefaults(ega: EgaSpec, bidUnit: number, hasPaymentNetwork
         : { alpha: Number(alpha), beta: Number(beta), aggregate, scope, ...(bids === undefined ? {} : { bids }) },
     candidateLists,
     ...(alternatives === 'None' ? {} : { alternatives, ...(bidder === undefined ? {} : { bidder }) }),
+    ...(organicOrder === 'Free' ? { organicOrder } : {}),
     ...auctionTerms(ega, bidUnit, hasPaymentNetwork),
   }
 }

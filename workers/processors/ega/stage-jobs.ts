@@ -180,6 +180,7 @@ const ofItems = ({ model }: EgaInputs) => ({ ...model.catalogue.items, count: mo
 const decoderOptions = ({ auction }: EgaInputs, { context }: StageHost) => ({
   threads: context.threads,
   candidateLists: auction.candidateLists,
+  organicOrder: auction.organicOrder,
   maxBatch,
   bidUnit: auction.bidUnit,
 })

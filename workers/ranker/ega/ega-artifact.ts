@@ -2,7 +2,7 @@
 
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Bidder } from '../../../crds/auction-terms.ts'
+import type { Bidder, OrganicOrder } from '../../../crds/auction-terms.ts'
 import type { Artifact } from '../../artifacts/store.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
@@ -28,6 +28,8 @@ export interface AuctionDefaults extends AuctionTerms {
   readonly alternatives?: 'Together' | 'Each' | 'Swaps'
   /** Who is left out of alternatives, and priced, as one; absent: every ad for itself. */
   readonly bidder?: Bidder
+  /** Absent: organic items keep their order. */
+  readonly organicOrder?: OrganicOrder
 }
 
 export const searchesByExpectedBids = ({ bidding }: Pick<AuctionDefaults, 'bidding'>): boolean =>

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from 'vitest'
+import type { OrganicOrder } from '../../../../crds/auction-terms.ts'
 import { type AuctionRequest, unconstrained } from '../../../../workers/auction/auction.ts'
 import type { TokenBidding } from '../../../../workers/auction/token-bids.ts'
 import { auctionGraph, creativesByItem } from '../../../../workers/decoding/auction/auction-graph.ts'
@@ -41,24 +42,24 @@ afterAll(async () => {
 })
 
 /** One session for all requests of one size. */
-function sessionOf(shape: GeneratorShape, capacity: Capacity): Promise<Session> {
-  const key = JSON.stringify([shape.creativePrediction, capacity])
+function sessionOf(shape: GeneratorShape, capacity: Capacity, organicOrder?: OrganicOrder): Promise<Session> {
+  const key = JSON.stringify([shape.creativePrediction, capacity, organicOrder])
   const known = sessions.get(key)
   if (known !== undefined) return known
   const parameters = roughParameters(shape)
   const graph = auctionGraph(
     { shape, catalogue, creativesByItem: creativesByItem(catalogue.offsets) },
-    { capacity, beams, parameters: (of) => constantParameters(of, parameters, generatorLayout(shape)) },
+    { capacity, beams, organicOrder, parameters: (of) => constantParameters(of, parameters, generatorLayout(shape)) },
   )
   const session = Session.create(writeModel(graph), { threads: 1 })
   sessions.set(key, session)
   return session
 }
 
-async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]) {
+async function search(shape: GeneratorShape, requests: readonly AuctionRequest[], organicOrder?: OrganicOrder) {
   const prepared = requests.map((each) => prepareRequest(each, catalogue.items))
   const capacity = capacityFor(requests, beams, catalogue.items)
-  const session = await sessionOf(shape, capacity)
+  const session = await sessionOf(shape, capacity, organicOrder)
   const rows = requests.map(({ bids }, index) => ({ request: index, bids }))
   const outputs = await session.run({
     ...historyTensors(
@@ -82,10 +83,15 @@ async function search(shape: GeneratorShape, requests: readonly AuctionRequest[]
 }
 
 /** Whether the rules of the request let a candidate follow a list. */
-function mayFollow({ ads, constraints, advertisers }: AuctionRequest, list: readonly number[], next: number): boolean {
+function mayFollow(
+  { ads, constraints, advertisers }: AuctionRequest,
+  list: readonly number[],
+  next: number,
+  organicOrder: OrganicOrder,
+): boolean {
   if (list.includes(next)) return false
   const placedAds = list.filter((each) => each < ads.length)
-  if (next >= ads.length) return next - ads.length === list.length - placedAds.length
+  if (next >= ads.length) return organicOrder === 'Free' || next - ads.length === list.length - placedAds.length
   const newest = list.findLastIndex((each) => each < ads.length)
   const same = placedAds.filter((each) => advertisers[each] === advertisers[next])
   return (
@@ -96,12 +102,12 @@ function mayFollow({ ads, constraints, advertisers }: AuctionRequest, list: read
 }
 
 /** All lists that the rules allow, by trying. */
-function legalLists(asked: AuctionRequest): string[] {
+function legalLists(asked: AuctionRequest, organicOrder: OrganicOrder = 'Fixed'): string[] {
   const lists: string[] = []
   const extend = (list: number[]): void => {
     if (list.length === asked.slots) return void lists.push(list.join())
     for (let next = 0; next < asked.ads.length + asked.organic.length; next++)
-      if (mayFollow(asked, list, next)) extend([...list, next])
+      if (mayFollow(asked, list, next, organicOrder)) extend([...list, next])
   }
   extend([])
   return lists.sort()
@@ -125,6 +131,25 @@ describe.each(['MTP', 'NextToken'] as const)('a search over lists with creatives
         logZ.reduce((sum, each) => sum + each),
         4,
       )
+  })
+
+  const ads = (count: number) => ({
+    ...{ ads: Uint32Array.of(1, 5).subarray(0, count), bids: Float64Array.of(1, 2.5).subarray(0, count) },
+    advertisers: Uint32Array.of(0, 1).subarray(0, count),
+  })
+  test.each([
+    ['an ad and three of them', ads(1)],
+    ['no ad', { ...ads(2), constraints: { ...unconstrained, maxAds: 0 } }],
+    [
+      'two ads around one',
+      { ...ads(2), organic: Uint32Array.of(20, 21), constraints: { ...unconstrained, minGap: 1 } },
+    ],
+  ])('finds organic items in every order where they are free of theirs, with %s', async (_name, changes) => {
+    const asked = request(changes)
+    const [found] = await search(shape, [asked], 'Free')
+    const lists = found.flatMap(({ candidate }) => (candidate.length === asked.slots ? [candidate.join()] : []))
+    expect(lists.sort()).toEqual(legalLists(asked, 'Free'))
+    expect(lists.length).toBeGreaterThanOrEqual(2 * legalLists(asked).length)
   })
 
   test('gives equal lists whatever else is in the batch', async () => {

@@ -159,6 +159,12 @@ describe('lists by swaps', () => {
     for (const row of rowsOf(alone)) expect(row.some((each) => each < 20)).toBe(true)
   })
 
+  test('close up with an organic item that is not in the list, whatever the order of those that are', async () => {
+    const request = requestOf({ advertisers: new Uint32Array(20), slots: 3 })
+    const lists = { ...searched(request, 1, 1), candidate: Int32Array.of(0, 22, 20) }
+    expect(rowsOf(await swapped(request, lists, { bidder: 'Advertiser' }))).toContainEqual([22, 20, 21])
+  })
+
   test('are none where there is no ad to swap', async () => {
     const none = requestOf({ ads: new Uint32Array(), bids: new Float64Array(), advertisers: new Uint32Array() })
     expect((await swapped(none, searched(none, 1, 1))).count).toBe(0)

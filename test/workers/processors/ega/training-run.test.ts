@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { unconstrained } from '../../../../workers/auction/auction.ts'
 import { openEga, openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
 import { allocateOnce } from '../staged/allocate.ts'
@@ -74,6 +75,23 @@ describe('stages are shared', () => {
   test('by a run with other token bids: those that see no bids', async () => {
     const other = await train(world, smallSpec(smallStages, { bidding: { aggregate: 'Average' } }))
     expect(reusedStages(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })
+  })
+
+  test('by a run that frees organic items of their order: those that search no lists', async () => {
+    const other = await train(world, smallSpec(smallStages, { organicOrder: 'Free' }))
+    expect(reusedStages(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })
+    const opened = await openEga(other.artifact.digest, { store: world.store, threads: 1, maxBatch: 4 })
+    const { lists } = await allocateOnce(opened, {
+      organic: Uint32Array.of(5, 6, 7),
+      constraints: { ...unconstrained, maxAds: 0 },
+    })
+    const orders = Array.from({ length: lists.count }, (_, row) =>
+      lists.candidate.subarray(row * 3, row * 3 + 3).join(),
+    )
+    expect(orders).toHaveLength(4)
+    for (const order of orders) expect(order.split(',').sort()).toEqual(['2', '3', '4'])
+    const fixed = await train(world, smallSpec(smallStages, { organicOrder: 'Fixed' }))
+    expect(reusedStages(fixed)).toEqual({ pretrain: true, reward: true, allocation: true, payment: true })
   })
 
   test('by a run with fewer of them', async () => {

@@ -1,4 +1,4 @@
-import type { Allocation } from '../../../../workers/auction/auction.ts'
+import type { Allocation, AuctionRequest } from '../../../../workers/auction/auction.ts'
 import type { OpenedAuctionModel } from '../../../../workers/decoding/auction/opened-model.ts'
 
 /** Of the small world. */
@@ -13,8 +13,11 @@ const request = {
 }
 
 /** What a model answers to one request; it is released afterwards. */
-export async function allocateOnce(opened: Pick<OpenedAuctionModel, 'allocator' | 'release'>): Promise<Allocation> {
-  const [allocation] = await opened.allocator.allocate([request])
+export async function allocateOnce(
+  opened: Pick<OpenedAuctionModel, 'allocator' | 'release'>,
+  changes: Partial<AuctionRequest> = {},
+): Promise<Allocation> {
+  const [allocation] = await opened.allocator.allocate([{ ...request, ...changes }])
   await opened.release()
   return allocation
 }
