@@ -37,6 +37,13 @@ const tokenBids = {
         'Request, or absent: codes are weighed by the bids of the request. Expected: by the mean logged bid of each ad; the bids of the request then only choose among the lists, so that no ad moves the lists by its own bid.',
     }),
   ),
+  // Without a default, so that a run from before there was a choice keeps its input digest.
+  unit: optional(
+    enumeration(['MeanBid', 'Money'], {
+      description:
+        'What counts as a bid of 1 where codes are weighed. MeanBid, or absent: the mean bid of the training part, so that alpha and beta mean the same in any money. Money: 1 of the money of the Dataset; alpha and beta then have to fit it. The objective of a list and what the payment network reads stay in units of the mean bid.',
+    }),
+  ),
   scope: enumeration(['Prefix', 'Unconditional'], {
     description:
       'Prefix: the eligible ads below a code given the codes before it. Unconditional: all eligible ads with this code, as the equation is printed.',
@@ -54,7 +61,7 @@ const bidding = object(
     ...tokenBids,
   },
   {
-    description: 'How bids enter the decoding. Bids are divided by their mean over the training part first.',
+    description: 'How bids enter the decoding.',
     default: {},
     rules: [
       { rule: 'double(self.alpha) + double(self.beta) > 0.0', message: someWeight.message },

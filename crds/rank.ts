@@ -140,7 +140,7 @@ export type SkippedReason = (typeof skippedReasons)[number]
 const explanation = Type.Object({
   /** Natural logarithm of the probability of the item at its place, with bids (Eq. 22). */
   logZ: Type.Number(),
-  /** (bid / unit of bids)^alpha + beta of the whole item; beta alone for an organic one (Eq. 21); 1 where bids do not weigh tokens. */
+  /** (bid / unit)^alpha + beta of the whole item, the unit being the mean bid of training, or 1 of a model that weighs by money; beta alone for an organic one (Eq. 21); 1 where bids do not weigh tokens. */
   weight: Type.Number(),
   /** Candidate lists that hold the item. */
   lists: Type.Integer(),

@@ -196,12 +196,17 @@ export const trainingRunExample: KindExample = {
       change: ega({ reward: {} }, { reward: { hiddenSize: 30, heads: 4 } }),
       message: 'hiddenSize must be a multiple of heads',
     },
-    ...[{ alpha: '1' }, { beta: '1' }, { aggregate: 'Average' }, { scope: 'Unconditional' }, { bids: 'Request' }].map(
-      (idle) => ({
-        change: ega({ reward: {} }, { bidding: { weights: 'None', ...idle } }),
-        message: 'weights None weighs no codes by bids: leave out alpha, beta, aggregate, bids and scope',
-      }),
-    ),
+    ...[
+      { alpha: '1' },
+      { beta: '1' },
+      { aggregate: 'Average' },
+      { scope: 'Unconditional' },
+      { bids: 'Request' },
+      { unit: 'Money' },
+    ].map((idle) => ({
+      change: ega({ reward: {} }, { bidding: { weights: 'None', ...idle } }),
+      message: 'weights None weighs no codes by bids: leave out alpha, beta, aggregate, bids, unit and scope',
+    })),
     {
       change: ega({ reward: {} }, { allocation: 'Cascade' }),
       message: 'allocation Cascade weighs no codes by bids: set bidding.weights to None',
@@ -244,7 +249,7 @@ export const trainingRunExample: KindExample = {
     ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
     ega({ reward: {} }, { alternatives: 'Together', bidder: 'Advertiser' }),
     ega({ reward: {} }, { alternatives: 'Swaps', bidding: { bids: 'Expected' } }),
-    ega({ reward: {} }, { organicOrder: 'Free' }),
+    ega({ reward: {} }, { organicOrder: 'Free', bidding: { unit: 'Money' } }),
     ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full', klWeight: '0.2' }, payment: {} }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint', allocation: { klWeight: '0.10' } }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),

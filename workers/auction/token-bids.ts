@@ -20,12 +20,21 @@ export interface TokenBidding {
    * from then does not move with any bid, and a price can be truthful on them.
    */
   readonly bids?: 'Request' | 'Expected'
+  /** What counts as a bid of 1. MeanBid, or absent: the mean bid of training. Money: bids are taken as they are. */
+  readonly unit?: 'MeanBid' | 'Money'
 }
+
+/**
+ * Money that counts as a bid of 1 where codes are weighed.
+ * @param bidUnit the mean bid of training, which everything else is counted in
+ */
+export const weighingUnit = (bidding: TokenBidding | 'None', bidUnit: number): number =>
+  bidding !== 'None' && bidding.unit === 'Money' ? 1 : bidUnit
 
 /** Weight of what has none: log of it is far below any difference of logits, and finite (0^0 counts as 0). */
 const leastWeight = 1e-12
 
-/** @param bid divided by the unit of bids, so that alpha and beta mean the same in any money */
+/** @param bid divided by `weighingUnit` */
 export const logWeight = (bid: number, { alpha, beta }: Pick<TokenBidding, 'alpha' | 'beta'>): number =>
   Math.log(Math.max(leastWeight, (bid > 0 ? bid ** alpha : 0) + beta))
 
@@ -51,7 +60,7 @@ const fold = (groups: ArrayLike<number>, count: number, bids: ArrayLike<number>,
  * log w of every entry of a level of a request's trie; an entry without an ad below it bids 0. Takes time in proportion
  * to entries and ads.
  * @param bidding None: every entry weighs the same
- * @param bids of the ads, which are the first of the candidates, divided by the unit of bids
+ * @param bids of the ads, which are the first of the candidates, divided by `weighingUnit`
  * @param token code by entry of the catalogue's trie
  * @param size entries of the level's codebook
  */

@@ -1,7 +1,7 @@
 // Bids as inputs of the decoding graph. Rows of a batch whose lists are found alike share one search: what bids only choose
 // among is then searched once, however many vectors of bids are asked.
 
-import { entryWeights, type TokenBidding } from '../../auction/token-bids.ts'
+import { entryWeights, type TokenBidding, weighingUnit } from '../../auction/token-bids.ts'
 import type { Catalogue } from '../../ranker/catalogue.ts'
 import { float32, int32, type Tensors } from '../../tensor/session.ts'
 import { type Capacity, type PreparedRequest, requestInputs, table } from './request-tensors.ts'
@@ -17,7 +17,7 @@ export interface BidRow {
 
 export interface BidOptions {
   readonly bidding: TokenBidding | 'None'
-  /** Money that counts as a bid of 1. */
+  /** Money that counts as a bid of 1; codes are weighed by bids in a unit of their own, `weighingUnit`. */
   readonly bidUnit: number
 }
 
@@ -25,30 +25,34 @@ export interface BidOptions {
 const eligibleUnits = ({ request: { adReserves } }: PreparedRequest, bids: Float64Array, bidUnit: number) =>
   bids.map((bid, ad) => (bid < (adReserves?.[ad] ?? 0) ? -1 : bid / bidUnit))
 
-/** What weighs the codes, over the unit: the bids of the row, or what its ads are expected to bid. */
+/** What weighs the codes, over the unit of that: the bids of the row, or what its ads are expected to bid. */
 function weighingUnits(
   { expected }: PreparedRequest,
+  bids: Float64Array,
   units: Float64Array,
   { bidding, bidUnit }: BidOptions,
 ): Float64Array {
-  if (bidding === 'None' || bidding.bids !== 'Expected') return units
-  if (expected === undefined) throw new TypeError('A request that is searched by expected bids needs them')
-  return units.map((unit, ad) => (unit < 0 ? unit : expected[ad] / bidUnit))
+  const isExpected = bidding !== 'None' && bidding.bids === 'Expected'
+  const weighing = isExpected ? expected : bids
+  if (weighing === undefined) throw new TypeError('A request that is searched by expected bids needs them')
+  const unit = weighingUnit(bidding, bidUnit)
+  return units.map((each, ad) => (each < 0 ? each : weighing[ad] / unit))
 }
 
 const bytes = (values: Float64Array | Uint8Array): string =>
   Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('latin1')
 
 /** Equal for rows whose lists are found alike: by what weighs their codes, and by the slots that each ad may have. */
-function searchKey(prepared: PreparedRequest, units: Float64Array, options: BidOptions): string {
+function searchKey(prepared: PreparedRequest, bids: Float64Array, options: BidOptions): string {
   const { bidding, bidUnit } = options
+  const units = eligibleUnits(prepared, bids, bidUnit)
   const { slotReserves, slots } = prepared.request
   const reserves = Array.from(slotReserves?.subarray(0, slots) ?? [])
   const allowed = Uint8Array.from(units, (unit) =>
     unit < 0 ? 0 : 1 + reserves.filter((reserve) => unit * bidUnit >= reserve).length,
   )
   if (bidding === 'None') return bytes(allowed)
-  const weighing = weighingUnits(prepared, units, options)
+  const weighing = weighingUnits(prepared, bids, units, options)
   // To the power of 0 all that bid anything weigh the same.
   return bytes(allowed) + bytes(bidding.alpha === 0 ? weighing.map((unit) => Number(unit > 0)) : weighing)
 }
@@ -72,8 +76,7 @@ export function searchesOf(
   const searches: BidRow[] = []
   const known = new Map<string, number>()
   const of = Int32Array.from(rows, (row) => {
-    const units = eligibleUnits(prepared[row.request], row.bids, options.bidUnit)
-    const key = `${row.request}:${searchKey(prepared[row.request], units, options)}`
+    const key = `${row.request}:${searchKey(prepared[row.request], row.bids, options)}`
     const found = known.get(key)
     if (found !== undefined) return found
     known.set(key, searches.length)
@@ -101,7 +104,7 @@ export function searchTensors(
     bid.row(row).set(units)
     if (request.slotReserves !== undefined)
       reserve.row(row).set(request.slotReserves.subarray(0, capacity.slots).map((each) => each / bidUnit))
-    const weighing = weighingUnits(prepared[place], units, options)
+    const weighing = weighingUnits(prepared[place], bids, units, options)
     const codes = { token: trie.token }
     for (const [level, trieLevel] of levels.entries())
       weights[level].row(row).set(entryWeights(trieLevel, weighing, bidding, { ...codes, size: codebookSizes[level] }))

@@ -24,13 +24,17 @@ export function generatorShape(run: Spec, ega: EgaSpec, tokenizer: Tokenizer): G
 
 export function auctionDefaults(ega: EgaSpec, bidUnit: number, hasPaymentNetwork: boolean): AuctionDefaults {
   const { bidding, candidateLists, allocation, alternatives = 'None', bidder, organicOrder } = ega
-  const { weights, alpha, beta, aggregate, scope, bids } = bidding
+  const { weights, alpha, beta, aggregate, scope, bids, unit } = bidding
   return {
     allocation,
     bidding:
       weights === 'None'
         ? 'None'
-        : { alpha: Number(alpha), beta: Number(beta), aggregate, scope, ...(bids === undefined ? {} : { bids }) },
+        : {
+            ...{ alpha: Number(alpha), beta: Number(beta), aggregate, scope },
+            ...(bids === undefined ? {} : { bids }),
+            ...(unit === 'Money' ? { unit } : {}),
+          },
     candidateLists,
     ...(alternatives === 'None' ? {} : { alternatives, ...(bidder === undefined ? {} : { bidder }) }),
     ...(organicOrder === 'Free' ? { organicOrder } : {}),

@@ -10,7 +10,7 @@ export interface AllocationWeights {
   /** Of Eq. 21. */
   readonly alpha: number
   readonly beta: number
-  /** Of the reward that lists are compared by (Eq. 24), in units of the mean bid (`bidUnit`). */
+  /** Of the reward that lists are compared by (Eq. 24), in units of the mean bid of training. */
   readonly lambdaConversion: number
   readonly lambdaOrganic: number
 }
@@ -35,8 +35,8 @@ export type LogSpan = number | 'NoRequests' | 'NoTimes' | 'NoSpan'
 export interface AuctionModel {
   readonly market: Pick<Market, 'advertisers' | 'ads' | 'creatives'>
   readonly defaults: AuctionDefaults
-  /** Bids are divided by it before Eq. 21: the mean bid of training. */
-  readonly bidUnit: number
+  /** Bids are divided by it before Eq. 21: the mean bid of training, or 1 of a model that weighs by money. */
+  readonly weighingUnit: number
   /** Whether bids weigh tokens: where not, alpha and beta change nothing. */
   readonly hasTokenBids: boolean
   /** [items], what weighs the tokens of an ad in place of its bid, in money; absent: the bid of the request does. */

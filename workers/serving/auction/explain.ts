@@ -13,7 +13,7 @@ export interface ExplainScene {
   readonly allocator: Allocator
 }
 
-type ExplainedModel = Pick<AuctionModel, 'bidUnit' | 'hasTokenBids' | 'expectedBids'>
+type ExplainedModel = Pick<AuctionModel, 'weighingUnit' | 'hasTokenBids' | 'expectedBids'>
 
 /** By slot of one list. */
 interface Told {
@@ -41,7 +41,7 @@ function explainList(
   { request, allocation }: PriceInput,
   { gsp, vcg, worth }: Told,
   { alpha, beta }: AllocationWeights,
-  { bidUnit, hasTokenBids, expectedBids }: ExplainedModel,
+  { weighingUnit, hasTokenBids, expectedBids }: ExplainedModel,
 ): EntryExplanation[] {
   const { lists, chosen } = allocation
   // Eq. 21, with 0^alpha taken for 0: who bids nothing is weighed as an organic item is.
@@ -54,7 +54,7 @@ function explainList(
     const rewardWithout = isAd ? worth[slot] : best
     return {
       logZ: lists.logZ[at],
-      weight: hasTokenBids ? weightOf(isAd ? weighingBid(candidate) / bidUnit : 0) : 1,
+      weight: hasTokenBids ? weightOf(isAd ? weighingBid(candidate) / weighingUnit : 0) : 1,
       lists: count,
       ...(Number.isFinite(rewardWithout) ? { rewardWithout } : {}),
       ...(isAd ? { gsp: gsp[slot], vcg: vcg[slot] } : {}),

@@ -1,6 +1,7 @@
 // A trained model with an auction behind the port that serving asks.
 
 import type { Allocator, AuctionRequest } from '../../auction/auction.ts'
+import { weighingUnit } from '../../auction/token-bids.ts'
 import type { Market, Requests } from '../../data/market/market.ts'
 import type { AllocationSettings, StepTimes } from '../../decoding/auction/auction-decoder.ts'
 import type { OpenedAuctionModel } from '../../decoding/auction/opened-model.ts'
@@ -38,7 +39,7 @@ export function trainedAuctionModel(opened: OpenedAuctionModel, market: Market, 
         maxPerAdvertiser: bound(constraints.maxPerAdvertiser),
       },
     },
-    bidUnit: terms.bidUnit,
+    weighingUnit: weighingUnit(bidding, terms.bidUnit),
     hasTokenBids: bidding !== 'None',
     ...(expectedBids === undefined ? {} : { expectedBids }),
     hasPaymentNetwork,

@@ -49,6 +49,20 @@ describe('the decoder of EGA-V2', () => {
     expect(await adsWith(0.01)).toBeGreaterThan(await adsWith(1000))
   })
 
+  test('weighs codes by bids in money where that is asked, and counts all else by the mean bid', async () => {
+    // w = (b / u)^alpha + beta is u^-alpha times b^alpha + beta u^alpha, and a factor of all weights is none.
+    const money = { ...bidding, unit: 'Money', beta: bidding.beta * bidUnit ** bidding.alpha } as const
+    const [byMean] = await decoder.allocate([request()])
+    const [byMoney] = await decoder.allocate([request()], { ...settings, bidding: money })
+    expect(round(byMoney)).toEqual(round(byMean))
+    for (const [at, logZ] of byMoney.lists.logZ.entries()) expect(logZ).toBeCloseTo(byMean.lists.logZ[at], 4)
+    const [other] = await decoder.allocate([request()], { ...settings, bidding: { ...money, beta: bidding.beta } })
+    expect(other.lists.logZ[0]).not.toBeCloseTo(byMean.lists.logZ[0], 2)
+    const bids = [Float64Array.of(2, 5, 0.8), Float64Array.of(2, 0, 0.8)]
+    const asked = await decoder.underBids(request(), bids, { ...settings, bidding: money })
+    expect(asked.map(round)).toEqual((await decoder.underBids(request(), bids)).map(round))
+  })
+
   test('gives equal allocations whatever else is asked, in batches and lists of other lengths', async () => {
     const others = [
       request({ history: new Uint32Array(), bids: Float64Array.of(9, 1, 1) }),

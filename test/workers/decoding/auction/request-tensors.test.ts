@@ -94,6 +94,12 @@ describe('a request as inputs', () => {
   })
 })
 
+/** What the first candidates bid, as their weights tell. */
+function expectWeights(tensors: Tensors, bids: readonly number[]): void {
+  const weights = numbers(tensors, requestInputs.logWeight(2), bids.length)
+  for (const [candidate, bid] of bids.entries()) expect(weights[candidate]).toBeCloseTo(Math.log(bid ** 1.2 + 2), 6)
+}
+
 describe('rows of a batch', () => {
   const bidding = { alpha: 1.2, beta: 2, aggregate: 'Max', scope: 'Prefix' } as const
   const prepared = (changes: Partial<AuctionRequest> = {}) => [
@@ -132,14 +138,35 @@ describe('rows of a batch', () => {
     const capacity = capacityFor([request()], 8, catalogue)
     const options = { bidding: { ...bidding, bids: 'Expected' }, bidUnit: 2 } as const
     const tensors = searchTensors(prepared(), rows.slice(1, 2), capacity, options, catalogue)
-    const weights = numbers(tensors, requestInputs.logWeight(2), 3)
-    const expected = Math.log(1.5 ** 1.2 + 2)
-    for (const [candidate, weight] of [expected, expected, Math.log(2)].entries())
-      expect(weights[candidate]).toBeCloseTo(weight, 6)
+    expectWeights(tensors, [1.5, 1.5, 0])
     expect(numbers(tensors, requestInputs.bid, 2)).toEqual([4, 1])
     expect(() =>
       searchTensors([prepareRequest(request(), catalogue)], rows.slice(0, 1), capacity, options, catalogue),
     ).toThrow(TypeError)
+  })
+})
+
+describe('bids in money', () => {
+  const money = { alpha: 1.2, beta: 2, aggregate: 'Max', scope: 'Prefix', unit: 'Money' } as const
+  const expected = new Float32Array(200).fill(3)
+  const tensorsOf = (bidding: TokenBidding, changes: Partial<AuctionRequest> = {}) => {
+    const prepared = [prepareRequest(request(changes), catalogue, expected)]
+    const rows = [{ request: 0, bids: Float64Array.of(8, 2) }]
+    return searchTensors(prepared, rows, capacityFor([request()], 8, catalogue), { bidding, bidUnit: 2 }, catalogue)
+  }
+
+  test('weigh codes as they are, while what they are compared with reserves by stays in units', () => {
+    const tensors = tensorsOf(money, { slotReserves: Float64Array.of(3, 0) })
+    expectWeights(tensors, [8, 2, 0])
+    expect(numbers(tensors, requestInputs.bid, 2)).toEqual([4, 1])
+    expect(numbers(tensors, requestInputs.reserve)).toEqual([1.5, 0])
+    expectWeights(tensorsOf({ ...money, bids: 'Expected' }), [3, 3, 0])
+  })
+
+  test('weigh nothing below the own reserve of an ad', () => {
+    const tensors = tensorsOf(money, { adReserves: Float64Array.of(9, 2) })
+    expectWeights(tensors, [0, 2, 0])
+    expect(numbers(tensors, requestInputs.bid, 2)).toEqual([-1, 1])
   })
 })
 

@@ -77,6 +77,17 @@ describe('stages are shared', () => {
     expect(reusedStages(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })
   })
 
+  test('by a run whose token bids are in another unit: those that see no bids', async () => {
+    const other = await train(world, smallSpec(smallStages, { bidding: { unit: 'Money' } }))
+    expect(reusedStages(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })
+    const { auction } = await openEgaModel(await world.store.open(other.artifact.digest))
+    const { auction: before } = await openEgaModel(await world.store.open(first.artifact.digest))
+    expect(auction.bidding).toEqual(Object.assign({ unit: 'Money' }, before.bidding))
+    expect(auction.bidUnit).toBe(before.bidUnit)
+    const usual = await train(world, smallSpec(smallStages, { bidding: { unit: 'MeanBid' } }))
+    expect(reusedStages(usual)).toEqual({ pretrain: true, reward: true, allocation: true, payment: true })
+  })
+
   test('by a run that frees organic items of their order: those that search no lists', async () => {
     const other = await train(world, smallSpec(smallStages, { organicOrder: 'Free' }))
     expect(reusedStages(other)).toEqual({ pretrain: true, reward: true, allocation: false, payment: false })

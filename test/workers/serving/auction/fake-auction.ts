@@ -165,7 +165,7 @@ export function fakeAuction(more: Partial<AuctionModel> = {}): FakeAuction {
       paymentRule: 'GSP',
       constraints: { ...unconstrained, maxAds: 3 },
     },
-    bidUnit: 2,
+    weighingUnit: 2,
     hasTokenBids: true,
     hasPaymentNetwork: false,
     logSpan: 3600,

@@ -110,6 +110,19 @@ test('a model that searches by expected bids explains the weights that it search
   expect(weights[1]).toBe(weights[0])
 })
 
+test('a model that weighs by bids in money explains its weights so, with an alpha and beta set since too', async () => {
+  const served = await models.load(await models.publish(training({ bidding: { unit: 'Money' } })))
+  const { rank, ranker } = modelScene(served)
+  const ads = [{ id: 'item-9', bid: 9 }]
+  const weight = async () => {
+    const { entries } = await rank({ slots: 4, candidates: { ads }, explain: true })
+    return entries.find(isAd)?.explain?.weight
+  }
+  expect(await weight()).toBeCloseTo(9 ** 1.2 + 2, 9)
+  ranker.takeAuctionSettings(settingsText({ alpha: '0.5', beta: '1' }))
+  expect(await weight()).toBeCloseTo(4, 9)
+})
+
 test('a cascade answers, prices by GSP and takes no weights of tokens', async () => {
   const cascade = training({ allocation: 'Cascade', paymentRule: 'GSP', bidding: { weights: 'None' } })
   const served = await models.load(await models.publish(cascade))
