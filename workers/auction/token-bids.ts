@@ -43,11 +43,12 @@ interface Sums {
   readonly ads: Uint32Array
 }
 
-/** Folds the bids of the ads into groups. */
+/** Folds the bids of the eligible ads into groups. */
 const fold = (groups: ArrayLike<number>, count: number, bids: ArrayLike<number>, average: boolean): Sums => {
   const value = new Float64Array(count)
   const ads = new Uint32Array(count)
   for (let ad = 0; ad < bids.length; ad++) {
+    if (bids[ad] < 0) continue
     const group = groups[ad]
     value[group] = average ? value[group] + bids[ad] : Math.max(value[group], bids[ad])
     ads[group]++
@@ -60,7 +61,8 @@ const fold = (groups: ArrayLike<number>, count: number, bids: ArrayLike<number>,
  * log w of every entry of a level of a request's trie; an entry without an ad below it bids 0. Takes time in proportion
  * to entries and ads.
  * @param bidding None: every entry weighs the same
- * @param bids of the ads, which are the first of the candidates, divided by `weighingUnit`
+ * @param bids of the ads, which are the first of the candidates, divided by `weighingUnit`; below 0 of one that
+ *   is not eligible
  * @param token code by entry of the catalogue's trie
  * @param size entries of the level's codebook
  */

@@ -37,9 +37,8 @@ const levels = [
   { entry: Int32Array.of(3, 4, 5, 6, 7), parent: Int32Array.of(0, 0, 1, 1, 2), path: Int32Array.of(0, 1, 2, 3, 4) },
 ]
 const token = [0, 1, 2, ...codes.map(([, last]) => last)]
-const bids = [1, 4, 3]
 
-const bidsOf = (level: number, changes: Partial<TokenBidding>): number[] => {
+const bidsOf = (level: number, changes: Partial<TokenBidding>, bids = [1, 4, 3]): number[] => {
   const linear = { ...bidding, alpha: 1, beta: 1, ...changes }
   const weights = entryWeights(levels[level], bids, linear, { token, size: 3 })
   return Array.from(weights, (weight) => Number((Math.exp(weight) - 1).toFixed(5)))
@@ -56,8 +55,15 @@ describe('bids of codes', () => {
     expect(bidsOf(1, changes)).toEqual(second)
   })
 
+  test('leave out ads that are not eligible, as those below their own reserve', () => {
+    for (const aggregate of ['Max', 'Average'] as const) {
+      expect(bidsOf(0, { aggregate }, [-1, 4, -1])).toEqual([4, 0, 0])
+      expect(bidsOf(1, { aggregate, scope: 'Unconditional' }, [-1, 4, 3])).toEqual([3, 4, 3, 4, 3])
+    }
+  })
+
   test('do not count without token bids', () => {
-    expect(entryWeights(levels[1], bids, 'None', { token, size: 3 })).toEqual(new Float32Array(5))
+    expect(entryWeights(levels[1], [1, 4, 3], 'None', { token, size: 3 })).toEqual(new Float32Array(5))
   })
 })
 
