@@ -158,6 +158,13 @@ export const egaModel = object(
       description: 'Flattened: item, separator and creative of a behaviour are three positions. Summed: one position.',
       default: 'Flattened',
     }),
+    // Without a default, so that a run from before there was a choice keeps its input digest.
+    tokenEmbedding: optional(
+      enumeration(['Shared', 'Separate'], {
+        description:
+          'Vectors of codes, features and items, and of creatives, that the generator reads. Shared, or absent: one embedding for the encoder of the history and for the decoders. Separate: the encoder has one of its own, so that what an item tells of a user need not be what it is in a list; tables take twice the memory, and fewer samples teach each.',
+      }),
+    ),
     allocation: enumeration(['Generative', 'Cascade'], {
       description:
         'Generative: beam search over lists, the reward model picks one. Cascade: the generator recalls ads, a click model without context ranks them by bid times pCTR, and ads take the slots that the constraints allow.',

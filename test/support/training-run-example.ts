@@ -249,7 +249,7 @@ export const trainingRunExample: KindExample = {
     ega({ pretrain: { targets: ['Exposed', 'NextItems'] } }, { bidding: { alpha: '0' } }),
     ega({ reward: {} }, { alternatives: 'Together', bidder: 'Advertiser' }),
     ega({ reward: {} }, { alternatives: 'Swaps', bidding: { bids: 'Expected' } }),
-    ega({ reward: {} }, { organicOrder: 'Free', bidding: { unit: 'Money' } }),
+    ega({ reward: {} }, { organicOrder: 'Free', bidding: { unit: 'Money' }, tokenEmbedding: 'Separate' }),
     ega({ pretrain: {}, reward: { fold: 'Second' }, allocation: { trained: 'Full', klWeight: '0.2' }, payment: {} }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint', allocation: { klWeight: '0.10' } }),
     ega({ pretrain: {}, reward: {}, payment: {}, order: 'Joint' }, { constraints: { maxAds: 0 } }),

@@ -8,9 +8,10 @@ import type { Catalogue } from '../ranker/catalogue.ts'
 import { decodeLists, decoderMemory } from '../ranker/ega/decoder.ts'
 import { openEgaModel } from '../ranker/ega/ega-artifact.ts'
 import { encodeHistory } from '../ranker/ega/encoder.ts'
-import { type GeneratorShape, generatorLayout, generatorNames } from '../ranker/ega/generator-shape.ts'
+import { type GeneratorShape, generatorLayout } from '../ranker/ega/generator-shape.ts'
 import { historyInputs, historyTensors } from '../ranker/ega/history-tensors.ts'
-import { constantTable, itemsAt } from '../ranker/ega/token-vectors.ts'
+import { historyVectors } from '../ranker/ega/history-vectors.ts'
+import { constantTable } from '../ranker/ega/token-vectors.ts'
 import { catalogueHead } from '../ranker/ega/whole-catalogue.ts'
 import { Graph, type Value } from '../tensor/graph.ts'
 import { writeModel } from '../tensor/onnx-writer.ts'
@@ -39,13 +40,9 @@ const rankingGraph = (shape: GeneratorShape, items: Catalogue, flat: Float32Arra
   const history = graph.input(historyInputs.items, 'int32', ['B', shape.historyLength])
   const length = graph.input(historyInputs.length, 'int32', ['B'])
   const table = constantTable(graph, 'item', { count: items.itemCount, ...items })
-  const read = itemsAt(parameters, shape, table, history)
-  const unknown =
-    shape.creatives === undefined
-      ? {}
-      : { creatives: op.add(op.mul(read, 0), parameters(generatorNames.unknownCreative)) }
+  const read = historyVectors(parameters, shape, { item: table }, { items: history, length })
   const keep = (_place: string, value: Value) => value
-  const encoded = encodeHistory(parameters, shape, { items: read, ...unknown, length }, keep)
+  const encoded = encodeHistory(parameters, shape, read, keep)
   const memory = decoderMemory(parameters, shape, encoded)
   const states = decodeLists(parameters, shape, undefined, { groups: 'B', lists: 1, positions: 1 }, memory, keep)
   const head = catalogueHead(graph, parameters, shape, items)

@@ -6,8 +6,9 @@ import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import type { GeneratorCatalogue } from '../../ranker/ega/generator-catalogue.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
 import { historyInputs } from '../../ranker/ega/history-tensors.ts'
+import { historyVectors } from '../../ranker/ega/history-vectors.ts'
 import { type CandidateLevel, type ItemHead, itemHead } from '../../ranker/ega/item-head.ts'
-import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
+import { constantTable, itemsAt } from '../../ranker/ega/token-vectors.ts'
 import { entryTables } from '../../ranker/ega/whole-catalogue.ts'
 import { Graph, type Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
@@ -174,22 +175,17 @@ export const auctionGraph = (
   const itemTable = constantTable(graph, 'item', { count: items.itemCount, ...items })
   const creativeTable =
     catalogue.creatives === undefined ? undefined : constantTable(graph, 'creative', catalogue.creatives)
-  const history = graph.input(historyInputs.items, 'int32', ['H', shape.historyLength])
+  const size = ['H', shape.historyLength]
+  const history = graph.input(historyInputs.items, 'int32', size)
   const length = graph.input(historyInputs.length, 'int32', ['H'])
   const of = graph.input(requestInputs.of, 'int32', ['B'])
-  const shown =
-    creativeTable === undefined
-      ? {}
-      : {
-          creatives: creativesAt(
-            parameters,
-            shape,
-            creativeTable,
-            graph.input(historyInputs.creatives, 'int32', ['H', shape.historyLength]),
-          ),
-        }
   const keep = (_place: string, value: Value) => value
-  const read = { items: itemsAt(parameters, shape, itemTable, history), ...shown, length }
+  const read = historyVectors(
+    parameters,
+    shape,
+    { item: itemTable, creative: creativeTable },
+    { items: history, creatives: creativeTable && graph.input(historyInputs.creatives, 'int32', size), length },
+  )
   const memory = memoryRows(decoderMemory(parameters, shape, encodeHistory(parameters, shape, read, keep)), of)
   const candidates = candidateColumns(graph, capacity, of, organicOrder)
   const item = graph.input(requestInputs.item, 'int32', ['H', candidates.columns])

@@ -6,6 +6,7 @@ import { decodeLists, decoderMemory } from '../../ranker/ega/decoder.ts'
 import { encodeHistory } from '../../ranker/ega/encoder.ts'
 import { alternates, generatorLayout } from '../../ranker/ega/generator-shape.ts'
 import { historyInputs, historyTensors } from '../../ranker/ega/history-tensors.ts'
+import { historyVectors } from '../../ranker/ega/history-vectors.ts'
 import { constantTable, creativesAt, itemsAt } from '../../ranker/ega/token-vectors.ts'
 import { Graph, type Value } from '../../tensor/graph.ts'
 import { writeModel } from '../../tensor/onnx-writer.ts'
@@ -30,22 +31,18 @@ const listGraph = ({ shape, catalogue }: AuctionModelParts, capacity: Capacity, 
   const table = constantTable(graph, 'item', { count: items.itemCount, ...items })
   const ofCreatives = creatives && constantTable(graph, 'creative', creatives)
   const of = graph.input(requestInputs.of, 'int32', ['B'])
-  const history = graph.input(historyInputs.items, 'int32', ['H', shape.historyLength])
-  const read = {
-    items: itemsAt(parameters, shape, table, history),
-    ...(ofCreatives === undefined
-      ? {}
-      : {
-          creatives: creativesAt(
-            parameters,
-            shape,
-            ofCreatives,
-            graph.input(historyInputs.creatives, 'int32', ['H', shape.historyLength]),
-          ),
-        }),
-    length: graph.input(historyInputs.length, 'int32', ['H']),
-  }
-  const encoded = encodeHistory(parameters, shape, read, keep)
+  const size = ['H', shape.historyLength]
+  const history = historyVectors(
+    parameters,
+    shape,
+    { item: table, creative: ofCreatives },
+    {
+      items: graph.input(historyInputs.items, 'int32', size),
+      creatives: ofCreatives && graph.input(historyInputs.creatives, 'int32', size),
+      length: graph.input(historyInputs.length, 'int32', ['H']),
+    },
+  )
+  const encoded = encodeHistory(parameters, shape, history, keep)
   // States do not depend on bids: they are computed once, whatever the number of rows.
   const memory = decoderMemory(parameters, shape, encoded)
   const listed = itemsAt(parameters, shape, table, graph.input(names.items, 'int32', ['H', slots]))

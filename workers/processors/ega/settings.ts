@@ -10,6 +10,7 @@ export type EgaSpec = NonNullable<Spec['model']['ega']>
 
 export function generatorShape(run: Spec, ega: EgaSpec, tokenizer: Tokenizer): GeneratorShape {
   const { creatives } = tokenizer
+  const { tokenEmbedding } = ega
   return {
     ...rankerShape(run, tokenizer),
     listLength: ega.listLength,
@@ -19,6 +20,7 @@ export function generatorShape(run: Spec, ega: EgaSpec, tokenizer: Tokenizer): G
     },
     historyTokens: ega.historyTokens,
     creativePrediction: ega.creativePrediction,
+    ...(tokenEmbedding === 'Separate' ? { tokenEmbedding } : {}),
   }
 }
 

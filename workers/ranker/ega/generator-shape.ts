@@ -32,6 +32,8 @@ export interface GeneratorShape extends RankerShape {
    * NextToken: items and creatives are one sequence that one decoder predicts token by token.
    */
   readonly creativePrediction: 'MTP' | 'NextToken'
+  /** Separate: the encoder has vectors of items and creatives of its own; absent: it shares those of the decoders. */
+  readonly tokenEmbedding?: 'Separate'
 }
 
 /** Positions of the encoder: a learned start, then the history. */
@@ -51,6 +53,8 @@ export const generatorNames = {
   encoderPosition: 'encoder.position',
   encoder: (layer: number, part: string) => `encoder.${layer}.${part}`,
   encoderNorm: (part: string) => `encoder.norm.${part}`,
+  /** Of the encoder's own token embedding, by what the decoders call theirs. */
+  encoderToken: (name: string) => `encoder.token.${name}`,
   separator: 'separator',
   unknownCreative: 'creative.unknown',
   creativeCode: (level: number) => `creative.code.${level}`,
@@ -78,23 +82,33 @@ const decoderBlock = (name: Named, { hiddenSize, feedForwardSize }: GeneratorSha
   ...feedForward(part(name, 'feedForward'), hiddenSize, feedForwardSize),
 ]
 
+/** What vectors of creatives are made of beside those of their codes. */
+const creativeInputs = ({ creatives, hiddenSize }: GeneratorShape): ParameterSpec[] =>
+  creatives === undefined
+    ? []
+    : [
+        {
+          name: generatorNames.creativeFeatureWeight,
+          shape: [creatives.featureDimensions, hiddenSize],
+          initial: 'xavier',
+        },
+        { name: generatorNames.unknownCreative, shape: [hiddenSize], initial: deviation },
+      ]
+
+const creativeCodes = ({ creatives, hiddenSize }: GeneratorShape): ParameterSpec[] =>
+  creatives === undefined ? [] : codeVectors(generatorNames.creativeCode, creatives.codebookSizes, hiddenSize)
+
 const embeddings = (shape: GeneratorShape): ParameterSpec[] => {
-  const { hiddenSize, creatives } = shape
+  const isSeparate = shape.tokenEmbedding === 'Separate'
+  const own = [...itemVectorSpecs(shape), ...creativeCodes(shape), ...creativeInputs(shape)]
   return [
     ...itemVectorSpecs(shape),
-    ...(creatives === undefined
-      ? []
-      : [
-          ...codeVectors(generatorNames.creativeCode, creatives.codebookSizes, hiddenSize),
-          {
-            name: generatorNames.creativeFeatureWeight,
-            shape: [creatives.featureDimensions, hiddenSize],
-            initial: 'xavier',
-          } as const,
-          { name: generatorNames.unknownCreative, shape: [hiddenSize], initial: deviation } as const,
-        ]),
+    ...creativeCodes(shape),
+    // A decoder that never reads a creative only scores the codes of them.
+    ...(isSeparate && !alternates(shape) ? [] : creativeInputs(shape)),
+    ...(isSeparate ? own.map((spec) => ({ ...spec, name: generatorNames.encoderToken(spec.name) })) : []),
     ...(shape.historyTokens === 'Flattened'
-      ? [{ name: generatorNames.separator, shape: [hiddenSize], initial: deviation } as const]
+      ? [{ name: generatorNames.separator, shape: [shape.hiddenSize], initial: deviation } as const]
       : []),
   ]
 }

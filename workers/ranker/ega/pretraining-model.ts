@@ -20,6 +20,7 @@ import {
   generatorLayout,
 } from './generator-shape.ts'
 import { historyInputs } from './history-tensors.ts'
+import { historyVectors } from './history-vectors.ts'
 import { creativesAt, itemsAt, tableOf } from './token-vectors.ts'
 
 type Inputs = Readonly<Record<string, Value>>
@@ -78,21 +79,16 @@ export const batchMemory = (
   inputs: Inputs,
   drop: (place: string, value: Value) => Value,
 ): DecoderMemory => {
-  const { creatives } = shape
-  const history = {
-    items: itemsAt(parameters, shape, tableOf('item', inputs, shape.codebookSizes), inputs[historyInputs.items]),
-    ...(creatives === undefined
-      ? {}
-      : {
-          creatives: creativesAt(
-            parameters,
-            shape,
-            tableOf('creative', inputs, creatives.codebookSizes),
-            inputs[historyInputs.creatives],
-          ),
-        }),
-    length: inputs[historyInputs.length],
+  const { codebookSizes, creatives } = shape
+  const tables = {
+    item: tableOf('item', inputs, codebookSizes),
+    creative: creatives && tableOf('creative', inputs, creatives.codebookSizes),
   }
+  const history = historyVectors(parameters, shape, tables, {
+    items: inputs[historyInputs.items],
+    creatives: creatives && inputs[historyInputs.creatives],
+    length: inputs[historyInputs.length],
+  })
   return decoderMemory(parameters, shape, encodeHistory(parameters, shape, history, drop))
 }
 

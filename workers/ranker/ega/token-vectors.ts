@@ -1,5 +1,5 @@
-// Vectors of items and creatives, shared by encoder and decoders (Figure 2: one token embedding): the sum of the vectors
-// of their codes and a linear map of their features. The tables of the catalogue are inputs, so that a batch names items
+// Vectors of items and creatives, shared by encoder and decoders unless a shape says otherwise (Figure 2: one token
+// embedding): the sum of the vectors of their codes and a linear map of their features. The tables of the catalogue are inputs, so that a batch names items
 // by their index alone.
 
 import type { Graph, TensorData, Value } from '../../tensor/graph.ts'

@@ -3,6 +3,8 @@ import type { Allocation, AuctionRequest } from '../../../../workers/auction/auc
 import type { AuctionDecoder } from '../../../../workers/decoding/auction/auction-decoder.ts'
 import { egaDecoder } from '../../../../workers/decoding/auction/ega-decoder.ts'
 import { openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
+import { generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
+import { separated } from '../../ranker/ega/small-generator.ts'
 import { bidding, bidUnit, model, request, settings } from './small-model.ts'
 
 let decoder: AuctionDecoder
@@ -131,6 +133,25 @@ describe('the decoder of EGA-V2', () => {
         expect(lists.pCvr[row * 3 + slot]).toBeCloseTo(scores[row].pCvr?.[slot] ?? -1, 5)
       }
   })
+})
+
+test('an encoder with a token embedding of its own allocates as with a shared one where both are alike', async () => {
+  const { shapes, weights } = model
+  if (shapes.generator === null || weights.generator === undefined) throw new Error('The model has a generator')
+  const shape = { ...shapes.generator, tokenEmbedding: 'Separate' as const }
+  const allocate = async (generator: Float32Array) => {
+    const other = { ...model, shapes: { ...shapes, generator: shape }, weights: { ...weights, generator } }
+    const own = egaDecoder(other, settings, { threads: 1, candidateLists: 8, maxBatch: 2, bidUnit })
+    const [found] = await own.allocate([request()])
+    await own.release()
+    return found
+  }
+  const [shared] = await decoder.allocate([request()])
+  const alike = separated(shapes.generator, weights.generator)
+  expect(round(await allocate(alike))).toEqual(round(shared))
+  for (const { name, offset, size } of generatorLayout(shape).parameters)
+    if (name === 'encoder.token.item.code.0') alike.fill(0, offset, offset + size)
+  expect((await allocate(alike)).lists.logZ[0]).not.toBeCloseTo(shared.lists.logZ[0], 3)
 })
 
 test.each([

@@ -28,9 +28,13 @@ const likeliest = ({ graph, logZ, score }: ListsToJudge) => {
   return { pCtr: op.sigmoid(logZ), reward: score, chosen: op.cast(op.argMax(score, 1), 'int32') }
 }
 
-describe.each(['MTP', 'NextToken'] as const)('the probability of a list with creatives by %s', (creativePrediction) => {
+describe.each([
+  ['creatives by MTP', { creativePrediction: 'MTP' }],
+  ['creatives by NextToken', { creativePrediction: 'NextToken' }],
+  ['two token embeddings', { creativePrediction: 'NextToken', tokenEmbedding: 'Separate' }],
+] as const)('the probability of a list with %s', (_name, changes) => {
   test('under the bids that it was found with is what the search said, and grows with the bid of an ad', async () => {
-    const shape = smallShape(40, { creativePrediction })
+    const shape = smallShape(40, changes)
     const parameters = roughParameters(shape)
     const parts = { shape, catalogue, creativesByItem: creativesByItem(catalogue.offsets) }
     const settings = { bidding, objective: { conversion: 0, organic: 0 } }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import { openEga, openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
+import { openEgaRecommender } from '../../../../workers/decoding/ega-recommender.ts'
 import { openEgaModel } from '../../../../workers/ranker/ega/ega-artifact.ts'
 import { allocateOnce } from '../staged/allocate.ts'
 import { trainKilled } from '../staged/killed-run.ts'
@@ -103,6 +104,23 @@ describe('stages are shared', () => {
     for (const order of orders) expect(order.split(',').sort()).toEqual(['2', '3', '4'])
     const fixed = await train(world, smallSpec(smallStages, { organicOrder: 'Fixed' }))
     expect(reusedStages(fixed)).toEqual({ pretrain: true, reward: true, allocation: true, payment: true })
+  })
+
+  test('by a run whose encoder has a token embedding of its own: the reward model', async () => {
+    const other = await train(world, smallSpec(smallStages, { tokenEmbedding: 'Separate' }))
+    expect(reusedStages(other)).toEqual({ pretrain: false, reward: true, allocation: false, payment: false })
+    const { digest } = other.artifact
+    const { lists, paymentRate } = await allocateOnce(
+      await openEga(digest, { store: world.store, threads: 1, maxBatch: 4 }),
+    )
+    expect(lists.count).toBeGreaterThan(1)
+    for (const rate of paymentRate ?? []) expect(rate >= 0 && rate <= 1).toBe(true)
+    const recommender = await openEgaRecommender(await world.store.open(digest), 1)
+    const [items] = await recommender.recommend([Uint32Array.of(1, 2)], 3)
+    await recommender.release()
+    expect(items).toHaveLength(3)
+    const shared = await train(world, smallSpec(smallStages, { tokenEmbedding: 'Shared' }))
+    expect(reusedStages(shared)).toEqual({ pretrain: true, reward: true, allocation: true, payment: true })
   })
 
   test('by a run with fewer of them', async () => {

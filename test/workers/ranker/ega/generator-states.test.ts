@@ -40,13 +40,14 @@ function graphOf(shape: GeneratorShape): Graph {
   const tokens = {
     items: itemsAt(parameters, shape, tableOf('item', inputs, shape.codebookSizes), inputs[listInputs.items]),
     creatives:
-      shape.creatives &&
-      creativesAt(
-        parameters,
-        shape,
-        tableOf('creative', inputs, shape.creatives.codebookSizes),
-        inputs[listInputs.creatives],
-      ),
+      alternates(shape) && shape.creatives !== undefined
+        ? creativesAt(
+            parameters,
+            shape,
+            tableOf('creative', inputs, shape.creatives.codebookSizes),
+            inputs[listInputs.creatives],
+          )
+        : undefined,
   }
   const states: Value[] = []
   let caches: DecoderCaches = memory.blocks.map(() => undefined)
@@ -82,11 +83,13 @@ const rowsOf = (data: ArrayLike<number>, row: number, size: number): number[] =>
   Array.from({ length: size }, (_, index) => data[row * size + index])
 
 describe.each([
-  ['Flattened', 'MTP'],
-  ['Flattened', 'NextToken'],
-  ['Summed', 'MTP'],
-] as const)('a generator with history %s and creatives by %s', (historyTokens, creativePrediction) => {
-  const shape = smallShape(itemCount, { historyTokens, creativePrediction })
+  { historyTokens: 'Flattened', creativePrediction: 'MTP' },
+  { historyTokens: 'Flattened', creativePrediction: 'NextToken' },
+  { historyTokens: 'Summed', creativePrediction: 'MTP' },
+  { historyTokens: 'Flattened', creativePrediction: 'MTP', tokenEmbedding: 'Separate' },
+  { historyTokens: 'Summed', creativePrediction: 'NextToken', tokenEmbedding: 'Separate' },
+] as const)('a generator of %o', (changes) => {
+  const shape = smallShape(itemCount, changes)
   let session: Session
   beforeAll(async () => {
     session = await Session.create(writeModel(graphOf(shape)), { threads: 1 })

@@ -2,7 +2,7 @@ import { openCatalogue } from '../../../../workers/ranker/catalogue.ts'
 import { principalDirections } from '../../../../workers/ranker/content.ts'
 import type { GeneratorCatalogue } from '../../../../workers/ranker/ega/generator-catalogue.ts'
 import { type GeneratorShape, generatorLayout } from '../../../../workers/ranker/ega/generator-shape.ts'
-import { initialParameters } from '../../../../workers/tensor/parameters.ts'
+import { initialParameters, pack, unpack } from '../../../../workers/tensor/parameters.ts'
 import { Random } from '../../../../workers/tensor/random.ts'
 
 export const levels = 3
@@ -66,4 +66,16 @@ export function smallShape(itemCount: number, changes: Partial<GeneratorShape> =
 export function roughParameters(shape: GeneratorShape, seed = 1): Float32Array {
   const random = new Random(seed, 'rough')
   return initialParameters(generatorLayout(shape), seed).map((value) => value + 0.3 * random.normal())
+}
+
+/** Parameters of the shape with a token embedding of the encoder's own, which is what the shared one is. */
+export function separated(shape: GeneratorShape, parameters: Float32Array): Float32Array {
+  const shared = unpack(parameters, generatorLayout(shape))
+  const layout = generatorLayout({ ...shape, tokenEmbedding: 'Separate' })
+  const named = layout.parameters.map(({ name }): [string, Float32Array] => {
+    const values = shared.get(name.replace('encoder.token.', ''))
+    if (values === undefined) throw new Error(`The shared shape has no parameter ${name}`)
+    return [name, values]
+  })
+  return pack(new Map(named), layout)
 }
