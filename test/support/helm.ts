@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { parseAllDocuments } from 'yaml'
+import { parseDocument } from 'yaml'
 import type { KubernetesObject } from '../../operator/cluster/objects.ts'
 import { helmPath } from './kubectl.ts'
 
@@ -52,11 +52,23 @@ export function template(values: Values, given: { namespace?: string; chart?: st
 export async function render(values: Values, given: { namespace?: string; chart?: string } = {}): Promise<Rendered[]> {
   const { code, stdout, stderr } = await template(values, given)
   if (code !== 0) throw new Error(stderr)
-  return parseAllDocuments(stdout).flatMap((document) => {
-    if (document.errors[0]) throw document.errors[0]
-    const object = document.toJS() as Rendered | null
+  return stdout.split(/^---$/m).flatMap((text) => {
+    const object = parse(text)
     return object === null ? [] : [object]
   })
+}
+
+/** By their text: definitions are nearly all of what is rendered, and the same whatever the values. */
+const parsed = new Map<string, Rendered | null>()
+
+function parse(text: string): Rendered | null {
+  const known = parsed.get(text)
+  if (known !== undefined) return structuredClone(known)
+  const document = parseDocument(text)
+  if (document.errors[0]) throw document.errors[0]
+  const object = document.toJS() as Rendered | null
+  parsed.set(text, object)
+  return structuredClone(object)
 }
 
 /** A rendered object; `any` field of it may be looked at. */
