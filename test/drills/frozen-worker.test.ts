@@ -3,6 +3,7 @@ import type { Checkpoints } from '../../workers/artifacts/store.ts'
 import {
   applyInputs,
   applyTraining,
+  awaitCheckpoint,
   awaitRun,
   awaitStep,
   awaitSucceeded,
@@ -32,13 +33,16 @@ async function freezeWorker(cluster: TestCluster, namespace: string): Promise<Fr
   return { pod, startToken, thaw: () => process.kill(pid, 'SIGCONT') }
 }
 
-const awaitTakeOver = (cluster: TestCluster, namespace: string, from: FrozenWorker) =>
-  awaitRun(
+async function awaitTakeOver(cluster: TestCluster, namespace: string, from: FrozenWorker) {
+  const taken = await awaitRun(
     cluster,
     namespace,
     TRAINING_RUN,
-    ({ worker, progress }) => worker?.pod !== from.pod && progress?.phase === 'Training',
+    ({ worker }) => worker !== undefined && worker.pod !== from.pod,
   )
+  await awaitCheckpoint(cluster, namespace, taken)
+  return taken
+}
 
 const long = { maxEpochs: 1.5 * trainingEpochs }
 

@@ -116,7 +116,7 @@ async function hasServiceAccount({ client }: DrillCluster, namespace: string): P
   return items.length > 0
 }
 
-/** A TrainingRun of some ten seconds that writes a checkpoint every few hundred milliseconds. */
+/** A TrainingRun of some seconds that writes a checkpoint every hundred milliseconds or so. */
 export async function applyTraining(
   cluster: DrillCluster,
   namespace: string,
@@ -135,7 +135,7 @@ export async function applyTraining(
 }
 
 // As many as a drill needs to act in the middle of a run on a fast machine, too.
-export const trainingEpochs = 160
+export const trainingEpochs = 100
 
 async function apply(cluster: DrillCluster, namespace: string, resource: Resource, spec: object): Promise<void> {
   const object = { apiVersion, kind: resource.kind, metadata: { name, namespace }, spec }
@@ -174,9 +174,34 @@ export async function awaitRun(
 export const awaitSucceeded = (cluster: DrillCluster, namespace: string, resource: Resource = TRAINING_RUN) =>
   awaitRun(cluster, namespace, resource, ({ state }) => state === 'Succeeded')
 
-/** Until training has gone at least so many steps, hence past a checkpoint. */
-export const awaitStep = (cluster: DrillCluster, namespace: string, step: number) =>
-  awaitRun(cluster, namespace, TRAINING_RUN, ({ progress }) => progress?.phase === 'Training' && progress.step >= step)
+/**
+ * Until a checkpoint says that training has gone at least so many steps. The progress in the status is seconds older, in
+ * which a run would have to train on for nothing but to be met in its middle.
+ */
+export async function awaitStep(
+  cluster: DrillCluster,
+  namespace: string,
+  step: number,
+): Promise<RunStatus & { state?: string }> {
+  const status = await awaitRun(cluster, namespace, TRAINING_RUN, ({ worker }) => worker !== undefined)
+  await awaitCheckpoint(cluster, namespace, status, step)
+  return status
+}
+
+/** Until whoever holds the job, as `status` has it, has written a checkpoint of at least that step. */
+export async function awaitCheckpoint(
+  { store }: DrillCluster,
+  namespace: string,
+  { inputDigest = '', startToken }: RunStatus,
+  step = 0,
+): Promise<void> {
+  const checkpoints = store.checkpoints(namespace, inputDigest)
+  const isWritten = async () => {
+    const newest = await checkpoints.latest()
+    return newest !== undefined && newest.token === startToken && newest.step >= step
+  }
+  await eventually(`a checkpoint of step ${step}`, isWritten, 180)
+}
 
 /** @throws when `condition` does not come true in time. */
 export async function eventually(what: string, condition: () => Promise<boolean>, seconds = 20): Promise<void> {
