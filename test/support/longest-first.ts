@@ -2,11 +2,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What takes most of its time; each would be waited for by nobody but itself if it came last. */
 const longest = [
+  'drills/champion.test.ts',
   'operator/cli/retraining.test.ts',
   'drills/frozen-worker.test.ts',
   'simulation/crash.test.ts',
   'simulation/rollout.test.ts',
   'simulation/pipeline-crash.test.ts',
+  'simulation/weather.test.ts',
+  'cluster/image.test.ts',
   'cluster/quickstart.test.ts',
   'cluster/chart.test.ts',
 ]
