@@ -1,10 +1,5 @@
 // The augmented Lagrangian that holds regret at zero while revenue is raised (Eq. 33 to 35 of EGA-V2; RegretNet, arXiv
-// 1706.03459, section 4): multipliers and penalty between steps as plain numbers, the loss as a function of graph values.
-
-import type { Value } from '../tensor/graph.ts'
-import * as op from '../tensor/operators.ts'
-import { float32, type Tensors } from '../tensor/session.ts'
-import { sizeOf } from '../tensor/shapes.ts'
+// 1706.03459, section 4): multipliers and penalty between steps, as plain numbers. The loss is in regret-loss.ts.
 
 export interface LagrangianSchedule {
   /** λ at the start, of every regret. */
@@ -39,7 +34,7 @@ export interface LagrangianState {
   readonly regret: readonly number[]
 }
 
-/** @param regrets how many there are: bidders, or slots */
+/** @param regrets how many there are: groups of samples, by bidder or by slot */
 export const startLagrangian = (regrets: number, schedule: LagrangianSchedule): LagrangianState => ({
   multipliers: new Array<number>(regrets).fill(schedule.multiplier),
   penalty: schedule.penalty,
@@ -88,45 +83,3 @@ export function lagrangianFrom(extra: Readonly<Record<string, readonly number[]>
     step: lagrangianStep[0],
   }
 }
-
-/** Inputs that the loss needs at a step: multipliers [regrets], penalty []. */
-export const lagrangianInputs = ({ multipliers, penalty }: LagrangianState): Tensors => ({
-  multipliers: float32([multipliers.length], multipliers),
-  penalty: float32([], [penalty]),
-})
-
-export interface LagrangianTerms {
-  /** []. */
-  readonly revenue: Value
-  /**
-   * None below 0. As means over the batch, [regrets], RegretNet's form; or row by row, [rows, regrets], as EGA-V2 prints
-   * it: squared before it is averaged, so that a few large regrets weigh more than many small ones.
-   */
-  readonly regret: Value
-  /** [regrets]. */
-  readonly multipliers: Value
-  /** []. */
-  readonly penalty: Value
-}
-
-/** −revenue + Σ λ rgt + (ρ/2) Σ rgt², sums over regrets and means over rows: a scalar. */
-export const lagrangianLoss = ({ revenue, regret, multipliers, penalty }: LagrangianTerms): Value => {
-  const rows = sizeOf(regret.shape.slice(0, -1))
-  const linear = op.reduceSum(op.mul(regret, multipliers))
-  const quadratic = op.mul(op.scale(penalty, 0.5), op.reduceSum(op.square(regret)))
-  return op.sub(op.scale(op.add(linear, quadratic), 1 / rows), op.reshape(revenue, []))
-}
-
-const metricName = (index: number): string => `regret${index}`
-
-/** Mean regrets [regrets] or [rows, regrets] as metrics of a step, which are single numbers. */
-export const regretMetrics = (regret: Value): Record<string, Value> => {
-  const regrets = Number(regret.shape[regret.shape.length - 1])
-  const means = op.reduceMean(op.reshape(regret, [-1, regrets]), [0])
-  const each = op.split(means, 0, new Array<number>(regrets).fill(1))
-  return Object.fromEntries(each.map((value, index) => [metricName(index), op.reshape(value, [])]))
-}
-
-/** What a step with `regretMetrics` put out, for `advanceLagrangian`. */
-export const regretsFrom = (outputs: Readonly<Record<string, number>>, { multipliers }: LagrangianState): number[] =>
-  multipliers.map((_, index) => outputs[metricName(index)])

@@ -1,4 +1,5 @@
-// Trains a learned mechanism from scratch by the augmented Lagrangian, many steps in one run of a graph.
+// Trains a learned mechanism from scratch by the Lagrangian of the payment stage, many steps in one run of a graph. A sample
+// is a bidder of a profile; the samples of a bidder are a group.
 
 import * as op from '../../tensor/operators.ts'
 import { adamWDefaults } from '../../tensor/optimizer.ts'
@@ -8,14 +9,8 @@ import { type Schedule, stepScalars } from '../../tensor/schedules.ts'
 import { float32, Session } from '../../tensor/session.ts'
 import { freshState, TrainingState } from '../../tensor/training-state.ts'
 import { type TrainingModel, trainingLoop } from '../../tensor/training-step.ts'
-import {
-  advanceLagrangian,
-  type LagrangianSchedule,
-  type LagrangianState,
-  lagrangianInputs,
-  lagrangianLoss,
-  startLagrangian,
-} from '../lagrangian.ts'
+import { advanceLagrangian, type LagrangianSchedule, type LagrangianState, startLagrangian } from '../lagrangian.ts'
+import { regretLoss, regretOf, regretsOf } from '../regret-loss.ts'
 import {
   type AscentOptions,
   ascendMisreports,
@@ -54,8 +49,19 @@ export interface RunReport {
 
 const betas = [0.9, 0.999] as const
 
+/** Place of truth among the utilities of a sample; the misreport that was found follows. */
+const truth = 0
+
+/** One group a bidder, whose samples follow one another: [bidders * batch, bidders]. */
+const membershipOf = (bidders: number, batch: number): Float32Array =>
+  Float32Array.from({ length: bidders * batch * bidders }, (_, index) => {
+    const sample = Math.floor(index / bidders)
+    return Math.floor(sample / batch) === index % bidders ? 1 / batch : 0
+  })
+
 const trainingModel = ({ network, batch, ascent }: LearnedAuctionOptions): TrainingModel => {
   const { bidders, items } = network
+  const samples = bidders * batch
   const misreports = { type: 'float32', shape: [bidders, batch, items] } as const
   return {
     layout: networkLayout(network),
@@ -63,17 +69,33 @@ const trainingModel = ({ network, batch, ascent }: LearnedAuctionOptions): Train
       values: { type: 'float32', shape: [batch, bidders, items] },
       known: misreports,
       fresh: misreports,
-      multipliers: { type: 'float32', shape: [bidders] },
-      penalty: { type: 'float32', shape: [] },
+      lambda: { type: 'float32', shape: [samples] },
+      rho: { type: 'float32', shape: [] },
     },
-    loss(parameters, { values, known, fresh, multipliers, penalty }) {
+    loss(parameters, { values, known, fresh, lambda, rho }) {
       const start = betterMisreports(parameters, network, values, [known, fresh])
       const found = ascendMisreports(parameters, network, values, start, ascent)
-      const truth = truthfulOutcome(parameters, network, values)
-      const gain = op.sub(misreportUtilities(parameters, network, values, found), truth.utilities)
-      const regret = op.reduceMean(op.relu(gain), [1])
-      const revenue = op.scale(op.reduceSum(truth.payments), 1 / batch)
-      return { loss: lagrangianLoss({ revenue, regret, multipliers, penalty }), metrics: { revenue, regret, found } }
+      const truthful = truthfulOutcome(parameters, network, values)
+      const variants = [truthful.utilities, misreportUtilities(parameters, network, values, found)]
+      const utilities = op.concat(
+        variants.map((each) => op.reshape(each, [samples, 1])),
+        1,
+      )
+      const outcomes = {
+        revenue: op.reshape(op.transpose(truthful.payments, [1, 0]), [samples]),
+        regret: regretOf(utilities, truth),
+      }
+      const { graph } = values
+      const { loss, metrics } = regretLoss(outcomes, {
+        lambda,
+        rho,
+        // A sum over the bidders of means over profiles: what the auction takes.
+        weight: graph.constant('float32', [samples], new Float32Array(samples).fill(1 / batch)),
+        membership: graph.constant('float32', [samples, bidders], membershipOf(bidders, batch)),
+        // Values are of order 1.
+        unit: graph.constant('float32', [], [1]),
+      })
+      return { loss, metrics: { ...metrics, found } }
     },
   }
 }
@@ -101,9 +123,11 @@ export async function trainLearnedAuction(
       const place = run % pool
       const values = drawValues(new Random(seed, 'profiles', place), profileSize)
       const fresh = drawValues(new Random(seed, 'misreports', run), profileSize)
-      const { multipliers, penalty } = lagrangianInputs(lagrangian)
-      const repeated = (data: ArrayLike<number>) =>
-        Float32Array.from({ length: stepsPerRun * data.length }, (_, index) => data[index % data.length])
+      const { multipliers, penalty } = lagrangian
+      const lambda = Float32Array.from(
+        { length: stepsPerRun * bidders * batch },
+        (_, index) => multipliers[Math.floor(index / batch) % bidders],
+      )
       const shape = [stepsPerRun, bidders, batch, items]
       const outputs = await state.advanceMany(
         session,
@@ -111,20 +135,20 @@ export async function trainLearnedAuction(
           values: float32([stepsPerRun, batch, bidders, items], values),
           known: float32(shape, known[place] ?? fresh),
           fresh: float32(shape, fresh),
-          multipliers: float32([stepsPerRun, bidders], repeated(multipliers.data as Float32Array)),
-          penalty: float32([stepsPerRun], repeated(penalty.data as Float32Array)),
+          lambda: float32([stepsPerRun, bidders * batch], lambda),
+          rho: float32([stepsPerRun], new Float32Array(stepsPerRun).fill(penalty)),
         },
         Array.from({ length: stepsPerRun }, (_, index) => stepScalars(schedule, betas, state.step + index + 1)),
       )
       known[place] = Float32Array.from(outputs.found)
       for (let step = 0; step < stepsPerRun; step++) {
-        const regrets = outputs.regret.slice(step * bidders, (step + 1) * bidders)
+        const regrets = regretsOf(lagrangian, (metric) => outputs[metric][step])
         lagrangian = advanceLagrangian(lagrangian, regrets, options.lagrangian)
       }
       report({
         run: run + 1,
         revenue: meanOf(outputs.revenue),
-        regret: meanOf(outputs.regret),
+        regret: meanOf(outputs.regret) / bidders,
         lagrangian,
         parameters: state.parameters,
       })

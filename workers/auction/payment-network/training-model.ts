@@ -4,7 +4,7 @@
 import type { Value } from '../../tensor/graph.ts'
 import * as op from '../../tensor/operators.ts'
 import type { InputSpec, TrainingModel } from '../../tensor/training-step.ts'
-import { augmentedLagrangian } from './augmented-lagrangian.ts'
+import { regretLoss, regretOf } from '../regret-loss.ts'
 import { rateRows, type SlotValues } from './rates.ts'
 import { type PaymentShape, paymentLayout } from './shape.ts'
 
@@ -14,8 +14,6 @@ export interface BatchSizes {
   readonly ads: number
   readonly truth: number
 }
-
-export const regretMetric = (group: number): string => `regret.${group}`
 
 const inputSpecs = (
   { itemDimensions, listLength, price }: PaymentShape,
@@ -50,26 +48,23 @@ const outcomes = (rates: Value, batch: Batch, { samples, variants, ads, truth }:
   const clicks = op.mul(cells(batch.pCtr), cells(batch.exposure))
   const price = op.mul(cells(rates), cells(batch.bid))
   const utility = ofBidder(op.mul(op.sub(cells(batch.value), price), clicks))
-  const truthful = (value: Value): Value => op.reshape(op.slice(value, 1, truth, truth + 1), [samples])
+  const paid = ofBidder(op.mul(price, clicks))
   return {
-    revenue: truthful(ofBidder(op.mul(price, clicks))),
-    // Truth is one of the variants, so that this is never negative.
-    regret: op.sub(op.reduceMax(utility, [1]), truthful(utility)),
+    revenue: op.reshape(op.slice(paid, 1, truth, truth + 1), [samples]),
+    regret: regretOf(utility, truth),
   }
 }
 
 /**
- * The training model for batches of one size. Inputs of each step, besides the samples: weight [samples], by which means
- * are taken; lambda [samples], that of each one's group; membership [samples, K + 1], by which the regrets of groups
- * are; unit, 1 over what revenue and regret are measured by inside the loss, so that lambda and rho mean the same
- * whatever the click rate. Metrics: revenue and regret, means in units of bids an impression; of each group
- * `regretMetric`, over the unit.
+ * The training model for batches of one size. Inputs of each step, besides the samples: the weights of `regretLoss`, with a
+ * group for each slot that an ad may win and one for ads that truth leaves out; its unit makes up for the click rate.
+ * Metrics are those of `regretLoss`, revenue and regret in units of bids an impression.
  */
 export const paymentTrainingModel = (shape: PaymentShape, sizes: BatchSizes): TrainingModel => ({
   layout: paymentLayout(shape),
   inputs: inputSpecs(shape, sizes),
   loss(parameters, batch) {
-    const { items, otherBids, logZ, pCtr, bid, pivotPrice, slot, weight, lambda, membership, rho, unit } = batch
+    const { items, otherBids, logZ, pCtr, bid, pivotPrice, slot } = batch
     const slots: SlotValues = {
       ...(items === undefined ? {} : { items }),
       ...(otherBids === undefined ? {} : { otherBids }),
@@ -79,19 +74,7 @@ export const paymentTrainingModel = (shape: PaymentShape, sizes: BatchSizes): Tr
       ...(pivotPrice === undefined ? {} : { pivotPrice }),
     }
     const rates = rateRows(parameters, shape, slots, (rows, biases) => op.add(rows, op.gather(biases, slot)))
-    const { revenue, regret } = outcomes(rates, batch, sizes)
-    const scaled = op.mul(regret, unit)
-    const lagrangian = augmentedLagrangian(op.mul(revenue, unit), scaled, lambda, rho)
-    const mean = (value: Value): Value => op.reduceSum(op.mul(value, weight))
-    const ofGroups = op.gemm(op.reshape(scaled, [1, sizes.samples]), membership)
-    const groups = op.split(ofGroups, 1, new Array<number>(shape.listLength + 1).fill(1))
-    return {
-      loss: mean(lagrangian),
-      metrics: {
-        revenue: mean(revenue),
-        regret: mean(regret),
-        ...Object.fromEntries(groups.map((value, group) => [regretMetric(group), op.reshape(value, [])])),
-      },
-    }
+    const { lambda, rho, weight, membership, unit } = batch
+    return regretLoss(outcomes(rates, batch, sizes), { lambda, rho, weight, membership, unit })
   },
 })

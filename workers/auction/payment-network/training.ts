@@ -23,11 +23,12 @@ import {
   lagrangianFrom,
   startLagrangian,
 } from '../lagrangian.ts'
+import { regretsOf } from '../regret-loss.ts'
 import { sampleTensors } from './batches.ts'
 import { PaymentEvaluator } from './outcome.ts'
 import { checkSamples, type PaymentSamples } from './samples.ts'
 import { type PaymentShape, paymentLayout } from './shape.ts'
-import { paymentTrainingModel, regretMetric } from './training-model.ts'
+import { paymentTrainingModel } from './training-model.ts'
 
 export interface PaymentTrainingOptions {
   readonly shape: PaymentShape
@@ -93,7 +94,6 @@ export const trainPaymentNetwork = async (
   const model = paymentTrainingModel(shape, { ...samples, samples: size })
   const session = await Session.create(trainingStep(model, { optimizer }), { threads })
   let evaluator: PaymentEvaluator | undefined
-  const groups = Array.from({ length: shape.listLength + 1 }, (_, group) => regretMetric(group))
   try {
     if (held !== undefined) evaluator = await PaymentEvaluator.create(shape, held, threads)
     const onHeld = evaluator
@@ -108,8 +108,9 @@ export const trainPaymentNetwork = async (
           return { session, batch: tensors(chosen(epoch, index), size, { lambda: multipliers, rho: penalty }) }
         },
         afterStep: ({ extra }, outputs) => {
-          const regrets = groups.map((name) => outputs[name])
-          return lagrangianExtra(advanceLagrangian(lagrangianFrom(extra), regrets, lagrangian))
+          const state = lagrangianFrom(extra)
+          const regrets = regretsOf(state, (metric) => outputs[metric])
+          return lagrangianExtra(advanceLagrangian(state, regrets, lagrangian))
         },
         ...(onHeld === undefined
           ? {}
