@@ -21,6 +21,7 @@ const marketplace = {
     features: { text: { dimensions: 8 } },
     levels: 2,
     codebookSize: 8,
+    collisions: 'Reassign',
     creatives: { levels: 1, codebookSize: 8 },
   },
 }
