@@ -64,7 +64,7 @@ const budgets = object(
     datasetPeriods: optional(
       integer(1, 1_000_000, {
         description:
-          'Periods that a budget of the Dataset, which is over its whole log, is divided among. Absent: as many as lie between the first and the last logged request; needed where requests have no times, or there are none. Amounts of advertisers are of one period, and not divided.',
+          'Periods that a budget of the Dataset, which is over its whole log, is divided among. Absent: as many as lie between the first and the last logged request; needed where requests have no times, or all the same one, or there are none. Amounts of advertisers are of one period, and not divided.',
       }),
     ),
     advertisers: optional(

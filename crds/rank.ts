@@ -81,7 +81,8 @@ export const rankRequest = Type.Object(
         {
           organic: Type.Optional(
             Type.Array(id('Item.'), {
-              description: 'Items that may be answered; with an auction, in the order that they keep.',
+              description:
+                'Items that may be answered; with an auction, in the order that they keep unless its model frees them of it.',
               maxItems: 10_000,
             }),
           ),

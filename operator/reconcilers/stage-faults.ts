@@ -65,7 +65,13 @@ function faultOfSearch(ega: Ega, { order, pretrain, reward, allocation, payment 
     return 'model.ega.alternatives Swaps climbs by expected bids; set model.ega.bidding.bids to Expected'
   if (Number(ega.bidding.alpha) + Number(ega.bidding.beta) === 0)
     return 'model.ega.bidding.alpha and beta are both 0, and no bid would weigh anything; set one of them above 0'
+  const idle =
+    ega.bidding.weights === 'None' ? (['bids', 'unit'] as const).find((field) => ega.bidding[field]) : undefined
+  if (idle !== undefined)
+    return `model.ega.bidding.weights None weighs no codes by bids; leave out model.ega.bidding.${idle}`
   if (ega.allocation !== 'Cascade') return undefined
+  if (ega.bidding.weights !== 'None')
+    return 'model.ega.allocation Cascade weighs no codes by bids; set model.ega.bidding.weights to None'
   if (ega.organicOrder !== undefined)
     return 'model.ega.allocation Cascade takes organic items in their order; leave out model.ega.organicOrder'
   const stage = allocation === undefined ? payment && 'payment' : 'allocation'

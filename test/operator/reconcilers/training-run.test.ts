@@ -168,8 +168,25 @@ describe('a TrainingRun in stages', () => {
     [
       'an order that nothing searches by',
       { reward: {} },
-      { model: { architecture: 'EGAV2', ega: { allocation: 'Cascade', bidding: {}, organicOrder: 'Free' } } },
+      {
+        model: {
+          architecture: 'EGAV2',
+          ega: { allocation: 'Cascade', bidding: { weights: 'None' }, organicOrder: 'Free' },
+        },
+      },
       /leave out model\.ega\.organicOrder/,
+    ],
+    [
+      'a unit of bids that weigh nothing',
+      { reward: {} },
+      { model: { architecture: 'EGAV2', ega: { bidding: { weights: 'None', unit: 'Money' } } } },
+      /leave out model\.ega\.bidding\.unit/,
+    ],
+    [
+      'token bids of a cascade',
+      { reward: {} },
+      { model: { architecture: 'EGAV2', ega: { allocation: 'Cascade', bidding: {} } } },
+      /set model\.ega\.bidding\.weights to None/,
     ],
   ])('is refused by the operator too with %s: the embedded server knows no rules', (_, stages, more, message) => {
     expect(refusal(staged(stages, more))).toEqual({ state: 'Invalid', message: expect.stringMatching(message) })

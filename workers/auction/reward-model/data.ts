@@ -41,21 +41,19 @@ export const exposedRequests = ({ requests }: RewardData): ExposedRequests => {
   return { ...requests, exposed }
 }
 
-/** Requests of a part and fold that showed something, in their order. */
+/** Requests of a part and fold that showed something in their first `slots` slots, in their order. */
 export const requestsOf = (
   requests: ExposedRequests,
   part: keyof typeof requestParts,
   fold: FoldChoice,
+  slots: number,
 ): Uint32Array => {
-  const { offsets } = requests.exposed
   const chosen: number[] = []
-  for (let request = 0; request < requests.count; request++)
-    if (
-      requests.part[request] === requestParts[part] &&
-      offsets[request + 1] > offsets[request] &&
-      isOfFold(fold, requests, request)
-    )
-      chosen.push(request)
+  for (let request = 0; request < requests.count; request++) {
+    if (requests.part[request] !== requestParts[part] || !isOfFold(fold, requests, request)) continue
+    const { start, end } = entriesBelow(requests.exposed, request, slots)
+    if (end > start) chosen.push(request)
+  }
   return Uint32Array.from(chosen)
 }
 

@@ -1,6 +1,5 @@
 type Reason =
   | 'NoExposedLists'
-  | 'NoWholeLists'
   | 'NoTrainingRequests'
   | 'NoValidationRequests'
   | 'NoClicks'

@@ -93,10 +93,7 @@ const scoresGraph = (shape: RewardShape, itemCount: number, creativeCount: numbe
 
 const checkFits = ({ items, slots: places }: RewardList, { context }: RewardShape, slots: number): void => {
   if (places !== undefined && context !== 'Pointwise')
-    throw new RewardDataError(
-      'NoWholeLists',
-      'Entries of lists whose others are not logged cannot be scored by a reward model of context Permutation, which reads whole lists: take a model whose reward.context is Pointwise, or a Dataset of whole lists',
-    )
+    throw new Error('A model of whole lists is given entries of some')
   const used = places === undefined ? items.length : (places.at(-1) ?? -1) + 1
   if (used > slots) throw new Error(`A list of ${used} items, where there are ${slots} slots`)
 }

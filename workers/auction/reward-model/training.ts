@@ -72,18 +72,19 @@ interface Log {
 const openLog = (options: RewardTrainingOptions, data: RewardData): Log => {
   checkData(options.shape, data)
   const log = exposedRequests(data)
-  const train = requestsOf(log, 'train', options)
-  const validation = requestsOf(log, 'validation', options)
+  const slots = options.shape.listLength
+  const train = requestsOf(log, 'train', options, slots)
+  const validation = requestsOf(log, 'validation', options, slots)
   const whose = options.fold === 'All' ? '' : ` of the ${options.fold.toLowerCase()} half of its users`
   if (train.length === 0)
     throw new RewardDataError(
       'NoTrainingRequests',
-      `The Dataset has no request with an exposed list in its training part${whose}`,
+      `The Dataset has no request with an entry exposed in the first ${slots} slots in its training part${whose}`,
     )
   if (validation.length === 0)
     throw new RewardDataError(
       'NoValidationRequests',
-      `The Dataset has no request with an exposed list in its validation part${whose}: it tells when to stop, and calibrates`,
+      `The Dataset has no request with an entry exposed in the first ${slots} slots in its validation part${whose}: it tells when to stop, and calibrates`,
     )
   const rate = baseRate(log, train, 'ctr', options.shape.listLength)
   if (rate === undefined || rate === 0 || rate === 1)

@@ -97,7 +97,9 @@ export async function openTruth(artifact: Artifact): Promise<MarketTruth | undef
   const files = filesOf(artifact)
   if (!files.has(TRUTH_FILES.parameters)) return undefined
   return truthOf({
-    parameters: JSON.parse(await readFile(files.path(TRUTH_FILES.parameters), 'utf8')) as TruthParameters,
+    parameters: parametersOf(
+      JSON.parse(await readFile(files.path(TRUTH_FILES.parameters), 'utf8')) as WrittenParameters,
+    ),
     items: await readFloat32File(files.path(TRUTH_FILES.items)),
     users: await readFloat32File(files.path(TRUTH_FILES.users)),
     roots: await readInt32File(files.path(TRUTH_FILES.roots)),
@@ -106,6 +108,18 @@ export async function openTruth(artifact: Artifact): Promise<MarketTruth | undef
     conversionValues: await readFloat32File(files.path(TRUTH_FILES.conversionValues)),
   })
 }
+
+/** Markets from before there were `repetition` and `alternatives` go without them. */
+type WrittenParameters = Omit<TruthParameters, 'repetition' | 'conversion'> & {
+  repetition?: number
+  conversion: Omit<TruthParameters['conversion'], 'alternatives'> & { alternatives?: number }
+}
+
+const parametersOf = (written: WrittenParameters): TruthParameters => ({
+  ...written,
+  repetition: written.repetition ?? 1,
+  conversion: { ...written.conversion, alternatives: written.conversion.alternatives ?? 1 },
+})
 
 /**
  * Odds of a click = exp(intercept + scale * normal score of the affinity's rank) x exposure of the slot x taste of the

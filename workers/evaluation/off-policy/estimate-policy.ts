@@ -1,7 +1,7 @@
 // What a policy would have earned, from the log of another one.
 
 import { bootstrap, type Estimate, estimateStatistic, meanOf, ratioOf, type Statistic } from '../bootstrap.ts'
-import { clipWeights, effectiveCount, leastEffectiveCount } from './importance-weights.ts'
+import { clipWeights, effectiveCount, leastEffectiveCount, mostWeight } from './importance-weights.ts'
 import { checkLoggedActions, type LoggedActions } from './logged-actions.ts'
 import { type Conclusion, conclude, type SupportRule } from './support.ts'
 
@@ -59,7 +59,10 @@ export function estimatePolicy(actions: LoggedActions, options: PolicyEstimateOp
     lostMass,
     conclusion: conclude(
       {
-        effectiveSamples: leastEffectiveCount(weights, actions.depth),
+        // What may outweigh all else does so before it is clipped.
+        effectiveSamples: unclipped.some((weight) => weight >= mostWeight)
+          ? 1
+          : leastEffectiveCount(weights, actions.depth),
         effectivePositives: effectiveCount(positive),
       },
       options.rule,

@@ -213,6 +213,16 @@ describe('a log that lacks what is needed is refused with what it lacks', () => 
     ['a training part', 'NoTrainingRequests', () => without({ part: new Uint8Array(60).fill(1) })],
     ['a validation part', 'NoValidationRequests', () => without({ part: new Uint8Array(60) })],
     [
+      'entries within the length of a list',
+      'NoTrainingRequests',
+      () =>
+        without(
+          exposed === undefined
+            ? {}
+            : { exposed: { ...exposed, slot: Uint32Array.from(exposed.click, (_, entry) => 50 + entry) } },
+        ),
+    ],
+    [
       'clicks',
       'NoClicks',
       () => without(exposed === undefined ? {} : { exposed: { ...exposed, click: exposed.click.map(() => 0) } }),

@@ -1,5 +1,8 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import type { MarketSimulation } from '../../../../crds/market-simulation.ts'
 import type { DatasetSpec } from '../../../../workers/data/dataset-spec.ts'
 import { openMarket } from '../../../../workers/data/market/open-market.ts'
@@ -189,6 +192,26 @@ describe('a simulated market', () => {
     expect(market.ads.count).toBeGreaterThan(0)
     const nobody = truth.clicks({ user: 0xffff_ffff, items, creatives: none })
     expect(nobody.click.every((probability) => probability > 0 && probability < 1)).toBe(true)
+  })
+
+  test('a truth from before lists tired users and offered alternatives goes without both', async () => {
+    const { artifact, truth, exposed, requests } = await marketOf(specOf({ maxUsers: 20 }))
+    const folder = await mkdtemp(join(tmpdir(), 'early-truth-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const { repetition, conversion, ...others } = JSON.parse(await readFile(artifact.path('truth.json'), 'utf8'))
+    expect([repetition, conversion.alternatives]).toEqual([0.98, 0.95])
+    const { alternatives, ...range } = conversion
+    await writeFile(join(folder, 'truth.json'), JSON.stringify({ ...others, conversion: range }))
+    const path = (name: string) => (name === 'truth.json' ? join(folder, name) : artifact.path(name))
+    const early = await openTruth({ ...artifact, path })
+    const items = exposed.item.subarray(0, 10)
+    const shown = { user: requests.user[0], items, creatives: Array.from(items, () => -1) }
+    const [before, after] = [early?.clicks(shown), truth.clicks(shown)]
+    const alone = truth.clicks({ ...shown, items: items.subarray(0, 1) })
+    expect(before?.conversion[0]).toBeCloseTo(alone.conversion[0], 12)
+    before?.click.forEach((click, slot) => {
+      expect(click).toBeGreaterThanOrEqual(after.click[slot])
+    })
   })
 
   test('gives the same bytes again, and others with another seed', async () => {

@@ -82,6 +82,16 @@ describe('on lists so long that the product of their propensities is too small f
     expect(Math.max(...weight)).toBe(0)
   })
 
+  test.each(interactions)('%s: one whose weights nobody can tell apart is refused, clipped or not', (interaction) => {
+    const actions = rowsOfLists({ ...long, target: fill(1) }, interaction)
+    const rule = { minEffectiveSamples: 2, minPositives: 1 }
+    for (const clip of [Number.POSITIVE_INFINITY, 10])
+      expect(estimatePolicy(actions, { ...options, rule, clip }).conclusion).toMatchObject({
+        supported: false,
+        effectiveSamples: 1,
+      })
+  })
+
   test.each(interactions)('%s: one that surely shows a single one is refused, in numbers', (interaction) => {
     const target = fill(0).map((_, entry) => Number(entry < entries))
     const actions = rowsOfLists({ ...long, target }, interaction)
