@@ -3,16 +3,11 @@
 import type { JobPayload } from '../../../crds/jobs.ts'
 import type { PaymentShape } from '../../auction/payment-network/shape.ts'
 import type { RewardShape } from '../../auction/reward-model/shape.ts'
+import { creativesOfEvents } from '../../data/market/event-creatives.ts'
 import { expectedBids } from '../../data/market/usual-bids.ts'
 import { type AuctionDefaults, type EgaModel, searchesByExpectedBids } from '../../ranker/ega/ega-artifact.ts'
 import type { GeneratorShape } from '../../ranker/ega/generator-shape.ts'
-import {
-  creativesOfEvents,
-  joinSamples,
-  type ListSamples,
-  nextItemLists,
-  shownLists,
-} from '../../ranker/ega/list-samples.ts'
+import { joinSamples, type ListSamples, nextItemLists, shownLists } from '../../ranker/ega/list-samples.ts'
 import type { PretrainingData } from '../../ranker/ega/pretraining.ts'
 import type { ProcessorContext } from '../context.ts'
 import { JobError } from '../job-error.ts'
@@ -87,7 +82,7 @@ export function pretrainingData(inputs: EgaInputs): PretrainingData {
     catalogue: inputs.model.catalogue,
     train: listsOf(inputs, 'train'),
     validation: listsOf(inputs, 'validation'),
-    eventCreatives: creativesOfEvents(dataset, market),
+    eventCreatives: creativesOfEvents(dataset, market, 'Training'),
   }
 }
 

@@ -106,24 +106,3 @@ export function historyOfSample(
   const first = dataset.offsets[user]
   return dataset.events.subarray(first, first + historyEnd)
 }
-
-/** Creative through which each event was clicked [events], -1 where the log does not tell. */
-export function creativesOfEvents(dataset: Pick<Dataset, 'events' | 'offsets'>, market: Market): Int32Array {
-  const creatives = new Int32Array(dataset.events.length).fill(-1)
-  const { requests } = market
-  const exposed = requests?.exposed
-  if (requests === undefined || exposed === undefined) return creatives
-  for (let request = 0; request < requests.count; request++) {
-    const user = requests.user[request]
-    // What the test part shows must not tell a history about its own future.
-    if (user === noUser || requests.part[request] !== requestParts.train) continue
-    const first = dataset.offsets[user]
-    const end = dataset.offsets[user + 1]
-    for (let entry = exposed.offsets[request]; entry < exposed.offsets[request + 1]; entry++) {
-      if (exposed.click[entry] === 0 || exposed.creative[entry] < 0) continue
-      const event = dataset.events.subarray(first + requests.historyEnd[request], end).indexOf(exposed.item[entry])
-      if (event >= 0) creatives[first + requests.historyEnd[request] + event] = exposed.creative[entry]
-    }
-  }
-  return creatives
-}

@@ -39,8 +39,8 @@ export interface PretrainingData {
   readonly catalogue: GeneratorCatalogue
   readonly train: ListSamples
   readonly validation: ListSamples
-  /** Creative of each event, as `creativesOfEvents` gives it. */
-  readonly eventCreatives: Int32Array
+  /** Creative of each event, as `creativesOfEvents` gives it of the training part. */
+  readonly eventCreatives: Int32Array | undefined
 }
 
 /** A batch of samples; rows beyond them have no weight. */
@@ -62,7 +62,7 @@ const batchTensors = (
     const { dataset, eventCreatives } = data
     const history = historyOfSample(dataset, samples.user[sample], samples.historyEnd[sample])
     const first = (history.byteOffset - dataset.events.byteOffset) / history.BYTES_PER_ELEMENT
-    return { items: history, creatives: eventCreatives.subarray(first, first + history.length) }
+    return { items: history, creatives: eventCreatives?.subarray(first, first + history.length) }
   })
   for (const [row, sample] of rows.entries()) {
     const from = sample * length

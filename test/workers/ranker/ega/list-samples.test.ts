@@ -1,12 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Market, noUser, requestParts } from '../../../../workers/data/market/market.ts'
-import {
-  creativesOfEvents,
-  historyOfSample,
-  joinSamples,
-  nextItemLists,
-  shownLists,
-} from '../../../../workers/ranker/ega/list-samples.ts'
+import { historyOfSample, joinSamples, nextItemLists, shownLists } from '../../../../workers/ranker/ega/list-samples.ts'
 
 /** Two users: events 1 2 3 4 5 and 6 7; the last two of the first one are validation and test. */
 const sequences = {
@@ -71,11 +65,6 @@ test('two tables one after the other', () => {
   expect(both.count).toBe(4)
   expect(Array.from(both.user)).toEqual([0, 0, 1, 0])
   expect(Array.from(both.items)).toEqual([1, 2, 3, 0, 6, 7, 4, 0])
-})
-
-test('the creative of an event is that of the click which made it, and only training tells', () => {
-  // Request 0 is before event 3, whose item 3 was clicked; request 1 before item 7; what request 2 shows is of the test.
-  expect(Array.from(creativesOfEvents(sequences, market))).toEqual([-1, -1, 30, -1, -1, -1, 70])
 })
 
 test('nobody has no history', () => {
