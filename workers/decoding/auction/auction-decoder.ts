@@ -19,6 +19,7 @@ import {
   capacityFor,
   type PreparedRequest,
   prepareRequest,
+  readHistory,
 } from './request-tensors.ts'
 import { type ListObjective, objectiveInputs } from './reward-judge.ts'
 import { SessionCache, type SessionCacheOptions } from './session-cache.ts'
@@ -169,14 +170,13 @@ export class AuctionDecoder implements Allocator {
     const { bidUnit } = this.#options
     const { bidding, objective } = settings
     const requests = prepared.map(({ request }) => request)
-    const histories = requests.map(({ history, historyCreatives }) => ({ items: history, creatives: historyCreatives }))
     const bids = { bidding, bidUnit }
     const searches = timed(times, 'tokenBids', () => searchesOf(prepared, rows, bids))
     let started = 0
     const outputs = await this.#sessions.run(wanted, (capacity) => {
       const inputs = {
         ...timed(times, 'candidates', () => ({
-          ...historyTensors(shape, histories),
+          ...historyTensors(shape, requests.map(readHistory)),
           [judgeHistory]: oldestFirst(requests, shape.historyLength),
           ...candidateTensors(prepared, capacity, creativesByItem),
         })),

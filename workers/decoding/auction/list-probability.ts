@@ -15,7 +15,14 @@ import { constantParameters } from '../../tensor/parameters.ts'
 import { int32, Session } from '../../tensor/session.ts'
 import { type AuctionModelParts, requestHead } from './auction-graph.ts'
 import { type BidOptions, searchTensors } from './bid-tensors.ts'
-import { type Capacity, candidateTensors, capacityFor, prepareRequest, requestInputs } from './request-tensors.ts'
+import {
+  type Capacity,
+  candidateTensors,
+  capacityFor,
+  prepareRequest,
+  readHistory,
+  requestInputs,
+} from './request-tensors.ts'
 import { SessionCache } from './session-cache.ts'
 
 const names = { chosen: 'list.candidate', items: 'list.item', creatives: 'list.creative' } as const
@@ -109,7 +116,7 @@ export class ListProbability {
       )
       const weights = Object.entries(searchTensors(prepared, rows, taken, this.#options, catalogue.items))
       return {
-        ...historyTensors(shape, [{ items: request.history, creatives: request.historyCreatives }]),
+        ...historyTensors(shape, [readHistory(request)]),
         ...Object.fromEntries(levels),
         ...Object.fromEntries(weights.filter(([name]) => name.startsWith('level.') || name === requestInputs.of)),
         [names.chosen]: int32(

@@ -54,6 +54,12 @@ export const columnsFor = (least: number, leastStep: number): number => {
   return Math.ceil(columns / step) * step
 }
 
+/** What the encoder reads of a request. */
+export const readHistory = ({ history, historyCreatives }: AuctionRequest) => ({
+  items: history,
+  creatives: historyCreatives,
+})
+
 /** The least capacity of the steps that takes all requests. */
 export function capacityFor(
   requests: readonly AuctionRequest[],

@@ -11,7 +11,13 @@ import {
 } from '../../decoding/auction/auction-decoder.ts'
 import type { AuctionModelParts, ListJudge } from '../../decoding/auction/auction-graph.ts'
 import { searchTensors } from '../../decoding/auction/bid-tensors.ts'
-import { type Capacity, candidateTensors, capacityFor, prepareRequest } from '../../decoding/auction/request-tensors.ts'
+import {
+  type Capacity,
+  candidateTensors,
+  capacityFor,
+  prepareRequest,
+  readHistory,
+} from '../../decoding/auction/request-tensors.ts'
 import type { Graph } from '../../tensor/graph.ts'
 import { parametersOf } from '../../tensor/parameters.ts'
 import { Random } from '../../tensor/random.ts'
@@ -229,10 +235,7 @@ class AllocationStage implements Stage {
       session: this.#session,
       batch: {
         ...this.#constants,
-        ...historyTensors(
-          shape,
-          chosen.map(({ history }) => ({ items: history })),
-        ),
+        ...historyTensors(shape, chosen.map(readHistory)),
         ...Object.fromEntries(Object.entries(levels).filter(([name]) => name.startsWith('level.'))),
         ...tensors,
         [policyInputs.advantage]: float32([batch, shape.listLength], advantage),
