@@ -2,6 +2,7 @@
 
 import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import type { Dataset } from '../../data/dataset-reader.ts'
+import { creativesOfEvents, creativesOfUser } from '../../data/market/event-creatives.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
 import { timedHistory, timeOf } from '../../data/sequences.ts'
 import { Random } from '../../tensor/random.ts'
@@ -61,14 +62,21 @@ export function sampleRequests(
   const wanted = requestParts[options.part]
   const inPart = Uint32Array.from(requests.part.keys()).filter((index) => requests.part[index] === wanted)
   const drawn = new Random(options.seed, 'market-requests').shuffle(inPart.slice()).slice(0, options.count)
-  const sampled = Array.from(drawn, (index) => marketRequest(dataset, market, index, options))
+  const eventCreatives = creativesOfEvents(dataset, market, 'Every')
+  const log = { dataset, market, eventCreatives }
+  const sampled = Array.from(drawn, (index) => marketRequest(log, index, options))
   const usable = sampled.filter(({ auction: { ads, organic } }) => ads.length + organic.length > 0)
   return { requests: usable, total: inPart.length, skipped: sampled.length - usable.length }
 }
 
+interface Log {
+  readonly dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>
+  readonly market: Market
+  readonly eventCreatives: Int32Array | undefined
+}
+
 function marketRequest(
-  dataset: Pick<Dataset, 'events' | 'offsets' | 'times'>,
-  market: Market,
+  { dataset, market, eventCreatives }: Log,
   index: number,
   { slots, constraints, bids: source, reserves }: RequestOptions,
 ): MarketRequest {
@@ -83,8 +91,10 @@ function marketRequest(
   const items = Uint32Array.from(marketAds, (ad) => ads.item[ad])
   const sponsored = new Set(items)
   const advertisers = Uint32Array.from(marketAds, (ad) => ads.advertiser[ad])
+  const historyCreatives = creativesOfUser(eventCreatives, dataset.offsets, user, end)
   const auction: AuctionRequest = {
     ...timedHistory(dataset, user, end),
+    ...(historyCreatives && { historyCreatives }),
     ...timeOf(market.requests?.time?.[index]),
     ads: items,
     bids: source === 'Truthful' ? values : Float64Array.from(loggedBids),

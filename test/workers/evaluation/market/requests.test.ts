@@ -42,6 +42,29 @@ describe('requests of the log become auctions', () => {
     }
   })
 
+  test('with the creatives that clicks before the request tell, of other parts than training too', () => {
+    const { requests } = market
+    if (requests === undefined) throw new Error('the market has requests')
+    // Each user comes after the first event and before the last one, and clicks the third event and then the last.
+    const isFirst = (index: number) => index < 20
+    const clicked = (index: number) => dataset.events[5 * (index % 20) + (isFirst(index) ? 2 : 4)]
+    const exposed = {
+      offsets: Uint32Array.from({ length: 41 }, (_, index) => index),
+      item: Uint32Array.from({ length: 40 }, (_, index) => clicked(index)),
+      ad: new Int32Array(40).fill(-1),
+      creative: Int32Array.from({ length: 40 }, (_, index) => 100 + index),
+      click: new Uint8Array(40).fill(1),
+    }
+    const historyEnd = requests.historyEnd.map((_, index) => (isFirst(index) ? 1 : 4))
+    const told = sample({ count: 30 }, { ...market, requests: { ...requests, historyEnd, exposed } }).requests
+    for (const { index, user, auction } of told) {
+      const known = isFirst(index) ? [-1] : [-1, -1, 100 + index - 20, -1]
+      expect(auction.historyCreatives && [...auction.historyCreatives]).toEqual(user === noUser ? undefined : known)
+    }
+    expect(told.some(({ index, user }) => user !== noUser && !isFirst(index))).toBe(true)
+    for (const { auction } of sample().requests) expect(auction).not.toHaveProperty('historyCreatives')
+  })
+
   test('with bids that are the values, or those of the log', () => {
     const [truthful] = sample().requests
     expect([...truthful.auction.bids]).toEqual([1, 2, 3, 4, 5, 6])
