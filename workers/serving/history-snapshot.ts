@@ -11,6 +11,10 @@ export interface HistorySnapshot {
   readonly userCount: number
   /** Items of all users, one after the other. */
   readonly events: Uint32Array
+  /** Where those of each user begin [users + 1]. */
+  readonly offsets: Uint32Array
+  /** Where those of the user lie; undefined for an unknown one. */
+  rangeOf(user: string): readonly [begin: number, end: number] | undefined
   /** All items of the user, oldest first, as a view; undefined for an unknown user. */
   historyOf(user: string): Uint32Array | undefined
   /** When each was taken, milliseconds since 1970. Absent where the Dataset has no times. */
@@ -28,13 +32,15 @@ export async function openHistorySnapshot(artifact: Artifact): Promise<HistorySn
   const input = createReadStream(artifact.path(DATASET_FILES.users))
   for await (const line of createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }))
     rows.set(JSON.parse(line) as string, rows.size)
-  const rangeOf = (user: string): [begin: number, end: number] | undefined => {
+  const rangeOf: HistorySnapshot['rangeOf'] = (user) => {
     const row = rows.get(user)
     return row === undefined ? undefined : [offsets[row], offsets[row + 1]]
   }
   return {
     userCount: rows.size,
     events,
+    offsets,
+    rangeOf,
     historyOf: (user) => {
       const range = rangeOf(user)
       return range && events.subarray(...range)

@@ -15,6 +15,11 @@ export interface ServedModel {
   readonly firstCodes: FirstCodes
   /** Items of a known user, oldest first; undefined for an unknown one. */
   historyOf(user: string): Uint32Array | undefined
+  /**
+   * Creative through which each item of a known user was taken, -1 where nobody knows. Absent where the Dataset tells none,
+   * and of a model without an auction.
+   */
+  creativesOf?(user: string): Int32Array | undefined
   /** When things happen, in milliseconds since 1970, for a model that heeds it. */
   readonly times?: {
     /** When each item of a known user was taken. Absent where the Dataset has no times: the model has learned none. */

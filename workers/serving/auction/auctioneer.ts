@@ -18,7 +18,7 @@ import { type AuctionSettings, parseSettings, settingsFor } from './settings.ts'
 export interface AuctioneerOptions {
   /** Of the ranker: two rankers that see one request do not draw in step. */
   readonly name: string
-  readonly model: Pick<ServedModel, 'itemIds' | 'findItem' | 'historyOf' | 'times'>
+  readonly model: Pick<ServedModel, 'itemIds' | 'findItem' | 'historyOf' | 'creativesOf' | 'times'>
   readonly auction: ServedAuction
   readonly batching: BatcherOptions
   readonly timers: Timers

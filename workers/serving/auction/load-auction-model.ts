@@ -3,6 +3,7 @@
 import { defaultSlots } from '../../../crds/rank.ts'
 import { payments } from '../../auction/payments/payments.ts'
 import { worthWithout } from '../../auction/payments/worth-without.ts'
+import { creativesOfEvents } from '../../data/market/event-creatives.ts'
 import type { Market } from '../../data/market/market.ts'
 import { openMarket } from '../../data/market/open-market.ts'
 import { openAuctionModel } from '../../decoding/auction/open-auction-model.ts'
@@ -75,6 +76,7 @@ async function servedModel(digest: string, opened: OpenedAuctionModel, { store }
   const market = await openMarket(dataset)
   if (market === undefined) throw new NoMarketError(digest, datasetDigest)
   const histories = await openHistorySnapshot(dataset)
+  const creatives = creativesOfEvents(histories, market, 'Every')
   const items = new Map(itemIds.map((id, index) => [id, index]))
   const usual = organicCount(market) ?? organicPerSlot * slots
   const model = trainedAuctionModel(opened, market, popularItems(histories.events, market.ads.item, usual))
@@ -88,6 +90,12 @@ async function servedModel(digest: string, opened: OpenedAuctionModel, { store }
     findItem: (id) => items.get(id),
     firstCodes: firstCodes(catalogue.items.codes, catalogue.items.codebookSizes),
     historyOf: (user) => histories.historyOf(user),
+    ...(creatives && {
+      creativesOf: (user) => {
+        const range = histories.rangeOf(user)
+        return range && creatives.subarray(...range)
+      },
+    }),
     times: { ...(histories.timesOf && { of: histories.timesOf }), now: Date.now },
     auction: { model, price: payments, worthWithout, pacer: openBudgetPacer(market.advertisers.count, Date.now) },
     decode: () => Promise.reject(new Error('A model with an auction is asked by its auction')),

@@ -25,7 +25,7 @@ export interface ResolvedAuction {
 export interface AuctionScene {
   readonly model: Pick<AuctionModel, 'limits' | 'organic'>
   readonly catalogue: AuctionCatalogue
-  readonly lookup: Pick<ServedModel, 'findItem' | 'historyOf' | 'times'>
+  readonly lookup: Pick<ServedModel, 'findItem' | 'historyOf' | 'creativesOf' | 'times'>
   readonly settings: AuctionSettings
   readonly pacer: Pick<BudgetPacer, 'admit'>
   /** Of the request: the same key gets the same draws of pacing. */
@@ -75,13 +75,17 @@ export function resolveAuction(request: RankRequest, scene: AuctionScene): Resol
   }
 }
 
-/** Of the items of a history that is brought and that the model knows. */
+/** Of the items of the history that the model knows: as a request that brings one tells, else as the Dataset does. */
 function historyCreatives(
   user: RankRequest['user'],
   { lookup, catalogue }: AuctionScene,
   skip: Skip,
 ): Pick<AuctionRequest, 'historyCreatives'> {
-  if (user?.history === undefined || user.historyCreatives === undefined) return {}
+  if (user?.history === undefined) {
+    const known = user?.id === undefined ? undefined : lookup.creativesOf?.(user.id)
+    return known === undefined ? {} : { historyCreatives: known }
+  }
+  if (user.historyCreatives === undefined) return {}
   const creatives: number[] = []
   for (const [index, id] of user.history.entries()) {
     const item = lookup.findItem(id)

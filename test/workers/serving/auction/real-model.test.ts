@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { RankAnswer, RankEntry } from '../../../../crds/rank.ts'
+import { openDataset } from '../../../../workers/data/dataset-reader.ts'
+import { openMarket } from '../../../../workers/data/market/open-market.ts'
 import type { ServedModel } from '../../../../workers/serving/served-model.ts'
 import { SessionThread } from '../../../../workers/tensor/session-thread.ts'
 import {
@@ -90,6 +92,33 @@ describe('a model of EGA-V2', () => {
     expect(new Set(shown).size).toBe(shown.length)
     expect(answers.map(({ entries }) => entries.length)).toEqual(answers.map(() => 4))
     ranker.takeAuctionSettings(settingsText({}))
+  })
+
+  test('answers a user whom it looks up as one whose history is told, with the creatives of its clicks', async () => {
+    const dataset = await models.store.open(models.dataset)
+    const { userIds } = await openDataset(dataset)
+    const { creatives } = (await openMarket(dataset)) ?? {}
+    const { historyLength } = smallSizes
+    const id =
+      userIds.find((user) =>
+        served
+          .creativesOf?.(user)
+          ?.subarray(-historyLength)
+          .some((each) => each >= 0),
+      ) ?? ''
+    const history = Array.from(served.historyOf(id) ?? [], (item) => served.itemIds[item])
+    const historyCreatives = Array.from(served.creativesOf?.(id) ?? [], (each) => creatives?.ids[each] ?? null)
+    expect(historyCreatives).toHaveLength(history.length)
+    const { rank } = modelScene(served)
+    const scores = async (user: object) => {
+      const { entries, skipped } = await rank({ slots: 4, user })
+      expect(skipped).toEqual([])
+      return entries.map(({ item, creative, score, payment }) => ({ item, creative, score, payment }))
+    }
+    const known = await scores({ id })
+    expect(known).toEqual(await scores({ history, historyCreatives }))
+    expect(known).not.toEqual(await scores({ history }))
+    expect(served.creativesOf?.('nobody')).toBeUndefined()
   })
 
   test('answers requests of several sizes in one call, each as alone', () => expectSameAlone(modelScene(served)))

@@ -42,6 +42,8 @@ export async function realModels() {
   const loaded: ServedModel[] = []
   return {
     store,
+    /** The digest of the marketplace. */
+    dataset: data.dataset,
     /** The digest of a model with a spec of `spec.model` and `spec.stages`. */
     publish: (training: object) => publishModelOf(context, data, training),
     load: async (digest: string, auction?: LoadOptions['auction']): Promise<ServedModel> => {

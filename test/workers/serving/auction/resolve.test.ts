@@ -9,12 +9,13 @@ import { FakePacer, fakeAuction, findItem, historyOf, itemIds, market } from './
 interface SceneOptions {
   /** Of a model that heeds times. */
   readonly times?: AuctionScene['lookup']['times']
+  readonly creativesOf?: AuctionScene['lookup']['creativesOf']
   readonly settings?: LiveAuctionSettings
   readonly factors?: Record<number, number>
   readonly limits?: { slots: number; ads: number; organic: number }
 }
 
-function resolve(request: RankRequest, { settings = {}, factors = {}, limits, times }: SceneOptions = {}) {
+function resolve(request: RankRequest, { settings = {}, factors = {}, limits, times, creativesOf }: SceneOptions = {}) {
   const { model } = fakeAuction(limits ? { limits } : {})
   const excluded: SkippedReason[] = []
   const pacer = new FakePacer()
@@ -22,7 +23,7 @@ function resolve(request: RankRequest, { settings = {}, factors = {}, limits, ti
   const resolved = resolveAuction(request, {
     model,
     catalogue: indexMarket(market),
-    lookup: { findItem, historyOf, ...(times ? { times } : {}) },
+    lookup: { findItem, historyOf, ...(times ? { times } : {}), ...(creativesOf ? { creativesOf } : {}) },
     settings: settingsFor({ revision: 'r', settings, pods: 1 }, model),
     pacer,
     key: 'feed q',
@@ -247,8 +248,8 @@ describe('the moment of a request', () => {
 })
 
 describe('the creatives of a history', () => {
-  const creativesOf = (user: RankRequest['user']) => {
-    const { request, skipped } = resolve({ ...(user ? { user } : {}) })
+  const creativesOf = (user: RankRequest['user'], options: SceneOptions = {}) => {
+    const { request, skipped } = resolve({ ...(user ? { user } : {}) }, options)
     return { creatives: request.historyCreatives && [...request.historyCreatives], skipped }
   }
 
@@ -265,7 +266,18 @@ describe('the creatives of a history', () => {
     ])
   })
 
-  it('are not told where the request tells none', () => {
+  it('of a user who is looked up are those that the Dataset tells', () => {
+    const known = { creativesOf: (user: string) => (user === 'anna' ? Int32Array.of(-1, 1) : undefined) }
+    expect(creativesOf({ id: 'anna' }, known).creatives).toEqual([-1, 1])
+    expect(creativesOf({ id: 'bob' }, known).creatives).toBeUndefined()
+    expect(creativesOf(undefined, known).creatives).toBeUndefined()
+    // A history that is brought is another one, also where it tells nothing.
+    const brought = { id: 'anna', history: ['item-10'] }
+    expect(creativesOf(brought, known).creatives).toBeUndefined()
+    expect(creativesOf({ ...brought, historyCreatives: ['red'] }, known).creatives).toEqual([0])
+  })
+
+  it('are not told where neither request nor Dataset tells any', () => {
     expect(creativesOf({ history: ['item-1'] }).creatives).toBeUndefined()
     expect(creativesOf({ id: 'anna' }).creatives).toBeUndefined()
   })
