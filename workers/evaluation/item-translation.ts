@@ -1,4 +1,4 @@
-import type { HistoryTimes } from './history-times.ts'
+import type { HistoryFacts } from './history-facts.ts'
 import type { Recommender } from './recommender.ts'
 import type { CandidateList, CandidateScorer } from './sampled/candidate-scorer.ts'
 
@@ -40,9 +40,9 @@ export function translateItems(recommender: Recommender, own: ItemIds, measured:
   }
   return {
     name: recommender.name,
-    recommend: (histories, count, times) =>
+    recommend: (histories, count, facts) =>
       listsOf(
-        histories.map((history, index) => translateHistory({ history, ...times?.[index] }, inward)),
+        histories.map((history, index) => translateHistory({ history, ...facts?.[index] }, inward)),
         count,
         count,
       ),
@@ -71,10 +71,11 @@ export function translateScorer(scorer: CandidateScorer, own: ItemIds, measured:
   }
 }
 
-interface Asked extends HistoryTimes {
+interface Asked extends HistoryFacts {
   readonly history: Uint32Array
 }
 
+/** Creatives are left out: those of another Dataset are counted otherwise. */
 function translateHistory({ history, historyTimes, time }: Asked, indices: Int32Array): Asked {
   const isRemembered = (_: number, place: number): boolean => indices[history[place]] >= 0
   return {

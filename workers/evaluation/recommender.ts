@@ -1,4 +1,4 @@
-import type { HistoryTimes } from './history-times.ts'
+import type { HistoryFacts } from './history-facts.ts'
 import type { CandidateScorer } from './sampled/candidate-scorer.ts'
 
 /** Whatever ranks the catalogue for a history: a model or a baseline. */
@@ -8,13 +8,13 @@ export interface Recommender {
   /**
    * For each history (item indices, oldest first) the best `count` items, best first: no item of the history, no item
    * twice; fewer than `count` where the catalogue has no more.
-   * @param times of each history; most do not heed them
+   * @param facts of each history; most do not heed them
    */
-  recommend(histories: readonly Uint32Array[], count: number, times?: readonly HistoryTimes[]): Promise<Uint32Array[]>
+  recommend(histories: readonly Uint32Array[], count: number, facts?: readonly HistoryFacts[]): Promise<Uint32Array[]>
 }
 
 /** One target to be found, given everything that its user did before. */
-export interface EvaluationCase extends HistoryTimes {
+export interface EvaluationCase extends HistoryFacts {
   readonly user: number
   readonly history: Uint32Array
   readonly target: number

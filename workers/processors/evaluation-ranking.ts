@@ -2,7 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { JobPayload } from '../../crds/jobs.ts'
 import type { Evaluation } from '../../crds/kinds/evaluation.ts'
+import type { Artifact } from '../artifacts/store.ts'
 import type { Dataset } from '../data/dataset-reader.ts'
+import { creativesOfEvents, historyCreatives } from '../data/market/event-creatives.ts'
+import type { Market } from '../data/market/market.ts'
 import { evaluationCases, timedHistory, timeOf } from '../data/sequences.ts'
 import { compare, type Ranked, rankTargets } from '../evaluation/evaluate.ts'
 import { itemCf } from '../evaluation/item-cf.ts'
@@ -13,6 +16,7 @@ import type { ProcessorContext } from './context.ts'
 import { checkSharesItems, forEachModel, modelsOf, type OpenModel } from './evaluation-models.ts'
 import type { EvaluationPart } from './evaluation-part.ts'
 import { JobError } from './job-error.ts'
+import type { MarketPorts } from './market-ports.ts'
 
 type Spec = Evaluation['spec']
 
@@ -20,11 +24,11 @@ type Spec = Evaluation['spec']
 export async function evaluateRanking(
   payload: JobPayload<Spec>,
   context: ProcessorContext,
-  dataset: Dataset,
-  openModel: OpenModel,
+  { source, dataset }: { readonly source: Artifact; readonly dataset: Dataset },
+  { openModel, openMarket }: Pick<MarketPorts, 'openMarket'> & { readonly openModel: OpenModel },
 ): Promise<EvaluationPart> {
   const { spec } = payload
-  const cases = casesOf(dataset, spec.split)
+  const cases = casesOf(dataset, await openMarket(source, dataset), spec.split)
   const ranked = await rankAll(payload, context, { dataset, cases, openModel })
   const steps = ranked.length * cases.length
   await context.progress({ phase: 'Resampling', step: steps, totalSteps: steps })
@@ -40,16 +44,18 @@ export async function evaluateRanking(
   }
 }
 
-function casesOf(dataset: Dataset, split: Spec['split']): EvaluationCase[] {
+function casesOf(dataset: Dataset, market: Market | undefined, split: Spec['split']): EvaluationCase[] {
   const columns = evaluationCases(dataset, split === 'Validation' ? 'validation' : 'test')
   if (columns.count === 0) {
     const message = `The ${split.toLowerCase()} part of the Dataset holds no interaction; change the split of the Dataset or spec.split.`
     throw new JobError('NoCases', message, { retryable: false })
   }
+  const creatives = market && creativesOfEvents(dataset, market, 'Every')
   return Array.from({ length: columns.count }, (_, index) => {
     const [user, position] = [columns.user[index], columns.position[index]]
     return {
       ...timedHistory(dataset, user, position),
+      ...historyCreatives(creatives, dataset.offsets, user, position),
       ...timeOf(dataset.times?.[dataset.offsets[user] + position]),
       user,
       target: columns.target[index],

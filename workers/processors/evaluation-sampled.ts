@@ -85,7 +85,8 @@ function drawLists({ spec, sampled }: Payload, dataset: Dataset, market: Market 
   const { targets, negatives, listSize, lists, seed, among, addBids } = sampled
   if (addBids) needed(market, addedBids)
   const split = spec.split === 'Validation' ? 'validation' : 'test'
-  const cases = targets === 'Click' ? clickCases(dataset, loggedIn(market), split) : nextItemCases(dataset, split)
+  const cases =
+    targets === 'Click' ? clickCases(dataset, loggedIn(market), split) : nextItemCases(dataset, market, split)
   const mayStand = among === 'Ads' ? advertised(needed(market, ads), dataset.itemCount) : undefined
   const drawn = sampleLists(mayStand === undefined ? cases : cases.filter(({ target }) => mayStand[target] === 1), {
     ...{ listSize, lists, seed, market, addBids },

@@ -35,7 +35,7 @@ export async function processEvaluation(
   const source = await context.store.open(inputs.dataset)
   const dataset = await openDataset(source)
   const parts: EvaluationPart[] = []
-  if (spec.ranking !== 'None') parts.push(await evaluateRanking(payload, context, dataset, opened.openModel))
+  if (spec.ranking !== 'None') parts.push(await evaluateRanking(payload, context, { source, dataset }, opened))
   if (spec.sampledLists !== undefined)
     parts.push(await evaluateSampled({ ...payload, sampled: spec.sampledLists }, context, { source, dataset }, opened))
   if (spec.market !== undefined)

@@ -36,10 +36,13 @@ export function creativesOfEvents(
   return creatives
 }
 
-/** Of a user's first `count` events, as a view; undefined of `noUser`. */
-export const creativesOfUser = (
+/** Of a user's first `count` events, as a view; nothing where none is told, and of `noUser`. */
+export const historyCreatives = (
   creatives: Int32Array | undefined,
   offsets: Uint32Array,
   user: number,
   count: number,
-): Int32Array | undefined => (user === noUser ? undefined : creatives?.subarray(offsets[user], offsets[user] + count))
+): { readonly historyCreatives?: Int32Array } =>
+  creatives === undefined || user === noUser
+    ? {}
+    : { historyCreatives: creatives.subarray(offsets[user], offsets[user] + count) }

@@ -55,7 +55,7 @@ export const columnsFor = (least: number, leastStep: number): number => {
 }
 
 /** What the encoder reads of a request. */
-export const readHistory = ({ history, historyCreatives }: AuctionRequest) => ({
+export const readHistory = ({ history, historyCreatives }: Pick<AuctionRequest, 'history' | 'historyCreatives'>) => ({
   items: history,
   creatives: historyCreatives,
 })

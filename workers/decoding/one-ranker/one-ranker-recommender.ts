@@ -42,12 +42,12 @@ export async function oneRankerRecommender(model: OneRankerModel, threads: numbe
       const scores = await scoreCandidates(lists)
       return lists.map((list, index) => orderOf(list, scores[index], model))
     },
-    recommend: async (histories, count, times) => {
+    recommend: async (histories, count, facts) => {
       const found: Uint32Array[] = []
       for (let from = 0; from < histories.length; from += maxBatch) {
         const viewers = histories
           .slice(from, from + maxBatch)
-          .map((history, row) => ({ history, ...times?.[from + row] }))
+          .map((history, row) => ({ history, ...facts?.[from + row] }))
         found.push(...(await recommend(viewers, ranked, { count, candidates: model.auction.candidates })))
       }
       return found

@@ -2,7 +2,7 @@
 
 import type { AuctionRequest, ListConstraints } from '../../auction/auction.ts'
 import type { Dataset } from '../../data/dataset-reader.ts'
-import { creativesOfEvents, creativesOfUser } from '../../data/market/event-creatives.ts'
+import { creativesOfEvents, historyCreatives } from '../../data/market/event-creatives.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
 import { timedHistory, timeOf } from '../../data/sequences.ts'
 import { Random } from '../../tensor/random.ts'
@@ -91,10 +91,9 @@ function marketRequest(
   const items = Uint32Array.from(marketAds, (ad) => ads.item[ad])
   const sponsored = new Set(items)
   const advertisers = Uint32Array.from(marketAds, (ad) => ads.advertiser[ad])
-  const historyCreatives = creativesOfUser(eventCreatives, dataset.offsets, user, end)
   const auction: AuctionRequest = {
     ...timedHistory(dataset, user, end),
-    ...(historyCreatives && { historyCreatives }),
+    ...historyCreatives(eventCreatives, dataset.offsets, user, end),
     ...timeOf(market.requests?.time?.[index]),
     ads: items,
     bids: source === 'Truthful' ? values : Float64Array.from(loggedBids),

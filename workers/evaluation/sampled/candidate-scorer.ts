@@ -1,8 +1,8 @@
 // What a model has to do to be judged on sampled lists: order given candidates, however it finds its own.
 
-import type { HistoryTimes } from '../history-times.ts'
+import type { HistoryFacts } from '../history-facts.ts'
 
-export interface CandidateList extends HistoryTimes {
+export interface CandidateList extends HistoryFacts {
   /** Item indices, oldest first. */
   readonly history: Uint32Array
   /** Item indices in any order, no item twice; some may be in the history. */

@@ -1,11 +1,12 @@
 // What is to be found, and what was known when it was taken.
 
 import type { Dataset } from '../../data/dataset-reader.ts'
+import { creativesOfEvents, historyCreatives } from '../../data/market/event-creatives.ts'
 import { type Market, noUser, requestParts } from '../../data/market/market.ts'
 import { evaluationCases, timedHistory, timeOf } from '../../data/sequences.ts'
-import type { HistoryTimes } from '../history-times.ts'
+import type { HistoryFacts } from '../history-facts.ts'
 
-export interface SampledCase extends HistoryTimes {
+export interface SampledCase extends HistoryFacts {
   /** Index in the Dataset, or `noUser`. */
   readonly user: number
   /** What is drawn together by the bootstrap: the user, or the request of one that is not known. */
@@ -21,13 +22,15 @@ export interface SampledCase extends HistoryTimes {
 export type Split = 'validation' | 'test'
 
 /** What users took next. */
-export function nextItemCases(dataset: Dataset, split: Split): SampledCase[] {
+export function nextItemCases(dataset: Dataset, market: Market | undefined, split: Split): SampledCase[] {
+  const creatives = market && creativesOfEvents(dataset, market, 'Every')
   const cases = evaluationCases(dataset, split)
   return Array.from({ length: cases.count }, (_, index) => {
     const [user, position] = [cases.user[index], cases.position[index]]
     const target = cases.target[index]
     return {
       ...timedHistory(dataset, user, position),
+      ...historyCreatives(creatives, dataset.offsets, user, position),
       ...timeOf(dataset.times?.[dataset.offsets[user] + position]),
       user,
       cluster: user,
@@ -38,9 +41,11 @@ export function nextItemCases(dataset: Dataset, split: Split): SampledCase[] {
 }
 
 /** What was clicked in logged lists, each click of a request by itself. */
-export function clickCases(dataset: Dataset, { requests }: Market, split: Split): SampledCase[] {
+export function clickCases(dataset: Dataset, market: Market, split: Split): SampledCase[] {
+  const { requests } = market
   const exposed = requests?.exposed
   if (requests === undefined || exposed === undefined) return []
+  const creatives = creativesOfEvents(dataset, market, 'Every')
   const cases: SampledCase[] = []
   for (let request = 0; request < requests.count; request++) {
     if (requests.part[request] !== requestParts[split]) continue
@@ -48,7 +53,11 @@ export function clickCases(dataset: Dataset, { requests }: Market, split: Split)
     const clicked = new Set<number>()
     for (let entry = exposed.offsets[request]; entry < exposed.offsets[request + 1]; entry++)
       if (exposed.click[entry] === 1) clicked.add(exposed.item[entry])
-    const known = timedHistory(dataset, user, requests.historyEnd[request])
+    const end = requests.historyEnd[request]
+    const known = {
+      ...timedHistory(dataset, user, end),
+      ...historyCreatives(creatives, dataset.offsets, user, end),
+    }
     for (const target of clicked)
       cases.push({
         ...known,

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
   creativesOfEvents,
-  creativesOfUser,
+  historyCreatives,
   type TellingRequests,
 } from '../../../../workers/data/market/event-creatives.ts'
 import { type Market, noUser, requestParts } from '../../../../workers/data/market/market.ts'
@@ -77,9 +77,9 @@ describe('the creative of an event', () => {
 
   test('is read by user as far as asked, and of nobody who is not known', () => {
     const creatives = Int32Array.from({ length: 7 }, (_, event) => 10 * event)
-    expect([...(creativesOfUser(creatives, sequences.offsets, 1, 1) ?? [])]).toEqual([50])
-    expect(creativesOfUser(creatives, sequences.offsets, noUser, 0)).toBeUndefined()
-    expect(creativesOfUser(undefined, sequences.offsets, 0, 3)).toBeUndefined()
+    expect(historyCreatives(creatives, sequences.offsets, 1, 1)).toEqual({ historyCreatives: Int32Array.of(50) })
+    expect(historyCreatives(creatives, sequences.offsets, noUser, 0)).toEqual({})
+    expect(historyCreatives(undefined, sequences.offsets, 0, 3)).toEqual({})
   })
 })
 
@@ -100,16 +100,16 @@ describe('of what comes before a request', () => {
     events: Uint32Array.from(both.flat()),
     offsets: Uint32Array.of(0, length, 2 * length),
   })
-  const unknown = new Array<number>(length).fill(-1)
   const knownAt = (
     dataset: ReturnType<typeof datasetOf>,
     views: readonly View[],
-    of: View,
+    { user, historyEnd }: View,
     telling: TellingRequests = 'Every',
-  ) => [
-    ...(creativesOfUser(creativesOfEvents(dataset, logOf(views), telling), dataset.offsets, of.user, of.historyEnd) ??
-      unknown.slice(0, of.historyEnd)),
-  ]
+  ) => {
+    const creatives = creativesOfEvents(dataset, logOf(views), telling)
+    const known = historyCreatives(creatives, dataset.offsets, user, historyEnd)
+    return known.historyCreatives ?? new Int32Array(historyEnd).fill(-1)
+  }
 
   test('neither its own clicks tell nor those of any request at its place or later', () => {
     fc.assert(

@@ -2,6 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Dataset } from '../../../../workers/data/dataset-reader.ts'
 import { type Market, noUser } from '../../../../workers/data/market/market.ts'
 import { bidUnitOf, expectedBids, usualBids } from '../../../../workers/data/market/usual-bids.ts'
+import { translateScorer } from '../../../../workers/evaluation/item-translation.ts'
+import type { CandidateList, CandidateScorer } from '../../../../workers/evaluation/sampled/candidate-scorer.ts'
 import { clickCases, nextItemCases, type SampledCase } from '../../../../workers/evaluation/sampled/cases.ts'
 import { ecpmOf } from '../../../../workers/evaluation/sampled/ecpm.ts'
 import { sampleLists } from '../../../../workers/evaluation/sampled/lists.ts'
@@ -32,7 +34,7 @@ const uniform = { negativesOf: () => weightedNegatives(new Uint8Array(20).fill(1
 
 describe('cases', () => {
   test('are the next items of the split, with what came before them', () => {
-    expect(nextItemCases(dataset, 'test')).toEqual([
+    expect(nextItemCases(dataset, undefined, 'test')).toEqual([
       {
         user: 0,
         cluster: 0,
@@ -52,7 +54,7 @@ describe('cases', () => {
         taken: Uint32Array.of(9),
       },
     ])
-    expect(nextItemCases(dataset, 'validation').map(({ target }) => target)).toEqual([3, 8])
+    expect(nextItemCases(dataset, undefined, 'validation').map(({ target }) => target)).toEqual([3, 8])
   })
 
   test('are the clicks of logged requests, each once, an unknown user drawn by itself', () => {
@@ -77,8 +79,42 @@ describe('cases', () => {
   })
 })
 
+test('cases know the creatives that clicks before them tell, and translated ones do not', async () => {
+  const market = smallMarket(10)
+  const { requests } = market
+  if (requests?.exposed === undefined) throw new Error('a small market has exposed lists')
+  // Request 0 is of the validation part, request 5 of the test: both of the first user.
+  const user = requests.user.map((_, request) => (request % 5 === 0 ? 0 : noUser))
+  const historyEnd = requests.historyEnd.map((_, request) => (request === 0 ? 1 : 3))
+  const entries = requests.exposed.item.length
+  const exposed = {
+    ...requests.exposed,
+    item: new Uint32Array(entries).fill(2).fill(4, 15, 16),
+    creative: new Int32Array(entries).fill(20).fill(40, 15, 16),
+    click: new Uint8Array(entries).fill(1, 0, 1).fill(1, 15, 16),
+  }
+  const told = { ...market, requests: { ...requests, user, historyEnd, exposed } }
+  const known = Int32Array.of(-1, 20, -1)
+  const [next] = nextItemCases(dataset, told, 'test')
+  expect(next.historyCreatives).toEqual(known)
+  const [click] = clickCases(dataset, told, 'test')
+  expect(click).toMatchObject({ user: 0, target: 4, historyCreatives: known })
+  expect(nextItemCases(dataset, market, 'test')[0]).not.toHaveProperty('historyCreatives')
+  const [list] = sampleLists([next], { ...uniform, listSize: 3 }).lists
+  expect(list.historyCreatives).toEqual(known)
+  const asked: CandidateList[] = []
+  const scorer: CandidateScorer = {
+    score: async (lists) =>
+      lists.map((each) => (asked.push(each), { final: new Float32Array(each.candidates.length) })),
+  }
+  const ids = Array.from({ length: 20 }, (_, item) => `${item}`)
+  await translateScorer(scorer, ids, ids).score([list])
+  expect(asked[0]).toMatchObject({ history: list.history, historyTimes: list.historyTimes })
+  expect(asked[0]).not.toHaveProperty('historyCreatives')
+})
+
 describe('sampled lists', () => {
-  const cases = nextItemCases(dataset, 'test')
+  const cases = nextItemCases(dataset, undefined, 'test')
 
   test('hold the target once, among items that the user did not have', () => {
     const { lists, skipped } = sampleLists(cases, { ...uniform, listSize: 10 })

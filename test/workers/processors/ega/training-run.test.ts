@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { unconstrained } from '../../../../workers/auction/auction.ts'
 import { openEga, openScorer } from '../../../../workers/decoding/auction/open-ega.ts'
 import { openEgaRecommender } from '../../../../workers/decoding/ega-recommender.ts'
@@ -64,6 +64,27 @@ test('a run where advertisers bid prices them by lists without any of their ads'
   const { lists, paymentRate } = await allocateOnce(opened)
   expect(lists.bidder).toBe('Advertiser')
   for (const rate of paymentRate ?? []) expect(rate >= 0 && rate <= 1).toBe(true)
+})
+
+test('full ranking and sampled lists read the creatives of histories that are told', async () => {
+  const recommender = await openEgaRecommender(await world.store.open(first.artifact.digest), 1)
+  onTestFinished(() => recommender.release())
+  const history = Uint32Array.of(1, 2)
+  const { creativeOffsets } = await openEgaModel(await world.store.open(first.artifact.digest))
+  const creatives = (item: number) => creativeOffsets?.[item] ?? -1
+  const scores = async (historyCreatives: Int32Array | undefined) => {
+    const list = { history, candidates: Uint32Array.of(3, 4, 5), ...(historyCreatives && { historyCreatives }) }
+    const [{ final }] = await recommender.score([list])
+    const [items] = await recommender.recommend([history], 36, [list])
+    // In the order of what they are scored by.
+    expect([3, 4, 5].sort((one, other) => items.indexOf(one) - items.indexOf(other))).toEqual(
+      [3, 4, 5].sort((one, other) => final[other - 3] - final[one - 3]),
+    )
+    return final
+  }
+  const unknown = await scores(undefined)
+  expect(await scores(Int32Array.of(-1, -1))).toEqual(unknown)
+  expect(await scores(Int32Array.of(creatives(1), creatives(2)))).not.toEqual(unknown)
 })
 
 describe('stages are shared', () => {
