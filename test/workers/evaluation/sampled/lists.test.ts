@@ -104,8 +104,10 @@ test('cases know the creatives that clicks before them tell, and translated ones
   expect(list.historyCreatives).toEqual(known)
   const asked: CandidateList[] = []
   const scorer: CandidateScorer = {
-    score: async (lists) =>
-      lists.map((each) => (asked.push(each), { final: new Float32Array(each.candidates.length) })),
+    score: async (lists) => {
+      asked.push(...lists)
+      return lists.map(({ candidates }) => ({ final: new Float32Array(candidates.length) }))
+    },
   }
   const ids = Array.from({ length: 20 }, (_, item) => `${item}`)
   await translateScorer(scorer, ids, ids).score([list])
