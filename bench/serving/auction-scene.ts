@@ -56,7 +56,7 @@ export async function openAuctionScene(
     },
     tokenizer: {
       features: { text: { dimensions: 64 } },
-      ...{ levels: 3, codebookSize: 128, iterations: 5 },
+      ...{ levels: 3, codebookSize: 128, collisions: 'Reassign', iterations: 5 },
       creatives: { levels: 2, codebookSize: 64 },
     },
     training: {

@@ -45,7 +45,13 @@ export const publishMarketplace = (context: ProcessorContext, items: number): Pr
       minInteractionsPerUser: 1,
       advertising: { simulation: { seed: 1, sponsoredPercent: 30, adsPerRequest: 50, organicPerRequest: 50 } },
     },
-    tokenizer: { features: { text: { dimensions: 64 } }, levels: 3, codebookSize: 128, iterations: 5 },
+    tokenizer: {
+      features: { text: { dimensions: 64 } },
+      levels: 3,
+      codebookSize: 128,
+      collisions: 'Reassign',
+      iterations: 5,
+    },
   })
 
 export interface OneRankerSize {
