@@ -144,7 +144,7 @@ export function truthOf(tables: TruthTables): MarketTruth {
           exposureOf(slot, parameters.exposureDecay) *
           taste *
           parameters.externality ** kin.neighbours *
-          parameters.repetition ** (kin.earlier - kin.before)
+          parameters.repetition ** kin.earlier
         const odds = context * Math.exp(intercept + affinityScale * score)
         truth.click[slot] = odds / (1 + odds)
         truth.creativeClick[slot] = truth.click[slot] * Math.min(1, creativeClick * taste)
@@ -196,24 +196,21 @@ function tasteOf({ parameters, groups, styles }: TruthTables, user: number, crea
 interface Kin {
   /** Entries of the list with the same root. */
   readonly others: number
-  /** Those above. */
-  readonly earlier: number
   /** Those next to it, 0 to 2. */
   readonly neighbours: number
-  /** 1 where the entry right above is one of them. */
-  readonly before: number
+  /** Those above that are not next to it. */
+  readonly earlier: number
 }
 
 function kinOf(roots: Int32Array, items: ArrayLike<number>, slot: number): Kin {
   const root = roots[items[slot]]
-  const kin = { others: 0, earlier: 0, neighbours: 0, before: 0 }
+  const kin = { others: 0, neighbours: 0, earlier: 0 }
   if (root < 0) return kin
   for (let other = 0; other < items.length; other++) {
     if (other === slot || roots[items[other]] !== root) continue
     kin.others++
-    if (other < slot) kin.earlier++
     if (Math.abs(other - slot) === 1) kin.neighbours++
-    if (other === slot - 1) kin.before = 1
+    else if (other < slot) kin.earlier++
   }
   return kin
 }
